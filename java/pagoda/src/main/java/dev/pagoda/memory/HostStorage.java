@@ -1,0 +1,182 @@
+package dev.pagoda.memory;
+
+import dev.pagoda.layout.KvLayout;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+
+/**
+ * Blocks in host memory: one segment, off the heap, in one arena or in memory of the caller's.
+ *
+ * <p>Footprint: {@code numBlocks * layout.blockBytes()} bytes.
+ */
+public final class HostStorage implements KvStorage {
+  private static final byte POISON = (byte) 0xff; // all bits set: a NaN in FP32, FP16 and BF16
+
+  private final KvLayout layout;
+  private final int numBlocks;
+  private final Arena arena;
+  private final MemorySegment segment;
+
+  private HostStorage(KvLayout layout, int numBlocks, Arena arena, MemorySegment segment) {
+    this.layout = layout;
+    this.numBlocks = numBlocks;
+    this.arena = arena;
+    this.segment = segment;
+  }
+
+  /**
+   * Allocates blocks, zeroed, in an arena of their own that {@link #close} closes.
+   *
+   * @param layout how a block is laid out
+   * @param numBlocks capacity, at least 1
+   * @return the storage, owned by the caller
+   * @throws IllegalArgumentException if that much memory cannot be had, with the numbers
+   */
+  public static HostStorage allocate(KvLayout layout, int numBlocks) {
+    requireBlocks(numBlocks);
+    long poolBytes = layout.poolBytes(numBlocks);
+    HostMemory.requireAvailable(poolBytes, layout.blockBytes());
+    // One arena for the life of the pool: closing a shared arena interrupts every thread of the JVM.
+    Arena arena = Arena.ofShared();
+    try {
+      MemorySegment segment = arena.allocate(poolBytes, KvLayout.TILE_ALIGNMENT_BYTES);
+      return new HostStorage(layout, numBlocks, arena, segment);
+    } catch (OutOfMemoryError refused) {
+      arena.close();
+      throw HostMemory.refused(poolBytes, layout.blockBytes(), refused);
+    }
+  }
+
+  /**
+   * Uses memory of the caller's, for instance a mapped file. Its content stays as it is, and {@link
+   * #close} leaves it alone.
+   *
+   * @param layout how a block is laid out
+   * @param segment memory off the heap that starts on a {@value
+   *     KvLayout#TILE_ALIGNMENT_BYTES}-byte line and holds at least one block; the capacity is
+   *     {@code byteSize / blockBytes}, at most 2^31 - 1
+   * @return the storage
+   * @throws IllegalArgumentException if the segment is too small, misaligned, read-only or on the
+   *     heap
+   */
+  public static HostStorage over(KvLayout layout, MemorySegment segment) {
+    Objects.requireNonNull(segment, "segment");
+    if (!segment.isNative() || segment.isReadOnly()) {
+      throw new IllegalArgumentException(
+          "a pool needs writable memory off the heap: native="
+              + segment.isNative()
+              + ", readOnly="
+              + segment.isReadOnly());
+    }
+    if (segment.address() % KvLayout.TILE_ALIGNMENT_BYTES != 0) {
+      throw new IllegalArgumentException(
+          "a pool starts on a line of "
+              + KvLayout.TILE_ALIGNMENT_BYTES
+              + " bytes: address="
+              + segment.address());
+    }
+    long numBlocks = Math.min(Integer.MAX_VALUE, segment.byteSize() / layout.blockBytes());
+    if (numBlocks == 0) {
+      throw new IllegalArgumentException(
+          "the memory holds no block: blockBytes="
+              + layout.blockBytes()
+              + ", byteSize="
+              + segment.byteSize());
+    }
+    return new HostStorage(layout, (int) numBlocks, Arena.ofShared(), segment);
+  }
+
+  private static void requireBlocks(int numBlocks) {
+    if (numBlocks < 1) {
+      throw new IllegalArgumentException("a pool needs a block: numBlocks=" + numBlocks);
+    }
+  }
+
+  @Override
+  public KvLayout layout() {
+    return layout;
+  }
+
+  @Override
+  public int numBlocks() {
+    return numBlocks;
+  }
+
+  /**
+   * The memory itself, for kernels. Offsets into it are {@link KvLayout}'s.
+   *
+   * @return all blocks
+   */
+  public MemorySegment segment() {
+    return segment;
+  }
+
+  @Override
+  public void copyBlocks(int[] sources, int[] targets, int count) {
+    copyIn(this, sources, targets, count);
+  }
+
+  @Override
+  public void copyOut(int[] sources, HostStorage target, int[] targets, int count) {
+    target.copyIn(this, sources, targets, count);
+  }
+
+  @Override
+  public void copyIn(HostStorage source, int[] sources, int[] targets, int count) {
+    requireOpen();
+    source.requireOpen();
+    source.requireSameLayout(layout);
+    for (int i = 0; i < count; i++) {
+      source.requireBlock(sources[i]);
+      requireBlock(targets[i]);
+    }
+    long blockBytes = layout.blockBytes();
+    for (int i = 0; i < count; i++) {
+      MemorySegment.copy(
+          source.segment,
+          layout.blockOffset(sources[i]),
+          segment,
+          layout.blockOffset(targets[i]),
+          blockBytes);
+    }
+  }
+
+  @Override
+  public void poison(int blockId) {
+    requireOpen();
+    requireBlock(blockId);
+    segment.asSlice(layout.blockOffset(blockId), layout.blockBytes()).fill(POISON);
+  }
+
+  private void requireSameLayout(KvLayout other) {
+    if (!layout.shape().equals(other.shape()) || layout.keyOrder() != other.keyOrder()) {
+      throw new IllegalArgumentException(
+          "blocks move between equal layouts only: source=" + layout + ", target=" + other);
+    }
+  }
+
+  private void requireBlock(int blockId) {
+    if (blockId < 0 || blockId >= numBlocks) {
+      throw new IllegalArgumentException(
+          "no such block: numBlocks=" + numBlocks + ", blockId=" + blockId);
+    }
+  }
+
+  private void requireOpen() {
+    if (!arena.scope().isAlive()) {
+      throw new IllegalStateException("the storage is closed: " + this);
+    }
+  }
+
+  @Override
+  public void close() {
+    requireOpen();
+    arena.close();
+  }
+
+  @Override
+  public String toString() {
+    return "HostStorage[numBlocks=" + numBlocks + ", blockBytes=" + layout.blockBytes() + "]";
+  }
+}
