@@ -1,0 +1,40 @@
+package dev.pagoda.internal.cuda;
+
+import static org.assertj.core.api.Assertions.fail;
+import static org.junit.jupiter.api.Assumptions.abort;
+
+import java.util.List;
+
+/**
+ * What the machine must have for a test to mean something.
+ *
+ * <p>Without it the test is skipped with a sentence, or fails with the same sentence where the
+ * environment promises it: {@code PAGODA_CUDA=ON} a native library, {@code PAGODA_GPU=ON} a GPU.
+ */
+final class NativeBuild {
+  private NativeBuild() {}
+
+  static void requireLibrary() {
+    if (NativeLibrary.state() instanceof LibraryState.Absent(String reason)) {
+      skipUnlessPromised("PAGODA_CUDA", reason);
+    }
+  }
+
+  static List<CudaDevice> requireDevices() {
+    requireLibrary();
+    return switch (CudaDevices.query()) {
+      case DeviceAnswer.Present(List<CudaDevice> devices) -> devices;
+      case DeviceAnswer.None(String reason) -> {
+        skipUnlessPromised("PAGODA_GPU", reason);
+        yield List.of();
+      }
+    };
+  }
+
+  static void skipUnlessPromised(String variable, String sentence) {
+    if ("ON".equals(System.getenv(variable))) {
+      fail(variable + "=ON, but " + sentence);
+    }
+    abort(sentence);
+  }
+}

@@ -1,0 +1,15 @@
+// Compiles the header as C11, twice over, and pins the sizes that other languages rely on.
+
+#include "pagoda/pagoda.h"
+
+// Once more: the second time must do nothing.
+#include "pagoda/pagoda.h"
+
+_Static_assert(sizeof(pagoda_status) == 4, "a status is an int32_t");
+
+_Static_assert(sizeof(pagoda_error) == 4 + 252, "pagoda_error has no padding");
+_Static_assert(sizeof(pagoda_struct_field) == 2 * 64 + 3 * 8, "pagoda_struct_field has no padding");
+_Static_assert(sizeof(pagoda_device_description) == 256 + 2 * 8 + 6 * 4,
+               "pagoda_device_description has no padding");
+
+int main(void) { return PAGODA_STATUS_OK; }
