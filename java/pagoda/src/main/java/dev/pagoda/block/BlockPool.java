@@ -71,7 +71,8 @@ public final class BlockPool implements AutoCloseable {
    * @param numBlocks capacity, at least 1
    * @param trackSites whether exceptions tell where a block was allocated and freed; costs a stack
    *     walk per allocation
-   * @param onFree called with each block id that becomes free, inside the call that freed it
+   * @param onFree called with each block id that becomes free, inside the call that freed it, when
+   *     the pool's books are in order again; must not call the pool
    */
   public BlockPool(int numBlocks, boolean trackSites, IntConsumer onFree) {
     if (numBlocks < 1) {
@@ -221,6 +222,9 @@ public final class BlockPool implements AutoCloseable {
         }
       }
       numReferences -= to - from;
+      for (int i = numFree - freed; i < numFree; i++) {
+        onFree.accept(freeIds[i]);
+      }
       return freed;
     } finally {
       lock.unlock();
@@ -251,7 +255,6 @@ public final class BlockPool implements AutoCloseable {
     if (sites != null) {
       sites.freed(blockId);
     }
-    onFree.accept(blockId);
   }
 
   private void requireDistinctOwned(long[] handles, int from, int to) {

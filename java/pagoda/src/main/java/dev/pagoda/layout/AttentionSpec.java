@@ -20,6 +20,9 @@ import java.util.Objects;
  * any thread; the arrays given are copied.
  */
 public final class AttentionSpec {
+  /** Largest number of query heads; keeps the width of a row far within an int. */
+  public static final int QUERY_HEADS_MAX = 1 << 20;
+
   private static final float[] NONE = {};
 
   private final int numQueryHeads;
@@ -47,15 +50,19 @@ public final class AttentionSpec {
   /**
    * Causal attention without any extra.
    *
-   * @param numQueryHeads query heads, a multiple of the layer's KV heads
+   * @param numQueryHeads query heads, a multiple of the layer's KV heads, at most {@value
+   *     #QUERY_HEADS_MAX}
    * @param softmaxScale factor on the products, usually {@code 1 / sqrt(headDim)}; finite
    * @return the spec
    * @throws IllegalArgumentException if a number is out of its range
    */
   public static AttentionSpec causal(int numQueryHeads, float softmaxScale) {
-    if (numQueryHeads < 1) {
+    if (numQueryHeads < 1 || numQueryHeads > QUERY_HEADS_MAX) {
       throw new IllegalArgumentException(
-          "numQueryHeads must be at least 1: numQueryHeads=" + numQueryHeads);
+          "numQueryHeads must be between 1 and "
+              + QUERY_HEADS_MAX
+              + ": numQueryHeads="
+              + numQueryHeads);
     }
     requireFinite("softmaxScale", softmaxScale);
     return new AttentionSpec(numQueryHeads, softmaxScale, AttentionMask.CAUSAL, 0f, NONE, NONE);
@@ -76,14 +83,15 @@ public final class AttentionSpec {
   /**
    * The same with scores squashed into {@code (-cap, cap)}.
    *
-   * @param cap bound of the scores, finite; 0 for none
+   * @param cap bound of the scores, finite and not so small that its reciprocal is infinite; 0 for
+   *     none
    * @return a spec that differs in the soft cap alone
-   * @throws IllegalArgumentException if the cap is negative or not finite
+   * @throws IllegalArgumentException if the cap is negative, too small or not finite
    */
   public AttentionSpec withLogitSoftCap(float cap) {
-    if (!(cap >= 0f) || Float.isInfinite(cap)) {
+    if (!(cap >= 0f) || Float.isInfinite(cap) || (cap > 0f && Float.isInfinite(1f / cap))) {
       throw new IllegalArgumentException(
-          "logitSoftCap must be finite and not negative: logitSoftCap=" + cap);
+          "logitSoftCap must be a normal number and not negative: logitSoftCap=" + cap);
     }
     return new AttentionSpec(numQueryHeads, softmaxScale, mask, cap, alibiSlopes, sinks);
   }

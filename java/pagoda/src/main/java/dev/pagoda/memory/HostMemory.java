@@ -14,6 +14,7 @@ final class HostMemory {
   private static final Path MEMINFO = Path.of("/proc/meminfo");
   private static final Path CGROUP_MAX = Path.of("/sys/fs/cgroup/memory.max");
   private static final Path CGROUP_CURRENT = Path.of("/sys/fs/cgroup/memory.current");
+  private static final Path CGROUP_STAT = Path.of("/sys/fs/cgroup/memory.stat");
 
   private HostMemory() {}
 
@@ -32,11 +33,9 @@ final class HostMemory {
 
   static IllegalArgumentException refused(
       long poolBytes, long blockBytes, OutOfMemoryError refused) {
-    // The JDK counts arena memory as direct memory, whose limit is the heap's unless it is set.
+    // Not a matter of -XX:MaxDirectMemorySize: arenas that are closed by hand do not count there.
     return new IllegalArgumentException(
-        "the JVM refused the pool's memory; -XX:MaxDirectMemorySize sets the limit ("
-            + refused.getMessage()
-            + "): blockBytes="
+        "the system refused the pool's memory: blockBytes="
             + blockBytes
             + ", poolBytes="
             + poolBytes,
@@ -62,9 +61,21 @@ final class HostMemory {
     try {
       List<String> max = Files.readAllLines(CGROUP_MAX);
       List<String> current = Files.readAllLines(CGROUP_CURRENT);
-      return Math.max(0, Long.parseLong(max.getFirst()) - Long.parseLong(current.getFirst()));
+      long usedBytes = Long.parseLong(current.getFirst()) - fileCacheBytes();
+      return Math.max(0, Long.parseLong(max.getFirst()) - usedBytes);
     } catch (IOException | NumberFormatException unlimited) {
       return Long.MAX_VALUE; // no control group, or "max"
     }
+  }
+
+  /** What a control group holds only to spare reads of files, as of the weights of a model. */
+  private static long fileCacheBytes() throws IOException {
+    long bytes = 0;
+    for (String line : Files.readAllLines(CGROUP_STAT)) {
+      if (line.startsWith("inactive_file ") || line.startsWith("active_file ")) {
+        bytes += Long.parseLong(line.replaceAll("\\D", ""));
+      }
+    }
+    return bytes;
   }
 }

@@ -18,6 +18,11 @@ public final class HostStorage implements KvStorage {
   private final Arena arena;
   private final MemorySegment segment;
 
+  @SuppressWarnings("MustBeClosedChecker") // close() closes it
+  private static Arena openArena() {
+    return Arena.ofShared();
+  }
+
   private HostStorage(KvLayout layout, int numBlocks, Arena arena, MemorySegment segment) {
     this.layout = layout;
     this.numBlocks = numBlocks;
@@ -35,10 +40,10 @@ public final class HostStorage implements KvStorage {
    */
   public static HostStorage allocate(KvLayout layout, int numBlocks) {
     requireBlocks(numBlocks);
-    long poolBytes = layout.poolBytes(numBlocks);
+    long poolBytes = poolBytes(layout, numBlocks);
     HostMemory.requireAvailable(poolBytes, layout.blockBytes());
     // One arena for the life of the pool: closing a shared arena interrupts every thread of the JVM.
-    Arena arena = Arena.ofShared();
+    Arena arena = openArena();
     try {
       MemorySegment segment = arena.allocate(poolBytes, KvLayout.TILE_ALIGNMENT_BYTES);
       return new HostStorage(layout, numBlocks, arena, segment);
@@ -57,17 +62,19 @@ public final class HostStorage implements KvStorage {
    *     KvLayout#TILE_ALIGNMENT_BYTES}-byte line and holds at least one block; the capacity is
    *     {@code byteSize / blockBytes}, at most 2^31 - 1
    * @return the storage
-   * @throws IllegalArgumentException if the segment is too small, misaligned, read-only or on the
-   *     heap
+   * @throws IllegalArgumentException if the segment is too small, misaligned, read-only, closed or
+   *     on the heap
    */
   public static HostStorage over(KvLayout layout, MemorySegment segment) {
     Objects.requireNonNull(segment, "segment");
-    if (!segment.isNative() || segment.isReadOnly()) {
+    if (!segment.isNative() || segment.isReadOnly() || !segment.scope().isAlive()) {
       throw new IllegalArgumentException(
           "a pool needs writable memory off the heap: native="
               + segment.isNative()
               + ", readOnly="
-              + segment.isReadOnly());
+              + segment.isReadOnly()
+              + ", alive="
+              + segment.scope().isAlive());
     }
     if (segment.address() % KvLayout.TILE_ALIGNMENT_BYTES != 0) {
       throw new IllegalArgumentException(
@@ -84,7 +91,20 @@ public final class HostStorage implements KvStorage {
               + ", byteSize="
               + segment.byteSize());
     }
-    return new HostStorage(layout, (int) numBlocks, Arena.ofShared(), segment);
+    return new HostStorage(layout, (int) numBlocks, openArena(), segment);
+  }
+
+  private static long poolBytes(KvLayout layout, int numBlocks) {
+    try {
+      return layout.poolBytes(numBlocks);
+    } catch (ArithmeticException overflow) {
+      throw new IllegalArgumentException(
+          "no memory is that large: blockBytes="
+              + layout.blockBytes()
+              + ", numBlocks="
+              + numBlocks,
+          overflow);
+    }
   }
 
   private static void requireBlocks(int numBlocks) {

@@ -92,6 +92,7 @@ public sealed interface Rows {
    * @param offset index of row 0's first element, at least 0
    * @param rowStride elements from one row's start to the next one's, or {@link #PACKED}
    */
+  @SuppressWarnings("ArrayRecordComponent") // a view: equal only when it shows the same array
   record HeapRows(float[] array, int offset, int rowStride) implements Rows {
     /**
      * Checks the numbers.

@@ -1,0 +1,168 @@
+package dev.pagoda;
+
+import dev.pagoda.block.BlockTable;
+
+/**
+ * One stream of tokens whose keys and values are in a cache.
+ *
+ * <p>Grows through a {@link Step}, shares its blocks with forks, and holds them until it is closed by
+ * whoever opened it; closing twice is allowed and does nothing. Other calls after close are {@link
+ * IllegalStateException}s.
+ *
+ * <p>Threads: one writer at a time (step, fork, truncate, close); {@link #length} from any thread.
+ * Different sequences are independent, even where they share blocks.
+ */
+public final class KvSequence implements AutoCloseable {
+  /** What may be done with a sequence now. */
+  enum State {
+    /** Blocks are here, no step has it. */
+    IDLE,
+    /** A step that is neither committed nor rolled back has it, or its blocks are on the move. */
+    BUSY,
+    /** Its blocks were given up, see {@link ParkedGroup}. */
+    PARKED,
+    /** Gone. */
+    CLOSED
+  }
+
+  private final PagedKvCache cache;
+  private final long id;
+
+  // Guarded by the cache's lock, as is every change of length.
+  BlockTable table;
+  State state = State.IDLE;
+  int registryIndex;
+  long parking; // which parking it is in while PARKED
+  long numBlockCopies;
+  private volatile int length;
+
+  KvSequence(PagedKvCache cache, long id, BlockTable table, int length) {
+    this.cache = cache;
+    this.id = id;
+    this.table = table;
+    this.length = length;
+  }
+
+  /**
+   * A number that names this sequence in messages, unique in its cache.
+   *
+   * @return the sequence's id
+   */
+  public long id() {
+    return id;
+  }
+
+  /**
+   * The cache it lives in.
+   *
+   * @return the cache
+   */
+  public PagedKvCache cache() {
+    return cache;
+  }
+
+  /**
+   * Committed tokens: its context length outside a step.
+   *
+   * @return number of tokens
+   */
+  public int length() {
+    return length;
+  }
+
+  void setLength(int newLength) {
+    length = newLength;
+  }
+
+  /**
+   * A second sequence with the same tokens, which shares every block. Nothing is copied now; whoever
+   * first writes into a shared block copies that one.
+   *
+   * @return the fork, the caller's to close
+   * @throws IllegalStateException if this sequence is closed, parked or in a step
+   */
+  public KvSequence fork() {
+    return cache.fork(this, length);
+  }
+
+  /**
+   * A second sequence with the first tokens of this one.
+   *
+   * @param forkLength tokens to share, {@code [0, length]}
+   * @return the fork, the caller's to close
+   * @throws IllegalArgumentException if there are fewer tokens than that
+   * @throws IllegalStateException if this sequence is closed, parked or in a step
+   */
+  public KvSequence fork(int forkLength) {
+    return cache.fork(this, forkLength);
+  }
+
+  /**
+   * Takes the first tokens of another sequence into this empty one, sharing their blocks as a fork
+   * does. For a sequence that lost its blocks, so that its holders keep the object they have.
+   *
+   * @param source an idle sequence of the same cache
+   * @param sharedLength tokens to share, {@code [0, source.length()]}
+   * @throws IllegalArgumentException if the source has fewer tokens or is another cache's
+   * @throws IllegalStateException if this sequence has tokens, or one of the two is closed, parked
+   *     or in a step
+   */
+  public void shareFrom(KvSequence source, int sharedLength) {
+    cache.share(this, source, sharedLength);
+  }
+
+  /**
+   * Drops the tokens behind a length, and the blocks that only they used. Forks keep theirs.
+   *
+   * @param newLength tokens to keep, {@code [0, length]}
+   * @throws IllegalArgumentException if there are fewer tokens than that
+   * @throws IllegalStateException if this sequence is closed, parked or in a step
+   */
+  public void truncate(int newLength) {
+    cache.truncate(this, newLength);
+  }
+
+  /**
+   * The block ids in token order, for callers that hand them to something else.
+   *
+   * @return a copy of the block table
+   * @throws IllegalStateException if this sequence is closed or parked
+   */
+  public int[] blockIds() {
+    return cache.blockIds(this);
+  }
+
+  /**
+   * Blocks copied because this sequence was about to write into one that it shared; those of steps
+   * that were rolled back included. Kept after close.
+   *
+   * @return number of block copies since it was opened or forked
+   */
+  public long numBlockCopies() {
+    return cache.numBlockCopiesOf(this);
+  }
+
+  /**
+   * Whether it was closed.
+   *
+   * @return true after {@link #close}
+   */
+  public boolean isClosed() {
+    return cache.stateOf(this) == State.CLOSED;
+  }
+
+  /**
+   * Gives its blocks back. Blocks that forks share stay with them.
+   *
+   * @throws IllegalStateException if it is in a step; commit or close the step first
+   */
+  @Override
+  public void close() {
+    cache.close(this);
+  }
+
+  @Override
+  public String toString() {
+    return "KvSequence[id=" + id + ", length=" + length + ", state=" + state + "]";
+  }
+}

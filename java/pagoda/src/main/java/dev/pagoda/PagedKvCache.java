@@ -1,0 +1,584 @@
+package dev.pagoda;
+
+import dev.pagoda.block.BlockHandle;
+import dev.pagoda.block.BlockPool;
+import dev.pagoda.block.BlockTable;
+import dev.pagoda.internal.kernel.IdlePool;
+import dev.pagoda.internal.kernel.Kernels;
+import dev.pagoda.internal.kernel.Scratch;
+import dev.pagoda.layout.KvLayout;
+import dev.pagoda.layout.KvShape;
+import dev.pagoda.memory.HostStorage;
+import dev.pagoda.memory.KvStorage;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Collectors;
+
+/**
+ * Keys and values of any number of sequences, in fixed-size blocks of one pool off the heap.
+ *
+ * <p>Memory: one contiguous pool of {@code numBlocks * blockBytes} bytes (see {@link KvLayout}), plus
+ * 24 bytes of bookkeeping per block. Whoever opens a cache closes it, after its sequences; closing
+ * twice is an {@link IllegalStateException}.
+ *
+ * <p>Threads: safe for any number. A sequence and a step have one writer at a time; different ones
+ * run in parallel. No call blocks for longer than bookkeeping takes: bytes are copied and attention
+ * is computed outside the lock.
+ *
+ * <p>Failure: a call that throws has changed nothing.
+ */
+public final class PagedKvCache implements AutoCloseable {
+  private final Backend backend;
+  private final Kernels kernels;
+  private final KvStorage storage;
+  private final BlockPool pool;
+  private final IdlePool<Scratch> scratches;
+  private final ReentrantLock lock = new ReentrantLock();
+
+  // Guarded by the lock.
+  private final List<KvSequence> sequences = new ArrayList<>();
+  private final int[] plannedWriters; // per block, index into the plan being made plus 1, or 0
+  private long nextSequenceId;
+  private long nextParking;
+  private long numTokens;
+  private long numForks;
+  private long numBlockCopies;
+  private long numStepsCommitted;
+  private long numStepsRolledBack;
+  private boolean closed;
+
+  PagedKvCache(Backend backend, Kernels kernels, KvStorage storage, Checks checks) {
+    this.backend = backend;
+    this.kernels = kernels;
+    this.storage = storage;
+    boolean debug = checks == Checks.DEBUG;
+    int numBlocks = storage.numBlocks();
+    pool = new BlockPool(numBlocks, debug, debug ? storage::poison : blockId -> {});
+    if (debug) {
+      for (int id = 0; id < numBlocks; id++) {
+        storage.poison(id);
+      }
+    }
+    scratches = new IdlePool<>(() -> kernels.newScratch(storage.layout()));
+    plannedWriters = new int[numBlocks];
+  }
+
+  /**
+   * Opens a cache.
+   *
+   * @param shape layers and block size
+   * @param backend what computes; see {@link Backend#best}
+   * @param capacity how much it may hold
+   * @return the cache, owned by the caller
+   * @throws BackendUnavailableException if the backend cannot be had here
+   * @throws IllegalArgumentException if the memory cannot be had, with the numbers
+   */
+  public static PagedKvCache open(KvShape shape, Backend backend, Capacity capacity) {
+    return open(shape, backend, capacity, Checks.STANDARD);
+  }
+
+  /**
+   * Opens a cache.
+   *
+   * @param shape layers and block size
+   * @param backend what computes; see {@link Backend#best}
+   * @param capacity how much it may hold
+   * @param checks how much to spend on finding mistakes
+   * @return the cache, owned by the caller
+   * @throws BackendUnavailableException if the backend cannot be had here
+   * @throws IllegalArgumentException if the memory cannot be had, with the numbers
+   */
+  public static PagedKvCache open(
+      KvShape shape, Backend backend, Capacity capacity, Checks checks) {
+    Objects.requireNonNull(shape, "shape");
+    Objects.requireNonNull(checks, "checks");
+    Kernels kernels = Backends.open(backend);
+    KvLayout layout = new KvLayout(shape, kernels.keyOrder());
+    KvStorage storage =
+        switch (capacity) {
+          case Capacity.Blocks blocks -> kernels.openStorage(layout, blocks.numBlocks());
+          case Capacity.Bytes bytes -> kernels.openStorage(layout, bytes.numBlocks(layout));
+          case Capacity.Within within -> HostStorage.over(layout, within.segment());
+        };
+    try {
+      return new PagedKvCache(backend, kernels, storage, checks);
+    } catch (Throwable refused) {
+      storage.close();
+      throw refused;
+    }
+  }
+
+  /**
+   * Layers and block size.
+   *
+   * @return the shape it was opened with
+   */
+  public KvShape shape() {
+    return storage.layout().shape();
+  }
+
+  /**
+   * How a block is laid out.
+   *
+   * @return the layout
+   */
+  public KvLayout layout() {
+    return storage.layout();
+  }
+
+  /**
+   * What computes.
+   *
+   * @return the backend it was opened with
+   */
+  public Backend backend() {
+    return backend;
+  }
+
+  /**
+   * Backend, vector width or device, capacity and why, in one line for people.
+   *
+   * @return one line
+   */
+  public String describe() {
+    return backend.label()
+        + ": "
+        + kernels.describe()
+        + "; "
+        + storage.numBlocks()
+        + " blocks of "
+        + shape().blockSize()
+        + " tokens, "
+        + layout().blockBytes()
+        + " bytes each";
+  }
+
+  /**
+   * Opens an empty sequence.
+   *
+   * @return the sequence, the caller's to close
+   */
+  public KvSequence newSequence() {
+    return newSequence(0);
+  }
+
+  /**
+   * Opens an empty sequence with room in its block table, so that growing to a length allocates
+   * nothing on the heap. Takes no block yet.
+   *
+   * @param expectedTokens length to prepare for; it may grow beyond
+   * @return the sequence, the caller's to close
+   */
+  public KvSequence newSequence(int expectedTokens) {
+    int expectedBlocks = Math.min(shape().blocksFor(expectedTokens), pool.numBlocks());
+    lock.lock();
+    try {
+      requireOpen();
+      return register(new BlockTable(pool, expectedBlocks), 0);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Makes a step. It can be used again and again, and then allocates nothing.
+   *
+   * @return an empty step
+   */
+  public Step newStep() {
+    lock.lock();
+    try {
+      requireOpen();
+    } finally {
+      lock.unlock();
+    }
+    return new Step(this, kernels, storage, scratches);
+  }
+
+  private KvSequence register(BlockTable table, int length) {
+    KvSequence sequence = new KvSequence(this, nextSequenceId++, table, length);
+    sequence.registryIndex = sequences.size();
+    sequences.add(sequence);
+    numTokens += length;
+    return sequence;
+  }
+
+  KvSequence fork(KvSequence parent, int length) {
+    lock.lock();
+    try {
+      requireIdle(parent);
+      requireLength(parent, length);
+      KvSequence fork = register(parent.table.fork(shape().blocksFor(length)), length);
+      numForks++;
+      return fork;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  void share(KvSequence empty, KvSequence source, int length) {
+    lock.lock();
+    try {
+      requireIdle(empty);
+      requireIdle(source);
+      requireLength(source, length);
+      if (empty.length() != 0) {
+        throw new IllegalStateException("only an empty sequence takes over tokens: sequence=" + empty);
+      }
+      empty.table = source.table.fork(shape().blocksFor(length));
+      empty.setLength(length);
+      numTokens += length;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  void truncate(KvSequence sequence, int newLength) {
+    lock.lock();
+    try {
+      requireIdle(sequence);
+      requireLength(sequence, newLength);
+      sequence.table.truncate(shape().blocksFor(newLength));
+      numTokens -= sequence.length() - newLength;
+      sequence.setLength(newLength);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  int[] blockIds(KvSequence sequence) {
+    lock.lock();
+    try {
+      requireHere(sequence);
+      int[] ids = new int[sequence.table.numBlocks()];
+      sequence.table.copyIds(ids, 0);
+      return ids;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  long numBlockCopiesOf(KvSequence sequence) {
+    lock.lock();
+    try {
+      return sequence.numBlockCopies;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  KvSequence.State stateOf(KvSequence sequence) {
+    lock.lock();
+    try {
+      return sequence.state;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  void close(KvSequence sequence) {
+    lock.lock();
+    try {
+      if (sequence.state == KvSequence.State.CLOSED) {
+        return;
+      }
+      if (sequence.state != KvSequence.State.PARKED) {
+        requireIdle(sequence);
+        sequence.table.truncate(0);
+        numTokens -= sequence.length();
+      }
+      sequence.state = KvSequence.State.CLOSED;
+      unregister(sequence);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void unregister(KvSequence sequence) {
+    KvSequence last = sequences.removeLast();
+    if (last != sequence) {
+      sequences.set(sequence.registryIndex, last);
+      last.registryIndex = sequence.registryIndex;
+    }
+  }
+
+  /**
+   * Takes the blocks of sequences away, all or none, after their content was moved. Each distinct
+   * block is moved once. The sequences keep their length and stay open; everything but closing them
+   * is an {@link IllegalStateException} until {@link #unpark}.
+   *
+   * @param group distinct idle sequences of this cache, at least one
+   * @param mover moves the content away, called once, while the blocks are still owned; if it throws
+   *     nothing has changed
+   * @return how to bring them back
+   * @throws IllegalStateException if a sequence is closed, parked or in a step
+   * @throws IllegalArgumentException if a sequence is another cache's or given twice
+   */
+  public ParkedGroup park(List<KvSequence> group, BlockMover mover) {
+    return new Parking(this, group).park(mover);
+  }
+
+  /**
+   * Gives parked sequences blocks again, all or none, shared as they were, and then has their content
+   * moved in.
+   *
+   * @param group what {@link #park} returned; its sequences must all still be parked
+   * @param mover moves the content in, called once; if it throws the group stays parked
+   * @throws dev.pagoda.block.OutOfBlocksException if there are too few free blocks
+   * @throws IllegalStateException if a sequence of the group is not parked any more
+   */
+  public void unpark(ParkedGroup group, BlockMover mover) {
+    new Parking(this, group.sequences()).unpark(group, mover);
+  }
+
+  /**
+   * Gives parked sequences back as empty ones, for content that is computed again. Takes no block.
+   *
+   * @param group what {@link #park} returned; its sequences must all still be parked
+   * @throws IllegalStateException if a sequence of the group is not parked any more
+   */
+  public void unparkEmpty(ParkedGroup group) {
+    lock.lock();
+    try {
+      requireParked(group);
+      for (KvSequence sequence : group.sequences()) {
+        sequence.setLength(0);
+        sequence.state = KvSequence.State.IDLE;
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * The cache's numbers now.
+   *
+   * @return a snapshot
+   */
+  public CacheStatistics statistics() {
+    lock.lock();
+    try {
+      return new CacheStatistics(
+          pool.statistics(),
+          layout().blockBytes(),
+          sequences.size(),
+          numTokens,
+          numForks,
+          numBlockCopies,
+          numStepsCommitted,
+          numStepsRolledBack);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Proves the bookkeeping by a full scan: the pool's own conservation, and that the block tables of
+   * all sequences hold exactly the references the pool has counted. Not while a step is open: its
+   * blocks belong to no sequence yet. For tests and debugging.
+   *
+   * @throws IllegalStateException if it does not hold
+   */
+  public void checkConservation() {
+    lock.lock();
+    try {
+      pool.checkConservation();
+      int[] references = new int[pool.numBlocks()];
+      long tokens = 0;
+      for (KvSequence sequence : sequences) {
+        if (sequence.state == KvSequence.State.BUSY) {
+          throw new IllegalStateException("a sequence is in a step or on the move: sequence=" + sequence);
+        }
+        BlockTable table = sequence.table;
+        for (int i = 0; i < table.numBlocks(); i++) {
+          references[table.blockId(i)]++;
+        }
+        if (sequence.state == KvSequence.State.IDLE) {
+          tokens += sequence.length();
+          requireHolds(
+              table.numBlocks() == shape().blocksFor(sequence.length()),
+              "a table does not fit its length: numBlocks=" + table.numBlocks() + ", " + sequence);
+        }
+        for (int i = 0; i < table.numBlocks(); i++) {
+          int counted = pool.referenceCount(table.handle(i));
+          requireHolds(
+              references[table.blockId(i)] <= counted,
+              "more tables name a block than own it: blockId="
+                  + table.blockId(i)
+                  + ", referenceCount="
+                  + counted);
+        }
+      }
+      long total = 0;
+      for (int count : references) {
+        total += count;
+      }
+      requireHolds(
+          total == pool.statistics().numReferences(),
+          "references are held by no sequence: numReferences="
+              + pool.statistics().numReferences()
+              + ", inTables="
+              + total);
+      requireHolds(
+          tokens == numTokens, "tokens are miscounted: numTokens=" + numTokens + ", is=" + tokens);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private static void requireHolds(boolean holds, String otherwise) {
+    if (!holds) {
+      throw new IllegalStateException(otherwise);
+    }
+  }
+
+  /**
+   * Gives the memory back.
+   *
+   * @throws IllegalStateException if sequences are open, naming them, or it was closed before
+   */
+  @Override
+  public void close() {
+    lock.lock();
+    try {
+      requireOpen();
+      if (!sequences.isEmpty()) {
+        String holders =
+            sequences.stream().limit(8).map(KvSequence::toString).collect(Collectors.joining(", "));
+        throw new IllegalStateException(
+            "sequences are still open, close them first or call closeAll: numSequences="
+                + sequences.size()
+                + ", first=["
+                + holders
+                + "]");
+      }
+      pool.close();
+      closed = true;
+    } finally {
+      lock.unlock();
+    }
+    storage.close();
+  }
+
+  /**
+   * Closes all sequences, then the cache.
+   *
+   * @throws IllegalStateException if a sequence is in a step, or the cache was closed before; nothing
+   *     has changed
+   */
+  public void closeAll() {
+    lock.lock();
+    try {
+      requireOpen();
+      for (KvSequence sequence : sequences) {
+        if (sequence.state == KvSequence.State.BUSY) {
+          throw new IllegalStateException("a sequence is in a step or on the move: sequence=" + sequence);
+        }
+      }
+      while (!sequences.isEmpty()) {
+        close(sequences.getLast());
+      }
+      close();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  // What steps and parking share with the cache. All but lock() need the lock.
+
+  ReentrantLock lock() {
+    return lock;
+  }
+
+  BlockPool pool() {
+    return pool;
+  }
+
+  KvStorage storage() {
+    return storage;
+  }
+
+  /** Entry of the plan being made that would write into a shared block, or -1. */
+  int plannedWriter(long handle) {
+    return plannedWriters[BlockHandle.blockId(handle)] - 1;
+  }
+
+  void planWriter(long handle, int entry) {
+    plannedWriters[BlockHandle.blockId(handle)] = entry + 1;
+  }
+
+  void clearPlannedWriter(long handle) {
+    plannedWriters[BlockHandle.blockId(handle)] = 0;
+  }
+
+  void requireIdle(KvSequence sequence) {
+    requireState(sequence, KvSequence.State.IDLE);
+  }
+
+  private void requireHere(KvSequence sequence) {
+    if (sequence.state != KvSequence.State.BUSY) {
+      requireIdle(sequence);
+    }
+  }
+
+  long nextParking() {
+    return nextParking++;
+  }
+
+  void requireParked(ParkedGroup group) {
+    requireOpen();
+    for (KvSequence sequence : group.sequences()) {
+      requireState(sequence, KvSequence.State.PARKED);
+      if (sequence.parking != group.parking()) {
+        throw new IllegalStateException(
+            "the sequence was parked again since, in another group: sequence=" + sequence);
+      }
+    }
+  }
+
+  void requireState(KvSequence sequence, KvSequence.State state) {
+    if (sequence.cache() != this) {
+      throw new IllegalArgumentException("a sequence of another cache: sequence=" + sequence);
+    }
+    if (sequence.state != state) {
+      throw new IllegalStateException(
+          "the sequence must be " + state + " for this: sequence=" + sequence);
+    }
+  }
+
+  void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the cache is closed: shape=" + shape());
+    }
+  }
+
+  private static void requireLength(KvSequence sequence, int length) {
+    if (length < 0 || length > sequence.length()) {
+      throw new IllegalArgumentException(
+          "the sequence has other tokens: length=" + sequence.length() + ", asked=" + length);
+    }
+  }
+
+  void addTokens(long count) {
+    numTokens += count;
+  }
+
+  void countBlockCopies(int count) {
+    numBlockCopies += count;
+  }
+
+  void countCommit() {
+    numStepsCommitted++;
+  }
+
+  void countRollback() {
+    numStepsRolledBack++;
+  }
+
+  @Override
+  public String toString() {
+    return "PagedKvCache[" + describe() + "]";
+  }
+}

@@ -1,0 +1,296 @@
+package dev.pagoda;
+
+import dev.pagoda.block.BlockHandle;
+import dev.pagoda.block.BlockTable;
+import dev.pagoda.block.OutOfBlocksException;
+import dev.pagoda.internal.kernel.RaggedBatch;
+import java.util.Arrays;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * The blocks of one step: which sequences grow by how much, which new blocks that takes, and how to
+ * take it back.
+ *
+ * <p>A sequence whose last block is partly filled and shared gets a copy of it. The original keeps
+ * its reference until the step commits, so that a rollback finds it whatever the other sharers do
+ * meanwhile. Where all n sharers of a block are in the step, the longest writes in place, behind
+ * what a rollback gives back to the others: n - 1 copies.
+ *
+ * <pre>
+ *   sequences, numAppended   [numEntries]   the plan
+ *   tableSizes               [numEntries]   length of each table before
+ *   originals                [numEntries]   the shared block a copy stands in for, or NONE
+ *   numSharers               [numEntries]   sharers of the block this entry may write in place
+ *   handles                  [numNew]       new blocks, in the order the entries take them
+ *   sources, targets         [numCopies]    block copies
+ * </pre>
+ */
+final class Reservation {
+  private final PagedKvCache cache;
+  private KvSequence[] sequences = new KvSequence[8];
+  private int[] numAppended = new int[8];
+  private int[] tableSizes = new int[8];
+  private long[] originals = new long[8];
+  private int[] numSharers = new int[8];
+  private long[] handles = new long[8];
+  private int[] sources = new int[8];
+  private int[] targets = new int[8];
+  private int numEntries;
+
+  Reservation(PagedKvCache cache) {
+    this.cache = cache;
+  }
+
+  void add(KvSequence sequence, int numTokens) {
+    if (sequence.cache() != cache) {
+      throw new IllegalArgumentException("a sequence of another cache: sequence=" + sequence);
+    }
+    if (numTokens < 1 || numTokens > Integer.MAX_VALUE - sequence.length()) {
+      throw new IllegalArgumentException(
+          "a step appends at least one token and no more than an int counts: length="
+              + sequence.length()
+              + ", numTokens="
+              + numTokens);
+    }
+    if (numEntries == sequences.length) {
+      sequences = Arrays.copyOf(sequences, 2 * numEntries);
+      numAppended = Arrays.copyOf(numAppended, 2 * numEntries);
+      tableSizes = Arrays.copyOf(tableSizes, 2 * numEntries);
+      originals = Arrays.copyOf(originals, 2 * numEntries);
+      numSharers = Arrays.copyOf(numSharers, 2 * numEntries);
+      sources = Arrays.copyOf(sources, 2 * numEntries);
+      targets = Arrays.copyOf(targets, 2 * numEntries);
+    }
+    sequences[numEntries] = sequence;
+    numAppended[numEntries] = numTokens;
+    numEntries++;
+  }
+
+  /** All or nothing; on failure the plan is dropped as well. */
+  void reserve(RaggedBatch batch) {
+    int numCopies;
+    ReentrantLock lock = cache.lock();
+    lock.lock();
+    try {
+      cache.requireOpen();
+      claimSequences();
+      try {
+        takeBlocks(planBlocks());
+      } catch (Throwable refused) {
+        unclaim(numEntries);
+        throw refused;
+      }
+      numCopies = extendTables();
+    } catch (Throwable refused) {
+      clear();
+      throw refused;
+    } finally {
+      lock.unlock();
+    }
+    try {
+      cache.storage().copyBlocks(sources, targets, numCopies);
+      describe(batch);
+    } catch (Throwable refused) {
+      lock.lock();
+      try {
+        uncountCopies(numCopies);
+        restore();
+      } finally {
+        lock.unlock();
+      }
+      throw refused;
+    }
+  }
+
+  private void uncountCopies(int numCopies) {
+    for (int i = 0; i < numEntries; i++) {
+      if (originals[i] != BlockHandle.NONE) {
+        sequences[i].numBlockCopies--;
+      }
+    }
+    cache.countBlockCopies(-numCopies);
+  }
+
+  /** Marks each sequence busy, which also finds one that is given twice. */
+  private void claimSequences() {
+    for (int i = 0; i < numEntries; i++) {
+      try {
+        cache.requireIdle(sequences[i]);
+      } catch (RuntimeException refused) {
+        unclaim(i);
+        throw refused;
+      }
+      sequences[i].state = KvSequence.State.BUSY;
+    }
+  }
+
+  private void unclaim(int numClaimed) {
+    for (int i = 0; i < numClaimed; i++) {
+      sequences[i].state = KvSequence.State.IDLE;
+    }
+  }
+
+  /** Decides who copies; returns how many new blocks that and the growth take. */
+  private int planBlocks() {
+    long numNew = planGrowth();
+    gatherSharers();
+    for (int i = 0; i < numEntries; i++) {
+      long last = originals[i];
+      if (last != BlockHandle.NONE) {
+        int writer = cache.plannedWriter(last);
+        if (writer == i && numSharers[i] == cache.pool().referenceCount(last)) {
+          originals[i] = BlockHandle.NONE; // every owner is here, and the others get copies
+        } else {
+          numNew++;
+        }
+      }
+    }
+    for (int i = 0; i < numEntries; i++) {
+      if (tableSizes[i] > 0) {
+        cache.clearPlannedWriter(sequences[i].table.handle(tableSizes[i] - 1));
+      }
+    }
+    return Math.toIntExact(numNew);
+  }
+
+  /**
+   * Makes room in the tables, so that nothing can fail once blocks are taken. An absurd request fails
+   * as what it is, before arrays grow for it.
+   */
+  private long planGrowth() {
+    long growth = 0;
+    for (int i = 0; i < numEntries; i++) {
+      int length = sequences[i].length();
+      growth += cache.shape().blocksFor(length + numAppended[i]) - cache.shape().blocksFor(length);
+    }
+    int numBlocks = cache.pool().numBlocks();
+    if (growth > numBlocks) {
+      int needed = (int) Math.min(growth, Integer.MAX_VALUE);
+      throw new OutOfBlocksException(needed, cache.pool().numFree(), numBlocks);
+    }
+    for (int i = 0; i < numEntries; i++) {
+      BlockTable table = sequences[i].table;
+      tableSizes[i] = table.numBlocks();
+      table.ensureRoom(cache.shape().blocksFor(sequences[i].length() + numAppended[i]));
+    }
+    return growth;
+  }
+
+  /**
+   * Finds the entries that would write into a shared block, and of each such block the longest one:
+   * a shorter one would overwrite what a rollback gives back to the others.
+   */
+  private void gatherSharers() {
+    int blockSize = cache.shape().blockSize();
+    for (int i = 0; i < numEntries; i++) {
+      KvSequence sequence = sequences[i];
+      originals[i] = BlockHandle.NONE;
+      numSharers[i] = 0;
+      if (sequence.length() % blockSize != 0) {
+        long last = sequence.table.handle(tableSizes[i] - 1);
+        if (cache.pool().referenceCount(last) > 1) {
+          originals[i] = last;
+          int writer = cache.plannedWriter(last);
+          int sharers = writer < 0 ? 1 : numSharers[writer] + 1;
+          if (writer < 0 || sequences[writer].length() <= sequence.length()) {
+            cache.planWriter(last, i);
+            writer = i;
+          }
+          numSharers[writer] = sharers;
+        }
+      }
+    }
+  }
+
+  private void takeBlocks(int numNew) {
+    if (numNew > handles.length) {
+      handles = new long[Math.max(numNew, 2 * handles.length)];
+    }
+    cache.pool().allocate(handles, 0, numNew);
+  }
+
+  /** Puts the new blocks into the tables; returns the number of copies. Cannot fail. */
+  private int extendTables() {
+    int blockSize = cache.shape().blockSize();
+    int numTaken = 0;
+    int numCopies = 0;
+    for (int i = 0; i < numEntries; i++) {
+      BlockTable table = sequences[i].table;
+      if (originals[i] != BlockHandle.NONE) {
+        sources[numCopies] = BlockHandle.blockId(originals[i]);
+        targets[numCopies] = BlockHandle.blockId(handles[numTaken]);
+        numCopies++;
+        table.replaceLast(handles[numTaken]);
+        sequences[i].numBlockCopies++;
+        numTaken++;
+      }
+      int contextLength = sequences[i].length() + numAppended[i];
+      while (table.numBlocks() < Math.ceilDiv(contextLength, blockSize)) {
+        table.append(handles[numTaken]);
+        numTaken++;
+      }
+    }
+    cache.countBlockCopies(numCopies);
+    return numCopies;
+  }
+
+  private void describe(RaggedBatch batch) {
+    batch.clear();
+    for (int i = 0; i < numEntries; i++) {
+      BlockTable table = sequences[i].table;
+      int contextLength = sequences[i].length() + numAppended[i];
+      int from = batch.addSequence(numAppended[i], contextLength, table.numBlocks());
+      table.copyIds(batch.blockIds(), from);
+    }
+  }
+
+  void commit() {
+    ReentrantLock lock = cache.lock();
+    lock.lock();
+    try {
+      for (int i = 0; i < numEntries; i++) {
+        if (originals[i] != BlockHandle.NONE) {
+          cache.pool().release(originals, i, i + 1);
+        }
+        sequences[i].setLength(sequences[i].length() + numAppended[i]);
+        sequences[i].state = KvSequence.State.IDLE;
+        cache.addTokens(numAppended[i]);
+      }
+      cache.countCommit();
+      clear();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  void rollback() {
+    ReentrantLock lock = cache.lock();
+    lock.lock();
+    try {
+      restore();
+      cache.countRollback();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Takes everything back since the plan, and drops the plan. */
+  private void restore() {
+    // Backwards: the pool's stack then hands the blocks out again in the same order.
+    for (int i = numEntries - 1; i >= 0; i--) {
+      BlockTable table = sequences[i].table;
+      table.truncate(tableSizes[i]);
+      if (originals[i] != BlockHandle.NONE) {
+        originals[i] = table.replaceLast(originals[i]);
+        cache.pool().release(originals, i, i + 1);
+      }
+      sequences[i].state = KvSequence.State.IDLE;
+    }
+    clear();
+  }
+
+  void clear() {
+    Arrays.fill(sequences, 0, numEntries, null);
+    numEntries = 0;
+  }
+}

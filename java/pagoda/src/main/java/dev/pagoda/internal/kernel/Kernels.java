@@ -1,0 +1,52 @@
+package dev.pagoda.internal.kernel;
+
+import dev.pagoda.layout.KeyOrder;
+import dev.pagoda.layout.KvLayout;
+import dev.pagoda.memory.KvStorage;
+
+/**
+ * What a backend computes. An implementation holds no state of a call and may be used by any number
+ * of threads, each with a {@link Scratch} of its own.
+ */
+public interface Kernels {
+  /** Short name of the backend, as users ask for it. */
+  String name();
+
+  /** One sentence: what computes, how wide, why. */
+  String describe();
+
+  /** How these kernels want keys to lie. */
+  KeyOrder keyOrder();
+
+  /**
+   * Allocates a pool's memory where these kernels can read it.
+   *
+   * @throws IllegalArgumentException if that much memory cannot be had, with the numbers
+   */
+  KvStorage openStorage(KvLayout layout, int numBlocks);
+
+  /** Working memory for one thread, enough for any call over the layout. */
+  Scratch newScratch(KvLayout layout);
+
+  /**
+   * Writes the keys and values of rows {@code [firstToken, endToken)} into their slots, rounding to
+   * the layer's types. Different rows may be written by different threads.
+   */
+  void write(WriteCall call, int firstToken, int endToken);
+
+  /** Query tokens of one sequence that a call of {@link #attend} handles best together. */
+  int queryTileTokens(AttendCall call);
+
+  /**
+   * Attention of rows {@code [firstToken, endToken)}, all of one sequence, over KV heads {@code
+   * [firstKvHead, endKvHead)} and the query heads that read them. Writes exactly those rows and
+   * heads of output and LSE. Different rows or heads may be computed by different threads.
+   */
+  void attend(
+      AttendCall call,
+      int firstToken,
+      int endToken,
+      int firstKvHead,
+      int endKvHead,
+      Scratch scratch);
+}

@@ -1,0 +1,71 @@
+package dev.pagoda.internal.simd;
+
+import dev.pagoda.internal.kernel.Scratch;
+import dev.pagoda.layout.KvLayout;
+import dev.pagoda.layout.LayerShape;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * One thread's working memory: what the kernels read and write besides the pool.
+ *
+ * <pre>
+ *   memory, on the heap
+ *     queries       [SLOTS / 4, keyDim, 4]       four rows interleaved
+ *     scores        [SLOTS, 64]                  of one tile; weights take their place
+ *     sums          [SLOTS, 16]                  partial sums of the weights
+ *     spanValues    [SLOTS, valueStride]         accumulators of the span at hand
+ *     totalValues   [SLOTS, valueStride]         of all spans before it
+ *   panels, off the heap as the pool is, 64-byte aligned
+ *     keyPanel      [4, keyDim, 16]              keys of a tile that cannot be read in place
+ *     valuePanel    [64, valueStride]            values of such a tile
+ * </pre>
+ *
+ * <p>All FP32; valueStride is the value head dim rounded up to 16. Footprint, for the layout's
+ * largest head dims: {@code 4 * 64 * (2 * keyDim + 3 * valueStride + 80)} bytes, 340 KiB at 256.
+ * The memory goes when the scratch does.
+ */
+final class VectorScratch implements Scratch {
+  /** Query rows that walk the context together, at most. A multiple of 4. */
+  static final int SLOTS = 64;
+
+  final float[] memory;
+  final int queries;
+  final int scores;
+  final int sums;
+  final int spanValues;
+  final int totalValues;
+
+  final MemorySegment panels;
+  final long keyPanel;
+  final long valuePanel;
+
+  final ContextTile tile;
+  final RowTile rows;
+
+  VectorScratch(KvLayout layout) {
+    int keyDimMax = 0;
+    int valueStrideMax = 0;
+    for (LayerShape layer : layout.shape().layers()) {
+      keyDimMax = Math.max(keyDimMax, layer.keyHeadDim());
+      valueStrideMax = Math.max(valueStrideMax, valueStride(layer.valueHeadDim()));
+    }
+    queries = 0;
+    scores = queries + SLOTS * keyDimMax;
+    sums = scores + SLOTS * Lanes.TILE;
+    spanValues = sums + SLOTS * Lanes.GROUP;
+    totalValues = spanValues + SLOTS * valueStrideMax;
+    memory = new float[totalValues + SLOTS * valueStrideMax];
+    keyPanel = 0;
+    valuePanel = (long) keyDimMax * Lanes.TILE * Float.BYTES;
+    long panelBytes = valuePanel + (long) valueStrideMax * Lanes.TILE * Float.BYTES;
+    panels = Arena.ofAuto().allocate(panelBytes, KvLayout.TILE_ALIGNMENT_BYTES);
+    tile = new ContextTile(layout, this);
+    rows = new RowTile(this);
+  }
+
+  /** Elements from one row of values to the next, in this memory. */
+  static int valueStride(int valueDim) {
+    return Math.ceilDiv(valueDim, Lanes.GROUP) * Lanes.GROUP;
+  }
+}

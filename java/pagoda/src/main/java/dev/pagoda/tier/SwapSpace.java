@@ -1,0 +1,345 @@
+package dev.pagoda.tier;
+
+import dev.pagoda.Capacity;
+import dev.pagoda.Checks;
+import dev.pagoda.KvSequence;
+import dev.pagoda.PagedKvCache;
+import dev.pagoda.ParkedGroup;
+import dev.pagoda.block.BlockHandle;
+import dev.pagoda.block.BlockPool;
+import dev.pagoda.layout.KvLayout;
+import dev.pagoda.memory.HostStorage;
+import dev.pagoda.memory.KvStorage;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * Host memory for sequences that must make room in a cache for a while.
+ *
+ * <p>A group leaves and comes back as one: each distinct block moves once, bit for bit, however
+ * many of the group's sequences share it, and is shared in the same way afterwards. Blocks shared
+ * with sequences outside the group stay with those as well; the group's copy is its own when it
+ * returns.
+ *
+ * <pre>
+ *   idle  --swapOut-->  swapped  --swapIn-->   idle, as before
+ *                                --drop-->     dropped, to be computed again
+ *                                --discard-->  closed
+ * </pre>
+ *
+ * <p>A swapped sequence may be closed by its holder, but its group's slots stay taken, because the
+ * others may still need them: {@link #discard} frees them. A group of which a sequence was closed
+ * cannot come back.
+ *
+ * <p>Failure: all or nothing. Host slots are reserved before a byte moves, and whatever throws
+ * leaves both pools, the sequences and the counters as they were.
+ *
+ * <p>Memory: {@code numSlots * blockBytes} bytes off the heap, or the caller's. Whoever opens a
+ * swap space closes it, once all groups have left; closing twice is an {@link
+ * IllegalStateException}. Threads: any number; swaps run in parallel.
+ */
+public final class SwapSpace implements AutoCloseable {
+  private final PagedKvCache cache;
+  private final HostStorage host;
+  private final BlockPool slots;
+  private final ReentrantLock lock = new ReentrantLock();
+
+  // Guarded by the lock.
+  private final Set<SwappedGroup> groups = new LinkedHashSet<>();
+  private TransferTotals out = TransferTotals.NONE;
+  private TransferTotals in = TransferTotals.NONE;
+  private boolean closed;
+
+  private SwapSpace(PagedKvCache cache, HostStorage host, Checks checks) {
+    this.cache = cache;
+    this.host = host;
+    boolean debug = checks == Checks.DEBUG;
+    slots = new BlockPool(host.numBlocks(), debug, debug ? host::poison : slot -> {});
+  }
+
+  /**
+   * Opens a swap space.
+   *
+   * @param cache whose sequences it takes
+   * @param capacity how many blocks it holds
+   * @return the swap space, owned by the caller
+   * @throws IllegalArgumentException if the memory cannot be had, with the numbers
+   */
+  public static SwapSpace open(PagedKvCache cache, Capacity capacity) {
+    return open(cache, capacity, Checks.STANDARD);
+  }
+
+  /**
+   * Opens a swap space.
+   *
+   * @param cache whose sequences it takes
+   * @param capacity how many blocks it holds
+   * @param checks how much to spend on finding mistakes
+   * @return the swap space, owned by the caller
+   * @throws IllegalArgumentException if the memory cannot be had, with the numbers
+   */
+  public static SwapSpace open(PagedKvCache cache, Capacity capacity, Checks checks) {
+    Objects.requireNonNull(checks, "checks");
+    KvLayout layout = cache.layout();
+    HostStorage host =
+        switch (capacity) {
+          case Capacity.Blocks blocks -> HostStorage.allocate(layout, blocks.numBlocks());
+          case Capacity.Bytes bytes -> HostStorage.allocate(layout, bytes.numBlocks(layout));
+          case Capacity.Within within -> HostStorage.over(layout, within.segment());
+        };
+    return new SwapSpace(cache, host, checks);
+  }
+
+  /**
+   * Moves sequences to the host and frees their blocks, those shared with outsiders excepted.
+   *
+   * @param group distinct idle sequences of the cache, at least one
+   * @return how to bring them back
+   * @throws dev.pagoda.block.OutOfBlocksException if there are too few free host slots
+   * @throws IllegalArgumentException if a sequence is another cache's or given twice
+   * @throws IllegalStateException if a sequence is closed, parked or in a step, or this swap space
+   *     is closed
+   */
+  public SwappedGroup swapOut(List<KvSequence> group) {
+    requireOpen();
+    SlotRun run = new SlotRun();
+    ParkedGroup parked;
+    try {
+      parked = cache.park(group, run::moveOut);
+    } catch (Throwable refused) {
+      run.release();
+      throw refused;
+    }
+    SwappedGroup swapped = new SwappedGroup(this, parked, run.handles);
+    lock.lock();
+    try {
+      groups.add(swapped);
+      out = out.plus(run.moved());
+    } finally {
+      lock.unlock();
+    }
+    return swapped;
+  }
+
+  /**
+   * Moves a group back into the cache and frees its host slots.
+   *
+   * @param group a group of this swap space
+   * @throws dev.pagoda.block.OutOfBlocksException if the cache has too few free blocks
+   * @throws IllegalArgumentException if the group is another swap space's
+   * @throws IllegalStateException if the group has left or is on its way, or one of its sequences
+   *     was closed
+   */
+  public void swapIn(SwappedGroup group) {
+    claim(group);
+    SlotRun run = new SlotRun(group.slots());
+    try {
+      cache.unpark(group.parked(), run::moveIn);
+    } catch (Throwable refused) {
+      unclaim(group);
+      throw refused;
+    }
+    leave(group, run.moved());
+  }
+
+  /**
+   * Gives a group's host slots back and leaves its sequences without content, to be computed again:
+   * for when that is cheaper after all.
+   *
+   * @param group a group of this swap space
+   * @return how to compute it again
+   * @throws IllegalArgumentException if the group is another swap space's
+   * @throws IllegalStateException if the group has left or is on its way, or one of its sequences
+   *     was closed
+   */
+  public DroppedGroup drop(SwappedGroup group) {
+    if (group.numClosed() > 0) {
+      throw new IllegalStateException("a sequence of the group was closed: group=" + group);
+    }
+    claim(group);
+    DroppedGroup dropped = new DroppedGroup(cache, group.parked());
+    leave(group, TransferTotals.NONE);
+    return dropped;
+  }
+
+  /**
+   * Closes a group's sequences, those that are still open, and gives its host slots back.
+   *
+   * @param group a group of this swap space
+   * @throws IllegalArgumentException if the group is another swap space's
+   * @throws IllegalStateException if the group has left or is on its way
+   */
+  public void discard(SwappedGroup group) {
+    claim(group);
+    group.sequences().forEach(KvSequence::close);
+    leave(group, TransferTotals.NONE);
+  }
+
+  private void claim(SwappedGroup group) {
+    if (group.space() != this) {
+      throw new IllegalArgumentException("a group of another swap space: group=" + group);
+    }
+    lock.lock();
+    try {
+      if (!groups.remove(group)) {
+        throw new IllegalStateException("the group has left or is on its way: group=" + group);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void unclaim(SwappedGroup group) {
+    lock.lock();
+    try {
+      groups.add(group);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void leave(SwappedGroup group, TransferTotals moved) {
+    slots.release(group.slots(), 0, group.slots().length);
+    lock.lock();
+    try {
+      in = in.plus(moved);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** The host slots of one move, and what the move took. */
+  private final class SlotRun {
+    private long[] handles;
+    private long nanos;
+
+    SlotRun() {
+      this(new long[0]);
+    }
+
+    SlotRun(long[] handles) {
+      this.handles = handles;
+    }
+
+    void moveOut(KvStorage device, int[] blockIds) {
+      long[] reserved = new long[blockIds.length];
+      slots.allocate(reserved, 0, reserved.length);
+      handles = reserved;
+      long start = System.nanoTime();
+      device.copyOut(blockIds, host, slotIds(), blockIds.length);
+      nanos = System.nanoTime() - start;
+    }
+
+    void moveIn(KvStorage device, int[] blockIds) {
+      long start = System.nanoTime();
+      device.copyIn(host, slotIds(), blockIds, blockIds.length);
+      nanos = System.nanoTime() - start;
+    }
+
+    private int[] slotIds() {
+      int[] ids = new int[handles.length];
+      for (int i = 0; i < ids.length; i++) {
+        ids[i] = BlockHandle.blockId(handles[i]);
+      }
+      return ids;
+    }
+
+    void release() {
+      if (handles.length > 0) {
+        slots.release(handles, 0, handles.length);
+      }
+    }
+
+    TransferTotals moved() {
+      long numBlocks = handles.length;
+      return new TransferTotals(1, numBlocks, numBlocks * cache.layout().blockBytes(), nanos);
+    }
+  }
+
+  /**
+   * The swap space's numbers now.
+   *
+   * @return a snapshot
+   */
+  public SwapStatistics statistics() {
+    lock.lock();
+    try {
+      return new SwapStatistics(
+          slots.statistics(), cache.layout().blockBytes(), groups.size(), out, in);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Proves the bookkeeping by a full scan: the slot pool's own conservation, and that the groups
+   * hold exactly the slots that are taken. Not while a group is on its way. For tests and
+   * debugging.
+   *
+   * @throws IllegalStateException if it does not hold
+   */
+  public void checkConservation() {
+    lock.lock();
+    try {
+      slots.checkConservation();
+      long held = groups.stream().mapToLong(group -> group.slots().length).sum();
+      long references = slots.statistics().numReferences();
+      if (held != references) {
+        throw new IllegalStateException(
+            "slots are held by no group: numReferences=" + references + ", inGroups=" + held);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void requireOpen() {
+    lock.lock();
+    try {
+      if (closed) {
+        throw new IllegalStateException("the swap space is closed: " + host);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Gives the memory back.
+   *
+   * @throws IllegalStateException if groups are still here or on their way, or it was closed
+   *     before; nothing has changed
+   */
+  @Override
+  public void close() {
+    lock.lock();
+    try {
+      requireOpen();
+      int numTaken = slots.statistics().numUsed();
+      if (numTaken > 0 || !groups.isEmpty()) {
+        throw new IllegalStateException(
+            "groups are still swapped out, swap them in or discard them: numGroups="
+                + groups.size()
+                + ", numSlots="
+                + numTaken
+                + ", numSequences="
+                + groups.stream().mapToInt(group -> group.sequences().size()).sum()
+                + ", numClosed="
+                + groups.stream().mapToLong(SwappedGroup::numClosed).sum());
+      }
+      slots.close();
+      closed = true;
+    } finally {
+      lock.unlock();
+    }
+    host.close();
+  }
+
+  @Override
+  public String toString() {
+    return "SwapSpace[" + statistics() + "]";
+  }
+}

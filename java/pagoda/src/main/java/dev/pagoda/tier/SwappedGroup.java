@@ -1,0 +1,68 @@
+package dev.pagoda.tier;
+
+import dev.pagoda.KvSequence;
+import dev.pagoda.ParkedGroup;
+import java.util.List;
+
+/**
+ * Sequences in a {@link SwapSpace}, as {@link SwapSpace#swapOut} returned them. Immutable; used up
+ * once the group has left.
+ */
+public final class SwappedGroup {
+  private final SwapSpace space;
+  private final ParkedGroup parked;
+  private final long[] slots;
+
+  SwappedGroup(SwapSpace space, ParkedGroup parked, long[] slots) {
+    this.space = space;
+    this.parked = parked;
+    this.slots = slots;
+  }
+
+  SwapSpace space() {
+    return space;
+  }
+
+  ParkedGroup parked() {
+    return parked;
+  }
+
+  /** {@code [numBlocks]} handles of the host slots, in the order of the group's block numbers. */
+  long[] slots() {
+    return slots;
+  }
+
+  /** Sequences that their holders closed meanwhile. */
+  long numClosed() {
+    return sequences().stream().filter(KvSequence::isClosed).count();
+  }
+
+  /**
+   * The sequences, in the order they were given.
+   *
+   * @return unmodifiable list
+   */
+  public List<KvSequence> sequences() {
+    return parked.sequences();
+  }
+
+  /**
+   * Distinct blocks of the group, each in a host slot of its own.
+   *
+   * @return number of blocks
+   */
+  public int numBlocks() {
+    return parked.numBlocks();
+  }
+
+  @Override
+  public String toString() {
+    return "SwappedGroup[numSequences="
+        + sequences().size()
+        + ", numBlocks="
+        + numBlocks()
+        + ", numClosed="
+        + numClosed()
+        + "]";
+  }
+}
