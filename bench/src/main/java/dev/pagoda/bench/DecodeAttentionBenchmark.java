@@ -1,0 +1,79 @@
+package dev.pagoda.bench;
+
+import dev.pagoda.Backend;
+import dev.pagoda.layout.DType;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+
+/**
+ * How fast does one thread attend over keys and values that are in no cache of the processor? Beside
+ * it, in the same JVM, the same bytes are only read, block by block.
+ */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@Warmup(iterations = 5, time = 500, timeUnit = TimeUnit.MILLISECONDS)
+@Measurement(iterations = 10, time = 500, timeUnit = TimeUnit.MILLISECONDS)
+@Fork(value = 3, jvmArgsAppend = {"-Xmx3g", "-XX:MaxDirectMemorySize=4g"})
+public class DecodeAttentionBenchmark {
+  /** Rotating over this much keeps every read cold. */
+  private static final long COLD_BYTES = 1L << 30;
+
+  /** Row of shapes.csv. */
+  @Param({"C1", "C2", "C3"})
+  public String shape = "C1";
+
+  /** Type of keys and values in the cache. */
+  @Param({"FP32", "BF16"})
+  public DType dtype = DType.FP32;
+
+  /** What computes. */
+  @Param({"vector"})
+  public String backend = "vector";
+
+  private AttentionFixture fixture;
+  private PoolReader reader;
+
+  /** Fills the cache. */
+  @Setup(Level.Trial)
+  public void fill() {
+    fixture =
+        new AttentionFixture(Shape.named(shape), dtype, Backend.named(backend), COLD_BYTES);
+    reader = new PoolReader(fixture);
+  }
+
+  /** Frees it. */
+  @TearDown(Level.Trial)
+  public void free() {
+    fixture.close();
+  }
+
+  /** Attention of every sequence over its whole context. */
+  @Benchmark
+  public float[] attend() {
+    return fixture.attend();
+  }
+
+  /** A sum over the same keys and values. */
+  @Benchmark
+  public long plainRead() {
+    return reader.readLayer(fixture.nextLayer());
+  }
+
+  static Work work(String shape, DType dtype) {
+    Shape s = Shape.named(shape);
+    return new Work((double) s.kvElements() * dtype.byteSize(), s.operations());
+  }
+}
