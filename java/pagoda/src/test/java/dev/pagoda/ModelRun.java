@@ -1,0 +1,64 @@
+package dev.pagoda;
+
+import java.util.SplittableRandom;
+
+/**
+ * How long tests with random operations run and from which seed. {@code dev.pagoda.test.operations}
+ * sets the one, {@code dev.pagoda.test.seed} the other; a seed from a failure message replays the
+ * episode that failed first of all.
+ */
+public final class ModelRun {
+  private final String name;
+  private final long operations;
+  private final long seed;
+
+  private ModelRun(String name, long operations, long seed) {
+    this.name = name;
+    this.operations = operations;
+    this.seed = seed;
+  }
+
+  /** A run as the properties say, announced on standard output. */
+  public static ModelRun announced(String name) {
+    long operations = Long.getLong("dev.pagoda.test.operations", 1_000_000);
+    long seed = Long.getLong("dev.pagoda.test.seed", new SplittableRandom().nextLong());
+    System.out.println(name + ": operations=" + operations + ", dev.pagoda.test.seed=" + seed);
+    return new ModelRun(name, operations, seed);
+  }
+
+  /** A run that is always the same, for tests of the test. */
+  public static ModelRun fixed(String name, long operations, long seed) {
+    return new ModelRun(name, operations, seed);
+  }
+
+  /** One random story from an empty pool or cache to its end. */
+  public interface Episode {
+    /**
+     * Runs it.
+     *
+     * @return operations done
+     */
+    long run(long seed);
+  }
+
+  /** Runs episodes until they have done all operations; a failure says how to see it again. */
+  public void run(Episode episode) {
+    long done = 0;
+    for (long i = 0; done < operations; i++) {
+      long episodeSeed = i == 0 ? seed : new SplittableRandom(seed + i).nextLong();
+      try {
+        done += episode.run(episodeSeed);
+      } catch (RuntimeException | AssertionError failure) {
+        throw new AssertionError(
+            name
+                + " failed after "
+                + done
+                + " operations, replay with -Ddev.pagoda.test.seed="
+                + episodeSeed
+                + ": "
+                + failure.getMessage(),
+            failure);
+      }
+    }
+  }
+}

@@ -1,0 +1,45 @@
+package dev.pagoda.internal.simd;
+
+import static dev.pagoda.testing.AttentionAssertions.assertSameBits;
+
+import dev.pagoda.internal.kernel.Kernels;
+import dev.pagoda.internal.scalar.ScalarKernels;
+import dev.pagoda.testing.AttentionCase;
+import dev.pagoda.testing.AttentionCases;
+import dev.pagoda.testing.PagedInputs;
+import dev.pagoda.testing.PagedInputs.Garbage;
+import dev.pagoda.testing.PagedInputs.Placement;
+import java.util.List;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The vector kernels against the scalar ones: the same bits, at whatever width this JVM has. */
+@Tag("vector-width")
+class VectorAgreementTest {
+  private static final Kernels SCALAR = new ScalarKernels();
+  private static final Kernels VECTOR = VectorKernels.create();
+
+  static List<AttentionCase> awkward() {
+    return AttentionCases.awkward();
+  }
+
+  @ParameterizedTest
+  @MethodSource("awkward")
+  void equalsScalarToTheBitOverAwkwardShapes(AttentionCase shape) {
+    checkAgainstScalar(shape);
+  }
+
+  @Test
+  void equalsScalarToTheBitOverRandomShapes() {
+    AttentionCases.random(10_000, 3_000).forEach(VectorAgreementTest::checkAgainstScalar);
+  }
+
+  private static void checkAgainstScalar(AttentionCase shape) {
+    Placement placement = new Placement(shape.seed(), Garbage.NAN);
+    try (PagedInputs inputs = new PagedInputs(shape, placement, VECTOR)) {
+      assertSameBits("vector equals scalar", inputs.attend(VECTOR), inputs.attend(SCALAR), shape);
+    }
+  }
+}
