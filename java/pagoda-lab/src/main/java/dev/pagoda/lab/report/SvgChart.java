@@ -1,0 +1,59 @@
+package dev.pagoda.lab.report;
+
+/** Draws a chart as SVG for the page. */
+final class SvgChart {
+  private SvgChart() {}
+
+  static String draw(Chart chart, SvgFrame.Size size) {
+    return switch (chart) {
+      case LineChart lines -> SvgLineChart.draw(lines, size);
+      case BarChart bars -> SvgBarChart.draw(bars, size);
+    };
+  }
+
+  /** Draws the sign of a series in a legend. */
+  static String legendSign(Chart chart, int series) {
+    Markup svg = new Markup();
+    svg.open(
+        "svg",
+        "xmlns",
+        "http://www.w3.org/2000/svg",
+        "class",
+        "sign",
+        "viewBox",
+        chart instanceof BarChart ? "0 0 12 12" : "0 0 22 12",
+        "aria-hidden",
+        "true");
+    switch (chart) {
+      case LineChart lines -> {
+        svg.open("g", "class", "series " + SvgFrame.look(series));
+        svg.empty("path", "class", "line", "d", "M1 6 L21 6");
+        svg.open("g", "class", "marker");
+        Markers.draw(svg, series, 11, 6, 4);
+        svg.close().close();
+      }
+      case BarChart bars -> {
+        svg.open("g", "class", "bar " + SvgFrame.look(series));
+        svg.empty("rect", "x", 0, "y", 0, "width", 12, "height", 12, "rx", 2).close();
+      }
+    }
+    return svg.close().toString();
+  }
+
+  /** Draws the sign of a reference line in a legend. */
+  static String referenceSign() {
+    Markup svg = new Markup();
+    svg.open(
+        "svg",
+        "xmlns",
+        "http://www.w3.org/2000/svg",
+        "class",
+        "sign",
+        "viewBox",
+        "0 0 22 12",
+        "aria-hidden",
+        "true");
+    svg.empty("line", "class", "reference", "x1", 1, "x2", 21, "y1", 6, "y2", 6);
+    return svg.close().toString();
+  }
+}
