@@ -154,8 +154,8 @@ final class Reservation {
   }
 
   /**
-   * Makes room in the tables, so that nothing can fail once blocks are taken. An absurd request fails
-   * as what it is, before arrays grow for it.
+   * Makes room in the tables, so that nothing can fail once blocks are taken. An absurd request
+   * fails as what it is, before arrays grow for it.
    */
   private long planGrowth() {
     long growth = 0;

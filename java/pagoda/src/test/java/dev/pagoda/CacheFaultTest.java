@@ -234,7 +234,8 @@ class CacheFaultTest {
         int contextLength = Math.max(batch.queryLength(i), batch.contextLength(i) - 1);
         int numBlocks = batch.tableStart(i + 1) - batch.tableStart(i);
         int from = shifted.addSequence(batch.queryLength(i), contextLength, numBlocks);
-        System.arraycopy(batch.blockIds(), batch.tableStart(i), shifted.blockIds(), from, numBlocks);
+        System.arraycopy(
+            batch.blockIds(), batch.tableStart(i), shifted.blockIds(), from, numBlocks);
       }
       WriteCall elsewhere = new WriteCall(call.storage(), shifted);
       elsewhere.set(call.layer(), call.keys(), call.values());
@@ -339,7 +340,8 @@ class CacheFaultTest {
       field.setAccessible(true);
       return (long[]) field.get(sequence.table);
     } catch (ReflectiveOperationException e) {
-      throw new LinkageError("fields have other names now: " + Arrays.toString(e.getStackTrace()), e);
+      throw new LinkageError(
+          "fields have other names now: " + Arrays.toString(e.getStackTrace()), e);
     }
   }
 }

@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What a cache should be, in the plainest way: per sequence a list of blocks and the histories of its
- * tokens, see {@link TokenContent}. Who owns a block is found by looking through all lists.
+ * What a cache should be, in the plainest way: per sequence a list of blocks and the histories of
+ * its tokens, see {@link TokenContent}. Who owns a block is found by looking through all lists.
  */
 final class CacheModel {
   /** One life of a block. */
@@ -222,8 +222,7 @@ final class CacheModel {
     for (Entry entry : step.entries) {
       Sequence sequence = entry.sequence;
       long[] histories = Arrays.copyOf(sequence.histories, entry.newLength());
-      System.arraycopy(
-          entry.added, 0, histories, sequence.histories.length, entry.added.length);
+      System.arraycopy(entry.added, 0, histories, sequence.histories.length, entry.added.length);
       sequence.histories = histories;
       sequence.state = State.IDLE;
     }

@@ -10,7 +10,8 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Random operations on small caches, against a naive reference: 10^6 of them unless {@code
- * dev.pagoda.test.operations} says otherwise. A failure tells the fewest operations that still fail.
+ * dev.pagoda.test.operations} says otherwise. A failure tells the fewest operations that still
+ * fail.
  */
 class CacheModelTest {
   static final int OPERATIONS_PER_EPISODE = 4_000;
@@ -39,8 +40,7 @@ class CacheModelTest {
     }
   }
 
-  private static boolean fails(
-      long seed, List<CacheOperation> script, Surroundings surroundings) {
+  private static boolean fails(long seed, List<CacheOperation> script, Surroundings surroundings) {
     try {
       new CacheStory(seed, surroundings).play(script);
       return false;

@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.SplittableRandom;
 
 /**
- * One operation of a {@link CacheStory}. All choices follow from its own seed and from what there is
- * when its turn comes, so that a story still makes sense when others are left out.
+ * One operation of a {@link CacheStory}. All choices follow from its own seed and from what there
+ * is when its turn comes, so that a story still makes sense when others are left out.
  */
 record CacheOperation(Kind kind, long seed) {
   /** What is done, and how often. */

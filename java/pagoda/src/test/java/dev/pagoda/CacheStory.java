@@ -25,8 +25,9 @@ import java.util.List;
 import java.util.SplittableRandom;
 
 /**
- * A small cache and its {@link CacheModel}, led through a list of operations and compared after each
- * of them: statistics, block tables, and the content of sampled slots, read straight from memory.
+ * A small cache and its {@link CacheModel}, led through a list of operations and compared after
+ * each of them: statistics, block tables, and the content of sampled slots, read straight from
+ * memory.
  */
 final class CacheStory {
   /** What the cache is built on: the real thing, or something with a fault planted in it. */
@@ -432,8 +433,7 @@ final class CacheStory {
     } else if (random.nextInt(4) == 0) {
       say("unpark in vain " + parked.model.sequences);
       int[] expected = new int[distinct.size()];
-      refused(
-          ArithmeticException.class, () -> cache.unpark(parked.real, failingMover(expected)));
+      refused(ArithmeticException.class, () -> cache.unpark(parked.real, failingMover(expected)));
       model.countTakenInVain(distinct.size());
       parkings.add(parked);
     } else {

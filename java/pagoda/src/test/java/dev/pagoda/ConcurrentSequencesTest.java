@@ -43,7 +43,8 @@ class ConcurrentSequencesTest {
   void everyThreadFindsItsOwnTokens(int numThreads, Checks checks, boolean virtual)
       throws InterruptedException, ExecutionException {
     Kernels kernels = new ScalarKernels();
-    HostStorage host = HostStorage.allocate(new KvLayout(SHAPE, kernels.keyOrder()), 16 * numThreads);
+    HostStorage host =
+        HostStorage.allocate(new KvLayout(SHAPE, kernels.keyOrder()), 16 * numThreads);
     run(new PagedKvCache(Backend.SCALAR, kernels, host, checks), host, numThreads, virtual);
   }
 
@@ -224,15 +225,12 @@ class ConcurrentSequencesTest {
     private void write(long[] added) {
       for (int layer = 0; layer < SHAPE.numLayers(); layer++) {
         step.write(
-            layer,
-            Rows.of(content.keys(layer, added)),
-            Rows.of(content.values(layer, added)));
+            layer, Rows.of(content.keys(layer, added)), Rows.of(content.values(layer, added)));
       }
     }
 
     private void check(Own one) {
-      String difference =
-          content.difference(host, one.sequence.blockIds(), one.history, 0);
+      String difference = content.difference(host, one.sequence.blockIds(), one.history, 0);
       if (one.sequence.length() != one.history.length || !difference.isEmpty()) {
         throw new AssertionError("content of " + one.sequence + ": " + difference);
       }
@@ -269,8 +267,7 @@ class ConcurrentSequencesTest {
       int[] from = sources.clone();
       int[] to = targets.clone();
       CompletableFuture<Void> _ =
-          CompletableFuture.runAsync(
-          () -> {
+          CompletableFuture.runAsync(() -> {
             Thread.yield();
             super.copyBlocks(from, to, count);
           });

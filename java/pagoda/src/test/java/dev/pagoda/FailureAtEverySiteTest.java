@@ -62,8 +62,7 @@ class FailureAtEverySiteTest {
     <T> T pass(String site, Supplier<T> call) {
       passed++;
       boolean fails =
-          !repaired
-              && (manner == Manner.FROM_THEN_ON ? passed >= failing : passed == failing);
+          !repaired && (manner == Manner.FROM_THEN_ON ? passed >= failing : passed == failing);
       if (!fails) {
         return call.get();
       }
@@ -177,11 +176,10 @@ class FailureAtEverySiteTest {
     }
 
     void attempt(Runnable operation) {
-      obtain(
-          () -> {
-            operation.run();
-            return operation;
-          });
+      obtain(() -> {
+        operation.run();
+        return operation;
+      });
     }
 
     Begun begin(Growth... growths) {
@@ -275,12 +273,10 @@ class FailureAtEverySiteTest {
     KvSequence outside = t.small.fork(one);
     for (int round = 0; round < 2; round++) {
       ParkedGroup group =
-          t.obtain(
-              () ->
-                  t.small.cache.park(
-                      List.of(one, two),
-                      (storage, ids) ->
-                          storage.copyOut(ids, t.swap, numbers(ids.length), ids.length)));
+          t.obtain(() ->
+              t.small.cache.park(
+                  List.of(one, two),
+                  (storage, ids) -> storage.copyOut(ids, t.swap, numbers(ids.length), ids.length)));
       // Not a snapshot's business while the tables are away: content is compared afterwards.
       while (two.length() > 0 && isParked(two)) {
         try {
@@ -372,23 +368,24 @@ class FailureAtEverySiteTest {
 
   @Test
   void aFailureThatDamagesWhatItWasToCopyIsFound() {
-    assertThatFound(new Case("decoding", FailureAtEverySiteTest::decode, Manner.BEFORE), DamagingStorage::new);
+    assertThatFound(
+        new Case("decoding", FailureAtEverySiteTest::decode, Manner.BEFORE), DamagingStorage::new);
   }
 
   @Test
   void aFailureThatLosesWhatItWasToMoveIsFound() {
-    assertThatFound(new Case("swapping", FailureAtEverySiteTest::swap, Manner.BEFORE), LosingStorage::new);
+    assertThatFound(
+        new Case("swapping", FailureAtEverySiteTest::swap, Manner.BEFORE), LosingStorage::new);
   }
 
   private static void assertThatFound(Case each, FailingStorageFactory storage) {
     assertThatExceptionOfType(AssertionError.class)
-        .isThrownBy(
-            () -> {
-              int failing = 1;
-              while (run(each, failing, storage)) {
-                failing++;
-              }
-            })
+        .isThrownBy(() -> {
+          int failing = 1;
+          while (run(each, failing, storage)) {
+            failing++;
+          }
+        })
         .withMessageContaining("content of");
   }
 }

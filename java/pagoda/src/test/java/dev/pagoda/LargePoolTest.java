@@ -18,7 +18,6 @@ import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,17 +29,17 @@ import org.junit.jupiter.params.provider.EnumSource;
  * its end are ever touched. They must hold, copy and give exactly what a small pool does.
  */
 class LargePoolTest {
-  private static final int NUM_LAYERS = 64;
+  private static final int NUM_LAYERS = 32;
   private static final int BLOCK_SIZE = 256;
   private static final int HEAD_DIM = 256;
-  private static final int NUM_BLOCKS = 300;
+  private static final int NUM_BLOCKS = 600;
 
-  /** 32 MiB a block, so that few ids reach far. */
+  /** 16 MiB a block, so that few ids reach far. */
   private static final KvShape SHAPE =
       new KvShape(
           Collections.nCopies(NUM_LAYERS, LayerShape.of(1, HEAD_DIM, DType.FP32)), BLOCK_SIZE);
 
-  private static final int[] ATTENDED_LAYERS = {0, 37, NUM_LAYERS - 1};
+  private static final int[] ATTENDED_LAYERS = {0, 17, NUM_LAYERS - 1};
   private static final AttentionSpec SPEC = AttentionSpec.causal(2, 1 / 16f);
 
   @ParameterizedTest
@@ -57,7 +56,9 @@ class LargePoolTest {
           PagedKvCache small = PagedKvCache.open(SHAPE, backend, Capacity.blocks(4))) {
         KvLayout layout = large.layout();
         assertThat(large.statistics().blocks().numBlocks()).isEqualTo(NUM_BLOCKS);
-        assertThat(large.statistics().poolBytes()).isGreaterThan(4 * (1L << 31)).isGreaterThan(1L << 32);
+        assertThat(large.statistics().poolBytes())
+            .isGreaterThan(4 * (1L << 31))
+            .isGreaterThan(1L << 32);
 
         KvSequence filler = large.newSequence();
         try (Step held = large.newStep()) {
@@ -103,23 +104,21 @@ class LargePoolTest {
   /** A prompt of two blocks, a fork, and a token each, the first of which copies a block. */
   private static float[] prefillForkAndDecode(PagedKvCache cache, KvSequence sequence) {
     SplittableRandom random = new SplittableRandom(17);
-    float[] prompt = step(cache, random, BLOCK_SIZE + 2, sequence);
-    KvSequence fork = sequence.fork();
-    float[] decoded = step(cache, random, 1, fork, sequence);
-    fork.close();
-    float[] all = Arrays.copyOf(prompt, prompt.length + decoded.length);
-    System.arraycopy(decoded, 0, all, prompt.length, decoded.length);
-    return all;
+    step(cache, random, BLOCK_SIZE + 2, sequence);
+    try (KvSequence fork = sequence.fork()) {
+      return step(cache, random, 1, fork, sequence);
+    }
   }
 
-  /** Appends to each sequence; what attention gives in a few layers, one after the other. */
+  /** Appends to each sequence; what the last row of each sees in a few layers. */
   private static float[] step(
       PagedKvCache cache, SplittableRandom random, int numTokens, KvSequence... sequences) {
     int numRows = numTokens * sequences.length;
-    float[] outputs = new float[ATTENDED_LAYERS.length * numRows * 2 * HEAD_DIM];
     Rows keys = Rows.of(numbers(random, numRows * HEAD_DIM));
     Rows values = Rows.of(numbers(random, numRows * HEAD_DIM));
-    Rows queries = Rows.of(numbers(random, numRows * 2 * HEAD_DIM));
+    Rows queries = Rows.of(numbers(random, 2 * HEAD_DIM), 0, 0); // the same for every row
+    int width = 2 * HEAD_DIM;
+    float[] outputs = new float[ATTENDED_LAYERS.length * numRows * width];
     try (Step step = cache.newStep()) {
       for (KvSequence sequence : sequences) {
         step.append(sequence, numTokens);
@@ -129,8 +128,11 @@ class LargePoolTest {
         step.write(layer, keys, values);
       }
       for (int i = 0; i < ATTENDED_LAYERS.length; i++) {
-        Rows output = Rows.of(outputs, i * numRows * 2 * HEAD_DIM, Rows.PACKED);
-        step.attend(ATTENDED_LAYERS[i], SPEC, queries, output);
+        Rows output = Rows.of(outputs, i * numRows * width, Rows.PACKED);
+        AttentionRows rows = AttentionRows.of(queries, output);
+        for (int last = numTokens - 1; last < numRows; last += numTokens) {
+          step.attendToken(ATTENDED_LAYERS[i], SPEC, rows, last, new HeadRange(0, 1));
+        }
       }
       step.commit();
     }

@@ -106,8 +106,7 @@ class PagedKvCacheTest {
     assertThatNullPointerException()
         .isThrownBy(() -> PagedKvCache.open(SHAPE, null, Capacity.blocks(1)));
     assertThatNullPointerException()
-        .isThrownBy(
-            () -> PagedKvCache.open(SHAPE, Backend.SCALAR, Capacity.blocks(1), null));
+        .isThrownBy(() -> PagedKvCache.open(SHAPE, Backend.SCALAR, Capacity.blocks(1), null));
   }
 
   @Test
@@ -261,7 +260,8 @@ class PagedKvCacheTest {
 
   private static Stream<Fault> faults() {
     return Stream.of(
-        new Fault("a block that no table knows", (small, one, fork) -> small.cache.pool().allocate()),
+        new Fault(
+            "a block that no table knows", (small, one, fork) -> small.cache.pool().allocate()),
         new Fault(
             "an owner that no table knows",
             (small, one, fork) ->

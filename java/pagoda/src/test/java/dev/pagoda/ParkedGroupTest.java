@@ -77,7 +77,9 @@ class ParkedGroupTest {
     small.requireContent();
     assertThat(small.cache.statistics().blocks().numUsed()).isEqualTo(7);
     assertThat(three.blockIds()[0]).isEqualTo(one.blockIds()[0]).isEqualTo(two.blockIds()[0]);
-    assertThat(one.blockIds()[0]).as("sharing with others ends").isNotEqualTo(outside.blockIds()[0]);
+    assertThat(one.blockIds()[0])
+        .as("sharing with others ends")
+        .isNotEqualTo(outside.blockIds()[0]);
     small.grow(Growth.of(one, 1), Growth.of(two, 1), Growth.of(three, 1), Growth.of(outside, 1));
     small.requireContent();
     small.requireNothingLeaks();
@@ -115,7 +117,9 @@ class ParkedGroupTest {
     assertThatIllegalStateException().isThrownBy(one::blockIds);
     assertThatIllegalStateException().isThrownBy(() -> step.append(one, 1).begin());
     assertThatIllegalStateException().isThrownBy(() -> small.cache.park(List.of(one), NOWHERE));
-    assertThatIllegalStateException().isThrownBy(small.cache::close).withMessageContaining("PARKED");
+    assertThatIllegalStateException()
+        .isThrownBy(small.cache::close)
+        .withMessageContaining("PARKED");
     assertThat(one.isClosed()).isFalse();
     one.close();
     assertThat(one.isClosed()).isTrue();
@@ -259,8 +263,7 @@ class ParkedGroupTest {
         .withMessageEndingWith("numSequences=0");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> small.cache.park(List.of(one, one), never));
-    assertThatIllegalStateException()
-        .isThrownBy(() -> small.cache.park(List.of(one, busy), never));
+    assertThatIllegalStateException().isThrownBy(() -> small.cache.park(List.of(one, busy), never));
     assertThatIllegalStateException()
         .isThrownBy(() -> small.cache.park(List.of(one, closed), never));
     try (SmallCache other = new SmallCache(2, BLOCK_SIZE)) {

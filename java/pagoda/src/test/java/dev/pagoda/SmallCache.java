@@ -183,7 +183,11 @@ final class SmallCache implements AutoCloseable {
 
   /** Blocks of all kinds, tables and contents, but none of the counters that only grow. */
   record Snapshot(
-      int numFree, int numShared, long numReferences, long numTokens, Map<Long, List<Integer>> tables) {}
+      int numFree,
+      int numShared,
+      long numReferences,
+      long numTokens,
+      Map<Long, List<Integer>> tables) {}
 
   /** What is there now; content must be right. */
   Snapshot snapshot() {

@@ -63,9 +63,7 @@ class StepTest {
               () -> step.write(0, plenty(), plenty()),
               () -> step.writeToken(0, 0, plenty(), plenty()),
               () -> step.attend(0, SPEC, plenty(), plenty()),
-              () ->
-                  step.attend(
-                      0, SPEC, AttentionRows.of(plenty(), plenty()), Workers.caller()),
+              () -> step.attend(0, SPEC, AttentionRows.of(plenty(), plenty()), Workers.caller()),
               () ->
                   step.attendToken(
                       0, SPEC, AttentionRows.of(plenty(), plenty()), 0, new HeadRange(0, 1)),

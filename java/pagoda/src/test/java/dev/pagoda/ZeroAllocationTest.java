@@ -24,8 +24,7 @@ class ZeroAllocationTest {
   private static final int MEASURED_STEPS = 500;
   private static final int WINDOWS = 5;
   private static final KvShape SHAPE = KvShape.uniform(2, 2, 4, DType.BF16);
-  private static final ThreadMXBean THREADS =
-      (ThreadMXBean) ManagementFactory.getThreadMXBean();
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
   /** A cache in the middle of its work, and one step of it. */
   private static final class Decoding implements AutoCloseable {
@@ -37,7 +36,8 @@ class ZeroAllocationTest {
     private final Rows values = Rows.of(new float[64 * 8]);
     private final Rows queries = Rows.of(new float[64 * 16]);
     private final Rows output = Rows.of(new float[64 * 16]);
-    private final AttentionRows rows = new AttentionRows(queries, output, Rows.of(new float[64 * 4]));
+    private final AttentionRows rows =
+        new AttentionRows(queries, output, Rows.of(new float[64 * 4]));
     private final HeadRange firstHead = new HeadRange(0, 1);
     private final HeadRange secondHead = new HeadRange(1, 2);
     private final Workers workers;
@@ -185,12 +185,11 @@ class ZeroAllocationTest {
     PagedKvCache cache = new PagedKvCache(Backend.SCALAR, kernels, host, Checks.STANDARD);
     try (Decoding decoding = new Decoding(cache, 1)) {
       assertThat(
-              allocatedBytes(
-                  number -> {
-                    decoding.step.append(decoding.sequences.getFirst(), 1).begin();
-                    decoding.step.write(0, decoding.keys, decoding.values);
-                    decoding.step.rollback();
-                  }))
+              allocatedBytes(number -> {
+                decoding.step.append(decoding.sequences.getFirst(), 1).begin();
+                decoding.step.write(0, decoding.keys, decoding.values);
+                decoding.step.rollback();
+              }))
           .isGreaterThanOrEqualTo(16L * MEASURED_STEPS);
     }
   }
@@ -199,9 +198,10 @@ class ZeroAllocationTest {
   @Test
   void aTableThatGrowsOnceIsFound() {
     KvShape tokenBlocks = KvShape.uniform(1, 1, 1, DType.FP32).withBlockSize(1);
+    int tokens = WARM_UP_STEPS + WINDOWS * MEASURED_STEPS;
     try (PagedKvCache cache =
-            PagedKvCache.open(tokenBlocks, Backend.SCALAR, Capacity.blocks(WARM_UP_STEPS + 600));
-        KvSequence prepared = cache.newSequence(WARM_UP_STEPS + MEASURED_STEPS);
+            PagedKvCache.open(tokenBlocks, Backend.SCALAR, Capacity.blocks(tokens + 5));
+        KvSequence prepared = cache.newSequence(tokens);
         KvSequence unprepared = cache.newSequence()) {
       Rows one = Rows.of(new float[1]);
       Step step = cache.newStep();

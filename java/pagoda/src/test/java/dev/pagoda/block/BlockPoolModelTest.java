@@ -71,8 +71,7 @@ class BlockPoolModelTest {
           }
         };
     assertThatExceptionOfType(AssertionError.class)
-        .isThrownBy(
-            () -> run.run(seed -> new Story(seed, disturbance).run(OPERATIONS_PER_EPISODE)))
+        .isThrownBy(() -> run.run(seed -> new Story(seed, disturbance).run(OPERATIONS_PER_EPISODE)))
         .withMessageContaining("-Ddev.pagoda.test.seed=")
         .withMessageContaining("operation=");
   }
@@ -167,8 +166,7 @@ class BlockPoolModelTest {
       if (count > freeIds.size()) {
         OutOfBlocksException out =
             expect(
-                OutOfBlocksException.class,
-                () -> pool.allocate(handles, padding, padding + count));
+                OutOfBlocksException.class, () -> pool.allocate(handles, padding, padding + count));
         require(out.needed() == count && out.free() == freeIds.size(), "refusal", out.getMessage());
         numRefusals++;
         return;
@@ -270,13 +268,7 @@ class BlockPoolModelTest {
       }
       BlockStatistics expected =
           new BlockStatistics(
-              numBlocks,
-              freeIds.size(),
-              shared,
-              references,
-              peakUsed,
-              numAllocations,
-              numRefusals);
+              numBlocks, freeIds.size(), shared, references, peakUsed, numAllocations, numRefusals);
       BlockStatistics actual = pool.statistics();
       require(actual.equals(expected), "statistics", actual + " instead of " + expected);
       if (!living.isEmpty()) {

@@ -203,7 +203,8 @@ class BlockPoolTest {
     Class<?> argument = IllegalArgumentException.class;
     Class<?> index = IndexOutOfBoundsException.class;
     List<Misuse> misuses = new ArrayList<>();
-    record Handle(String name, Class<?> exception, java.util.function.ToLongFunction<Situation> of) {}
+    record Handle(
+        String name, Class<?> exception, java.util.function.ToLongFunction<Situation> of) {}
     List<Handle> handles =
         List.of(
             new Handle("a freed block", state, s -> s.freed),
@@ -458,7 +459,8 @@ class BlockPoolTest {
         new Fault("a free block is free twice", p -> p.array("freeIds")[0] = p.array("freeIds")[1]),
         new Fault("an owned block is free", p -> p.array("freeIds")[0] = 0),
         new Fault("a free block went missing", p -> p.set("numFree", p.get("numFree") - 1)),
-        new Fault("a block is counted free before it is", p -> p.set("numFree", p.get("numFree") + 1)),
+        new Fault(
+            "a block is counted free before it is", p -> p.set("numFree", p.get("numFree") + 1)),
         new Fault("shared blocks miscounted", p -> p.set("numShared", p.get("numShared") + 1)),
         new Fault("references miscounted", p -> p.setLong("numReferences", 5)));
   }

@@ -77,8 +77,10 @@ class BFloat16Test {
 
   @Test
   void whatIsTooLargeBecomesInfinityAndInfinityStays() {
-    assertThat(BFloat16.toFloat(BFloat16.fromFloat(Float.MAX_VALUE))).isEqualTo(Float.POSITIVE_INFINITY);
-    assertThat(BFloat16.toFloat(BFloat16.fromFloat(-Float.MAX_VALUE))).isEqualTo(Float.NEGATIVE_INFINITY);
+    assertThat(BFloat16.toFloat(BFloat16.fromFloat(Float.MAX_VALUE)))
+        .isEqualTo(Float.POSITIVE_INFINITY);
+    assertThat(BFloat16.toFloat(BFloat16.fromFloat(-Float.MAX_VALUE)))
+        .isEqualTo(Float.NEGATIVE_INFINITY);
     assertThat(BFloat16.fromFloat(Float.POSITIVE_INFINITY)).isEqualTo((short) INFINITY);
     assertThat(BFloat16.fromFloat(Float.NEGATIVE_INFINITY)).isEqualTo((short) (INFINITY | SIGN));
   }

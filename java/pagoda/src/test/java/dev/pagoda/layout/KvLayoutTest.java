@@ -27,7 +27,9 @@ class KvLayoutTest {
         payloadBytes += take(layout, blockId, taken, seed);
       }
       assertThat((long) taken.cardinality()).as("seed=%d", seed).isEqualTo(payloadBytes);
-      assertThat((long) taken.length()).as("seed=%d", seed).isLessThanOrEqualTo(layout.poolBytes(BLOCKS));
+      assertThat((long) taken.length())
+          .as("seed=%d", seed)
+          .isLessThanOrEqualTo(layout.poolBytes(BLOCKS));
     }
   }
 
@@ -63,10 +65,16 @@ class KvLayoutTest {
       KvLayout layout, int blockId, long offset, DType dtype, BitSet taken, long seed) {
     int first = (int) offset;
     int end = first + dtype.byteSize();
-    assertThat(offset).as("seed=%d %s", seed, layout).isGreaterThanOrEqualTo(layout.blockOffset(blockId));
-    assertThat((long) end).as("seed=%d %s", seed, layout).isLessThanOrEqualTo(layout.blockOffset(blockId + 1));
+    assertThat(offset)
+        .as("seed=%d %s", seed, layout)
+        .isGreaterThanOrEqualTo(layout.blockOffset(blockId));
+    assertThat((long) end)
+        .as("seed=%d %s", seed, layout)
+        .isLessThanOrEqualTo(layout.blockOffset(blockId + 1));
     assertThat(offset % dtype.byteSize()).as("seed=%d %s", seed, layout).isZero();
-    assertThat(taken.get(first, end).isEmpty()).as("seed=%d %s offset=%d", seed, layout, offset).isTrue();
+    assertThat(taken.get(first, end).isEmpty())
+        .as("seed=%d %s offset=%d", seed, layout, offset)
+        .isTrue();
     taken.set(first, end);
     return dtype.byteSize();
   }
@@ -79,8 +87,10 @@ class KvLayoutTest {
       long expected = 0;
       for (int layer = 0; layer < shape.numLayers(); layer++) {
         LayerShape l = shape.layer(layer);
-        long keyTile = roundUp64((long) shape.blockSize() * l.keyHeadDim() * l.keyDType().byteSize());
-        long valueTile = roundUp64((long) shape.blockSize() * l.valueHeadDim() * l.valueDType().byteSize());
+        long keyTile =
+            roundUp64((long) shape.blockSize() * l.keyHeadDim() * l.keyDType().byteSize());
+        long valueTile =
+            roundUp64((long) shape.blockSize() * l.valueHeadDim() * l.valueDType().byteSize());
         for (int kvHead = 0; kvHead < l.numKvHeads(); kvHead++) {
           long keys = layout.keyTileOffset(1, layer, kvHead);
           long values = layout.valueTileOffset(1, layer, kvHead);
@@ -129,7 +139,8 @@ class KvLayoutTest {
   @Test
   void offsetsAre64BitFromTheFirstMultiplicationOn() {
     LayerShape layer = new LayerShape(64, 256, 256, DType.FP32, DType.FP32);
-    KvLayout layout = new KvLayout(new KvShape(Collections.nCopies(80, layer), 256), KeyOrder.DIM_MAJOR);
+    KvLayout layout =
+        new KvLayout(new KvShape(Collections.nCopies(80, layer), 256), KeyOrder.DIM_MAJOR);
     BigInteger tile = BigInteger.valueOf(256 * 256 * 4);
     BigInteger block = tile.multiply(BigInteger.valueOf(2 * 64 * 80));
     assertThat(BigInteger.valueOf(layout.blockBytes())).isEqualTo(block);
@@ -154,7 +165,8 @@ class KvLayoutTest {
 
   @Test
   void smallBlocksAreAddressedBeyond2To31ElementsAnd2To32Bytes() {
-    KvLayout layout = new KvLayout(KvShape.uniform(1, 1, 1, DType.FP16).withBlockSize(1), KeyOrder.DIM_MAJOR);
+    KvLayout layout =
+        new KvLayout(KvShape.uniform(1, 1, 1, DType.FP16).withBlockSize(1), KeyOrder.DIM_MAJOR);
     assertThat(layout.blockBytes()).isEqualTo(128);
 
     int last = Integer.MAX_VALUE - 1;

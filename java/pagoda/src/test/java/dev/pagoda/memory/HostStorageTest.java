@@ -107,7 +107,8 @@ class HostStorageTest {
       byte[] otherBefore = fill(other, 6);
       assertThatIllegalArgumentException()
           .isThrownBy(() -> storage.copyBlocks(ints(1, source), ints(2, target), 2))
-          .withMessageContaining("numBlocks=6, blockId=" + (source < 0 || source > 5 ? source : target));
+          .withMessageContaining(
+              "numBlocks=6, blockId=" + (source < 0 || source > 5 ? source : target));
       assertThatIllegalArgumentException()
           .isThrownBy(() -> storage.copyOut(ints(1, source), other, ints(2, target), 2));
       assertThatIllegalArgumentException()
@@ -266,7 +267,8 @@ class HostStorageTest {
 
   @Test
   void capacityOverTheCallersMemoryIsHeldAtWhatAnIdCanName() {
-    KvLayout tiny = new KvLayout(KvShape.uniform(1, 1, 1, DType.FP16).withBlockSize(1), KeyOrder.DIM_MAJOR);
+    KvLayout tiny =
+        new KvLayout(KvShape.uniform(1, 1, 1, DType.FP16).withBlockSize(1), KeyOrder.DIM_MAJOR);
     // Addresses alone: nothing is touched, so that the memory need not be there.
     MemorySegment vast = MemorySegment.ofAddress(1L << 40).reinterpret(tiny.blockBytes() << 32);
     HostStorage storage = HostStorage.over(tiny, vast);
@@ -283,9 +285,7 @@ class HostStorageTest {
     HostStorage other = HostStorage.allocate(layout(), 2);
     storage.close();
 
-    assertThatIllegalStateException()
-        .isThrownBy(storage::close)
-        .withMessageContaining("closed");
+    assertThatIllegalStateException().isThrownBy(storage::close).withMessageContaining("closed");
     assertThatIllegalStateException().isThrownBy(() -> storage.copyBlocks(ints(0), ints(1), 1));
     assertThatIllegalStateException().isThrownBy(() -> storage.copyBlocks(ints(), ints(), 0));
     assertThatIllegalStateException().isThrownBy(() -> storage.copyOut(ints(0), other, ints(0), 1));

@@ -74,10 +74,9 @@ class RowsTest {
   void noRowsFitAnywhereEvenBehindTheEnd() {
     assertThatCode(() -> Rows.of(new float[0], HUGE, HUGE).requireRows("keys", 0, HUGE))
         .doesNotThrowAnyException();
-    assertThatCode(
-            () ->
-                Rows.of(MemorySegment.NULL, DType.FP32, Long.MAX_VALUE, Long.MAX_VALUE)
-                    .requireRows("keys", 0, HUGE))
+    assertThatCode(() ->
+            Rows.of(MemorySegment.NULL, DType.FP32, Long.MAX_VALUE, Long.MAX_VALUE)
+                .requireRows("keys", 0, HUGE))
         .doesNotThrowAnyException();
   }
 
@@ -98,8 +97,7 @@ class RowsTest {
       assertThatIllegalArgumentException().isThrownBy(() -> rows.requireRows("keys", HUGE, HUGE));
     }
     assertThatIllegalArgumentException()
-        .isThrownBy(
-            () -> Rows.of(memory, DType.FP32, Long.MAX_VALUE, 0).requireRows("keys", 1, 1));
+        .isThrownBy(() -> Rows.of(memory, DType.FP32, Long.MAX_VALUE, 0).requireRows("keys", 1, 1));
   }
 
   /** Whatever passes the check lies inside; whatever does not would reach outside. */
@@ -120,7 +118,8 @@ class RowsTest {
               .add(BigInteger.valueOf(offset))
               .add(BigInteger.valueOf(width));
       boolean fits = numRows == 0 || last.compareTo(BigInteger.valueOf(array.length)) <= 0;
-      String what = "offset=" + offset + " stride=" + stride + " rows=" + numRows + " width=" + width;
+      String what =
+          "offset=" + offset + " stride=" + stride + " rows=" + numRows + " width=" + width;
       assertThat(passes(Rows.of(array, offset, stride), numRows, width)).as(what).isEqualTo(fits);
       long strideBytes = stride == Rows.PACKED ? Rows.PACKED : 4L * stride;
       Rows same = Rows.of(segment, DType.FP32, 4L * offset, strideBytes);
