@@ -22,8 +22,9 @@ import java.util.SplittableRandom;
 /**
  * A cache filled for one shape, with an open step whose attention can be computed again and again.
  *
- * <p>Has as many layers as it takes to hold more than the caches of the processor, each with the same
- * block tables; calls go round them. Blocks are shuffled, which is the hardest case for the memory.
+ * <p>Has as many layers as it takes to hold more than the caches of the processor, each with the
+ * same block tables; calls go round them. Blocks are shuffled, which is the hardest case for the
+ * memory.
  */
 final class AttentionFixture implements AutoCloseable {
   final Shape shape;
@@ -51,8 +52,7 @@ final class AttentionFixture implements AutoCloseable {
     long blockBytes = new KvLayout(kvShape, KeyOrder.DIM_MAJOR).blockBytes();
     pool = arena.allocate((long) shape.numSeqs() * blocksPerSeq * blockBytes, 1 << 21);
     cache = PagedKvCache.open(kvShape, backend, Capacity.within(pool));
-    spec =
-        AttentionSpec.causal(shape.numQueryHeads(), (float) (1 / Math.sqrt(shape.headDim())));
+    spec = AttentionSpec.causal(shape.numQueryHeads(), (float) (1 / Math.sqrt(shape.headDim())));
     int numTokens = shape.numSeqs() * shape.queryLength();
     SplittableRandom random = new SplittableRandom(1);
     queries = Rows.of(randoms(random, numTokens * shape.numQueryHeads() * shape.headDim()));

@@ -15,8 +15,8 @@ import org.openjdk.jmh.runner.options.CommandLineOptionException;
 import org.openjdk.jmh.runner.options.CommandLineOptions;
 
 /**
- * JMH's command line, and behind its table one of our own: time, bytes and operations per second, and
- * the share of the plain read that ran in the same call.
+ * JMH's command line, and behind its table one of our own: time, bytes and operations per second,
+ * and the share of the plain read that ran in the same call.
  */
 public final class BenchMain {
   private BenchMain() {}
@@ -29,7 +29,8 @@ public final class BenchMain {
    * @throws RunnerException if a benchmark fails
    * @throws CommandLineOptionException if an argument is wrong
    */
-  public static void main(String[] arguments) throws IOException, RunnerException, CommandLineOptionException {
+  public static void main(String[] arguments)
+      throws IOException, RunnerException, CommandLineOptionException {
     CommandLineOptions options = new CommandLineOptions(arguments);
     if (options.shouldHelp() || options.shouldList() || options.shouldListWithParams()) {
       org.openjdk.jmh.Main.main(arguments.clone());
@@ -46,8 +47,7 @@ public final class BenchMain {
   private static String row(RunResult result, Collection<RunResult> all) {
     BenchmarkParams params = result.getParams();
     Result<?> primary = result.getPrimaryResult();
-    double seconds =
-        primary.getScore() / params.getTimeUnit().convert(1, TimeUnit.SECONDS);
+    double seconds = primary.getScore() / params.getTimeUnit().convert(1, TimeUnit.SECONDS);
     Work work = declaredWork(params);
     StringBuilder row = new StringBuilder();
     row.append(String.format(Locale.ROOT, "%-62s %12.3f us", label(params), seconds * 1e6));
@@ -58,10 +58,9 @@ public final class BenchMain {
       row.append(String.format(Locale.ROOT, " %8.2f GFLOP/s", work.operations() / seconds / 1e9));
     }
     plainReadSeconds(params, all)
-        .ifPresent(
-            read ->
-                row.append(
-                    String.format(Locale.ROOT, "  %3.0f %% of the plain read", 100 * read / seconds)));
+        .ifPresent(read ->
+            row.append(
+                String.format(Locale.ROOT, "  %3.0f %% of the plain read", 100 * read / seconds)));
     return row.toString();
   }
 

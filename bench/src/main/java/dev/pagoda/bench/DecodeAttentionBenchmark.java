@@ -18,15 +18,17 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * How fast does one thread attend over keys and values that are in no cache of the processor? Beside
- * it, in the same JVM, the same bytes are only read, block by block.
+ * How fast does one thread attend over keys and values that are in no cache of the processor?
+ * Beside it, in the same JVM, the same bytes are only read, block by block.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
 @Warmup(iterations = 5, time = 500, timeUnit = TimeUnit.MILLISECONDS)
 @Measurement(iterations = 10, time = 500, timeUnit = TimeUnit.MILLISECONDS)
-@Fork(value = 3, jvmArgsAppend = {"-Xmx3g", "-XX:MaxDirectMemorySize=4g"})
+@Fork(
+    value = 3,
+    jvmArgsAppend = {"-Xmx3g", "-XX:MaxDirectMemorySize=4g"})
 public class DecodeAttentionBenchmark {
   /** Rotating over this much keeps every read cold. */
   private static final long COLD_BYTES = 1L << 30;
@@ -49,8 +51,7 @@ public class DecodeAttentionBenchmark {
   /** Fills the cache. */
   @Setup(Level.Trial)
   public void fill() {
-    fixture =
-        new AttentionFixture(Shape.named(shape), dtype, Backend.named(backend), COLD_BYTES);
+    fixture = new AttentionFixture(Shape.named(shape), dtype, Backend.named(backend), COLD_BYTES);
     reader = new PoolReader(fixture);
   }
 

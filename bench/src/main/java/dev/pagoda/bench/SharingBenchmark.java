@@ -23,8 +23,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * What do a fork and a copy-on-write cost? One sequence of 1,000 tokens, 8 layers of 8 KV heads x 128
- * in BF16: a block of 16 tokens is 512 KiB, all layers together.
+ * What do a fork and a copy-on-write cost? One sequence of 1,000 tokens, 8 layers of 8 KV heads x
+ * 128 in BF16: a block of 16 tokens is 512 KiB, all layers together.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)

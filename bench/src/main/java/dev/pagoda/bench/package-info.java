@@ -1,2 +1,4 @@
-/** JMH benchmarks of the library, one class per question. {@code bench/README.md} says how to run. */
+/**
+ * JMH benchmarks of the library, one class per question. {@code bench/README.md} says how to run.
+ */
 package dev.pagoda.bench;

@@ -51,10 +51,8 @@ public enum Backend {
     return Arrays.stream(values())
         .filter(b -> b.label().equals(label))
         .findFirst()
-        .orElseThrow(
-            () ->
-                new IllegalArgumentException(
-                    "backends are cuda, vector and scalar: backend=" + label));
+        .orElseThrow(() ->
+            new IllegalArgumentException("backends are cuda, vector and scalar: backend=" + label));
   }
 
   /**

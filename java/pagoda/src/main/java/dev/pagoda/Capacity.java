@@ -27,8 +27,8 @@ public sealed interface Capacity {
   }
 
   /**
-   * As many whole blocks as fit in memory of the caller's, which stays the caller's and must outlive
-   * the cache. Host backends only.
+   * As many whole blocks as fit in memory of the caller's, which stays the caller's and must
+   * outlive the cache. Host backends only.
    *
    * @param segment writable memory off the heap, on a 64-byte line
    * @return the capacity

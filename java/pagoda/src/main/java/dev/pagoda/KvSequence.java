@@ -5,9 +5,9 @@ import dev.pagoda.block.BlockTable;
 /**
  * One stream of tokens whose keys and values are in a cache.
  *
- * <p>Grows through a {@link Step}, shares its blocks with forks, and holds them until it is closed by
- * whoever opened it; closing twice is allowed and does nothing. Other calls after close are {@link
- * IllegalStateException}s.
+ * <p>Grows through a {@link Step}, shares its blocks with forks, and holds them until it is closed
+ * by whoever opened it; closing twice is allowed and does nothing. Other calls after close are
+ * {@link IllegalStateException}s.
  *
  * <p>Threads: one writer at a time (step, fork, truncate, close); {@link #length} from any thread.
  * Different sequences are independent, even where they share blocks.
@@ -75,8 +75,8 @@ public final class KvSequence implements AutoCloseable {
   }
 
   /**
-   * A second sequence with the same tokens, which shares every block. Nothing is copied now; whoever
-   * first writes into a shared block copies that one.
+   * A second sequence with the same tokens, which shares every block. Nothing is copied now;
+   * whoever first writes into a shared block copies that one.
    *
    * @return the fork, the caller's to close
    * @throws IllegalStateException if this sequence is closed, parked or in a step

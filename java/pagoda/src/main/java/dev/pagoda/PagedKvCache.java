@@ -19,9 +19,9 @@ import java.util.stream.Collectors;
 /**
  * Keys and values of any number of sequences, in fixed-size blocks of one pool off the heap.
  *
- * <p>Memory: one contiguous pool of {@code numBlocks * blockBytes} bytes (see {@link KvLayout}), plus
- * 24 bytes of bookkeeping per block. Whoever opens a cache closes it, after its sequences; closing
- * twice is an {@link IllegalStateException}.
+ * <p>Memory: one contiguous pool of {@code numBlocks * blockBytes} bytes (see {@link KvLayout}),
+ * plus 24 bytes of bookkeeping per block. Whoever opens a cache closes it, after its sequences;
+ * closing twice is an {@link IllegalStateException}.
  *
  * <p>Threads: safe for any number. A sequence and a step have one writer at a time; different ones
  * run in parallel. No call blocks for longer than bookkeeping takes: bytes are copied and attention
@@ -225,7 +225,8 @@ public final class PagedKvCache implements AutoCloseable {
       requireIdle(source);
       requireLength(source, length);
       if (empty.length() != 0) {
-        throw new IllegalStateException("only an empty sequence takes over tokens: sequence=" + empty);
+        throw new IllegalStateException(
+            "only an empty sequence takes over tokens: sequence=" + empty);
       }
       empty.table = source.table.fork(shape().blocksFor(length));
       empty.setLength(length);
@@ -310,8 +311,8 @@ public final class PagedKvCache implements AutoCloseable {
    * is an {@link IllegalStateException} until {@link #unpark}.
    *
    * @param group distinct idle sequences of this cache, at least one
-   * @param mover moves the content away, called once, while the blocks are still owned; if it throws
-   *     nothing has changed
+   * @param mover moves the content away, called once, while the blocks are still owned; if it
+   *     throws nothing has changed
    * @return how to bring them back
    * @throws IllegalStateException if a sequence is closed, parked or in a step
    * @throws IllegalArgumentException if a sequence is another cache's or given twice
@@ -321,8 +322,8 @@ public final class PagedKvCache implements AutoCloseable {
   }
 
   /**
-   * Gives parked sequences blocks again, all or none, shared as they were, and then has their content
-   * moved in.
+   * Gives parked sequences blocks again, all or none, shared as they were, and then has their
+   * content moved in.
    *
    * @param group what {@link #park} returned; its sequences must all still be parked
    * @param mover moves the content in, called once; if it throws the group stays parked
@@ -375,9 +376,9 @@ public final class PagedKvCache implements AutoCloseable {
   }
 
   /**
-   * Proves the bookkeeping by a full scan: the pool's own conservation, and that the block tables of
-   * all sequences hold exactly the references the pool has counted. Not while a step is open: its
-   * blocks belong to no sequence yet. For tests and debugging.
+   * Proves the bookkeeping by a full scan: the pool's own conservation, and that the block tables
+   * of all sequences hold exactly the references the pool has counted. Not while a step is open:
+   * its blocks belong to no sequence yet. For tests and debugging.
    *
    * @throws IllegalStateException if it does not hold
    */
@@ -389,7 +390,8 @@ public final class PagedKvCache implements AutoCloseable {
       long tokens = 0;
       for (KvSequence sequence : sequences) {
         if (sequence.state == KvSequence.State.BUSY) {
-          throw new IllegalStateException("a sequence is in a step or on the move: sequence=" + sequence);
+          throw new IllegalStateException(
+              "a sequence is in a step or on the move: sequence=" + sequence);
         }
         BlockTable table = sequence.table;
         for (int i = 0; i < table.numBlocks(); i++) {
@@ -465,8 +467,8 @@ public final class PagedKvCache implements AutoCloseable {
   /**
    * Closes all sequences, then the cache.
    *
-   * @throws IllegalStateException if a sequence is in a step, or the cache was closed before; nothing
-   *     has changed
+   * @throws IllegalStateException if a sequence is in a step, or the cache was closed before;
+   *     nothing has changed
    */
   public void closeAll() {
     lock.lock();
@@ -474,7 +476,8 @@ public final class PagedKvCache implements AutoCloseable {
       requireOpen();
       for (KvSequence sequence : sequences) {
         if (sequence.state == KvSequence.State.BUSY) {
-          throw new IllegalStateException("a sequence is in a step or on the move: sequence=" + sequence);
+          throw new IllegalStateException(
+              "a sequence is in a step or on the move: sequence=" + sequence);
         }
       }
       while (!sequences.isEmpty()) {

@@ -5,9 +5,9 @@ import java.util.List;
 /**
  * Sequences that gave up their blocks together, and how they shared them.
  *
- * <p>What became of the content is the business of whoever parked them: swapped to another memory, or
- * dropped to be computed again. Each distinct block counts once, however many of the sequences share
- * it, and comes back shared in the same way. Sharing with sequences outside the group ends.
+ * <p>What became of the content is the business of whoever parked them: swapped to another memory,
+ * or dropped to be computed again. Each distinct block counts once, however many of the sequences
+ * share it, and comes back shared in the same way. Sharing with sequences outside the group ends.
  *
  * <p>Immutable; made by {@link PagedKvCache#park} and used up by {@link PagedKvCache#unpark} or by
  * closing the sequences.

@@ -13,8 +13,8 @@ import java.util.Set;
  * Takes the blocks of a group of sequences away and gives them back.
  *
  * <p>Content moves outside the cache's lock. What keeps it still meanwhile: on the way out the
- * sequences are marked busy and keep their references, on the way in the new blocks belong
- * to nobody else.
+ * sequences are marked busy and keep their references, on the way in the new blocks belong to
+ * nobody else.
  */
 final class Parking {
   private final PagedKvCache cache;

@@ -23,11 +23,11 @@ import java.util.concurrent.atomic.AtomicIntegerArray;
  * </pre>
  *
  * <p>Rows of a step are sequence after sequence in the order of {@link #append}, each sequence's
- * tokens in order. After commit or rollback the step is empty and can be used again; once it has seen
- * its largest batch that allocates nothing.
+ * tokens in order. After commit or rollback the step is empty and can be used again; once it has
+ * seen its largest batch that allocates nothing.
  *
- * <p>Between begin and commit the sequences belong to the step: to fork, truncate or close one is an
- * {@link IllegalStateException}. Rows are borrowed for the length of a call.
+ * <p>Between begin and commit the sequences belong to the step: to fork, truncate or close one is
+ * an {@link IllegalStateException}. Rows are borrowed for the length of a call.
  *
  * <p>Threads: one thread at a time, except {@link #writeToken} and {@link #attendToken}, which any
  * number may call at once between begin and commit, each for rows or heads of its own.
@@ -67,7 +67,8 @@ public final class Step implements AutoCloseable {
    * @param sequence an idle sequence of this cache, not yet in this step
    * @param numTokens tokens to append, at least 1
    * @return this step
-   * @throws IllegalArgumentException if the sequence is another cache's or the number is out of range
+   * @throws IllegalArgumentException if the sequence is another cache's or the number is out of
+   *     range
    * @throws IllegalStateException if the step has begun
    */
   public Step append(KvSequence sequence, int numTokens) {
@@ -77,8 +78,8 @@ public final class Step implements AutoCloseable {
   }
 
   /**
-   * Reserves a slot for every token, all or none, and copies the shared blocks that will be written.
-   * If it throws, nothing has changed but that the plan is dropped: the step is empty.
+   * Reserves a slot for every token, all or none, and copies the shared blocks that will be
+   * written. If it throws, nothing has changed but that the plan is dropped: the step is empty.
    *
    * @return this step
    * @throws dev.pagoda.block.OutOfBlocksException if there are too few free blocks
@@ -204,8 +205,8 @@ public final class Step implements AutoCloseable {
    * @param rows queries, output and LSE
    * @param tokenIndex row of the step and of {@code rows}
    * @param kvHeads which KV heads, and with them the query heads that read them
-   * @throws IllegalArgumentException if there is no such layer, row or head, the heads do not divide
-   *     or the rows do not fit
+   * @throws IllegalArgumentException if there is no such layer, row or head, the heads do not
+   *     divide or the rows do not fit
    * @throws IllegalStateException if the step has not begun or the layer was not written
    */
   public void attendToken(

@@ -67,8 +67,7 @@ class DocSnippetTest {
     List<String> options = List.of("-d", target.toString(), "-cp", library);
     try (StandardJavaFileManager files = compiler.getStandardFileManager(null, null, null)) {
       Iterable<? extends JavaFileObject> sources = files.getJavaFileObjects(source);
-      boolean compiled =
-          compiler.getTask(problems, files, null, options, null, sources).call();
+      boolean compiled = compiler.getTask(problems, files, null, options, null, sources).call();
       assertThat(compiled).as("README.md's example compiles: %s", problems).isTrue();
     }
   }

@@ -1,8 +1,8 @@
 package dev.pagoda.block;
 
 /**
- * Debug record of where each block was last allocated and last freed, as throwables whose traces say
- * it. Costs a stack walk per allocation, so it is off unless asked for.
+ * Debug record of where each block was last allocated and last freed, as throwables whose traces
+ * say it. Costs a stack walk per allocation, so it is off unless asked for.
  */
 final class AllocationSites {
   private final Site[] allocated;

@@ -305,11 +305,9 @@ public final class BlockPool implements AutoCloseable {
               + BlockHandle.toString(handle)
               + "]");
     }
-    if (referenceCounts[blockId] == 0
-        || !BlockHandle.hasGeneration(handle, generations[blockId])) {
+    if (referenceCounts[blockId] == 0 || !BlockHandle.hasGeneration(handle, generations[blockId])) {
       throw explained(
-          new IllegalStateException(
-              "the block was freed before: " + BlockHandle.toString(handle)),
+          new IllegalStateException("the block was freed before: " + BlockHandle.toString(handle)),
           blockId);
     }
     return blockId;
@@ -335,8 +333,8 @@ public final class BlockPool implements AutoCloseable {
   }
 
   /**
-   * Proves the pool's bookkeeping by a full scan: every block is free exactly once or owned, and the
-   * counters agree. For tests and debugging; O(numBlocks).
+   * Proves the pool's bookkeeping by a full scan: every block is free exactly once or owned, and
+   * the counters agree. For tests and debugging; O(numBlocks).
    *
    * @throws IllegalStateException if it does not hold
    */

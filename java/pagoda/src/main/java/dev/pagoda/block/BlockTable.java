@@ -137,10 +137,7 @@ public final class BlockTable {
   public BlockTable fork(int sharedBlocks) {
     if (sharedBlocks < 0 || sharedBlocks > numBlocks) {
       throw new IllegalArgumentException(
-          "a fork shares what there is: numBlocks="
-              + numBlocks
-              + ", sharedBlocks="
-              + sharedBlocks);
+          "a fork shares what there is: numBlocks=" + numBlocks + ", sharedBlocks=" + sharedBlocks);
     }
     BlockTable fork = new BlockTable(pool, handles.length);
     pool.retain(handles, 0, sharedBlocks);

@@ -1,8 +1,8 @@
 package dev.pagoda.block;
 
 /**
- * The pool has too few free blocks for a request. Nothing has changed: a scheduler can free some and
- * ask again.
+ * The pool has too few free blocks for a request. Nothing has changed: a scheduler can free some
+ * and ask again.
  */
 public final class OutOfBlocksException extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -24,7 +24,13 @@ public final class OutOfBlocksException extends RuntimeException {
    * @param total blocks in the pool
    */
   public OutOfBlocksException(int needed, int free, int total) {
-    super("the pool has too few free blocks: needed=" + needed + ", free=" + free + ", total=" + total);
+    super(
+        "the pool has too few free blocks: needed="
+            + needed
+            + ", free="
+            + free
+            + ", total="
+            + total);
     this.needed = needed;
     this.free = free;
     this.total = total;

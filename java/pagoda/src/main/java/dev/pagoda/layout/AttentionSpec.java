@@ -16,8 +16,8 @@ import java.util.Objects;
  * </pre>
  *
  * <p>LSE is the natural logarithm. A row that sees nothing gives an output of zeros and an LSE of
- * minus infinity, or the sink. Query head h reads KV head {@code h / groupSize}. Immutable, safe for
- * any thread; the arrays given are copied.
+ * minus infinity, or the sink. Query head h reads KV head {@code h / groupSize}. Immutable, safe
+ * for any thread; the arrays given are copied.
  */
 public final class AttentionSpec {
   /** Largest number of query heads; keeps the width of a row far within an int. */

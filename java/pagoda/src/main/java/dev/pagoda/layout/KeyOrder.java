@@ -6,8 +6,8 @@ public enum KeyOrder {
   TOKEN_MAJOR,
 
   /**
-   * {@code [keyHeadDim, blockSize]}: equal elements of neighbouring tokens are neighbours, so that a
-   * vector lane is a token and scores need no sum across lanes. The order of the CPU backends.
+   * {@code [keyHeadDim, blockSize]}: equal elements of neighbouring tokens are neighbours, so that
+   * a vector lane is a token and scores need no sum across lanes. The order of the CPU backends.
    */
   DIM_MAJOR
 }

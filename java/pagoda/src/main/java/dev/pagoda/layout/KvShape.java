@@ -6,8 +6,8 @@ import java.util.List;
 /**
  * What a cache holds: the shape of each layer, and how many tokens a block has.
  *
- * <p>Layers may differ, for instance in KV heads or head dim. A layer that reads the keys and values
- * of another one needs no entry of its own: attend over the other layer's index.
+ * <p>Layers may differ, for instance in KV heads or head dim. A layer that reads the keys and
+ * values of another one needs no entry of its own: attend over the other layer's index.
  *
  * @param layers one shape per layer, at least one
  * @param blockSize tokens per block, 1 to {@value #BLOCK_SIZE_MAX}

@@ -42,7 +42,8 @@ public final class HostStorage implements KvStorage {
     requireBlocks(numBlocks);
     long poolBytes = poolBytes(layout, numBlocks);
     HostMemory.requireAvailable(poolBytes, layout.blockBytes());
-    // One arena for the life of the pool: closing a shared arena interrupts every thread of the JVM.
+    // One arena for the life of the pool: closing a shared arena interrupts every thread of the
+    // JVM.
     Arena arena = openArena();
     try {
       MemorySegment segment = arena.allocate(poolBytes, KvLayout.TILE_ALIGNMENT_BYTES);
@@ -58,9 +59,9 @@ public final class HostStorage implements KvStorage {
    * #close} leaves it alone.
    *
    * @param layout how a block is laid out
-   * @param segment memory off the heap that starts on a {@value
-   *     KvLayout#TILE_ALIGNMENT_BYTES}-byte line and holds at least one block; the capacity is
-   *     {@code byteSize / blockBytes}, at most 2^31 - 1
+   * @param segment memory off the heap that starts on a {@value KvLayout#TILE_ALIGNMENT_BYTES}-byte
+   *     line and holds at least one block; the capacity is {@code byteSize / blockBytes}, at most
+   *     2^31 - 1
    * @return the storage
    * @throws IllegalArgumentException if the segment is too small, misaligned, read-only, closed or
    *     on the heap
@@ -99,10 +100,7 @@ public final class HostStorage implements KvStorage {
       return layout.poolBytes(numBlocks);
     } catch (ArithmeticException overflow) {
       throw new IllegalArgumentException(
-          "no memory is that large: blockBytes="
-              + layout.blockBytes()
-              + ", numBlocks="
-              + numBlocks,
+          "no memory is that large: blockBytes=" + layout.blockBytes() + ", numBlocks=" + numBlocks,
           overflow);
     }
   }

@@ -5,8 +5,8 @@ import dev.pagoda.layout.KvLayout;
 /**
  * The bytes of all blocks of a pool, in host or device memory.
  *
- * <p>Knows blocks by number alone. Whoever opens a storage closes it, once; using it afterwards is an
- * {@link IllegalStateException}. Threads: calls on different blocks may run at the same time;
+ * <p>Knows blocks by number alone. Whoever opens a storage closes it, once; using it afterwards is
+ * an {@link IllegalStateException}. Threads: calls on different blocks may run at the same time;
  * ordering calls on the same block is the caller's business.
  */
 public interface KvStorage extends AutoCloseable {
@@ -25,8 +25,8 @@ public interface KvStorage extends AutoCloseable {
   int numBlocks();
 
   /**
-   * Copies whole blocks inside this storage, every layer. Targets must be distinct, and none of them
-   * a source: the copies run in no particular order.
+   * Copies whole blocks inside this storage, every layer. Targets must be distinct, and none of
+   * them a source: the copies run in no particular order.
    *
    * @param sources block ids to read, at least {@code count} of them
    * @param targets block ids to overwrite, at least {@code count} of them

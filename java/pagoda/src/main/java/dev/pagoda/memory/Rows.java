@@ -200,12 +200,7 @@ public sealed interface Rows {
   }
 
   private static String tooShort(String name, int numRows, int rowWidth) {
-    return name
-        + " rows do not fit: numRows="
-        + numRows
-        + ", rowWidth="
-        + rowWidth
-        + ", needed=";
+    return name + " rows do not fit: numRows=" + numRows + ", rowWidth=" + rowWidth + ", needed=";
   }
 
   private static void requireNotNegative(String name, long value) {

@@ -8,7 +8,8 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Runs one attention call over a whole batch, on the caller's thread and on those an executor lends.
+ * Runs one attention call over a whole batch, on the caller's thread and on those an executor
+ * lends.
  *
  * <p>The batch is cut into units of (query tile, KV head); threads take units until none is left.
  * How it is cut and who takes what does not change a bit of the result, see {@link CanonicalOrder}.
