@@ -1,5 +1,6 @@
 package dev.pagoda.lab.experiment;
 
+import dev.pagoda.Backend;
 import dev.pagoda.lab.report.Axis;
 import dev.pagoda.lab.report.Cell;
 import dev.pagoda.lab.report.Chart;
@@ -45,7 +46,7 @@ final class BlockSizeSection {
                 + (isDefault
                     ? "That is the default."
                     : "The default is " + KvShape.BLOCK_SIZE_DEFAULT + ".")),
-        paragraphs(result),
+        paragraphs(result, conditions),
         List.of(wasteChart(result), speedChart(result)),
         List.of(table(result)),
         "Waste: slots of blocks in use that hold no token, in the mean over a server under load of "
@@ -75,7 +76,7 @@ final class BlockSizeSection {
         : "here the clock ran up to " + Shown.percent(most - 1) + " longer";
   }
 
-  private static List<String> paragraphs(BlockSizeResult result) {
+  private static List<String> paragraphs(BlockSizeResult result, Conditions conditions) {
     BlockSizeResult.Size recommended = result.recommended();
     BlockSizeResult.Size sixteen = result.of(KvShape.BLOCK_SIZE_DEFAULT);
     List<String> paragraphs = new ArrayList<>();
@@ -110,10 +111,13 @@ final class BlockSizeSection {
               + " per copied block and layer. Whether that is worth it depends on how long"
               + " sequences are: the longer, the larger a block may be. A GPU has its own answer.");
     }
+    if (conditions.backend() == Backend.VECTOR) {
+      paragraphs.add(
+          "Tokens are the lanes of a vector here, so blocks that are shorter than one cannot be"
+              + " read with whole vectors: that is what slows down the smallest sizes.");
+    }
     paragraphs.add(
-        "Sizes that are no multiple of a vector's lanes leave lanes idle, which is what slows down"
-            + " the smallest ones. Large ones pay with memory: a last block is half empty in the"
-            + " mean, whatever its size.");
+        "Large blocks pay with memory: a last block is half empty in the mean, whatever its size.");
     return paragraphs;
   }
 
