@@ -47,8 +47,9 @@ public final class HtmlReport {
     report.sections().forEach(this::section);
     html.close();
     html.open("footer")
-        .text("Every number on this page was measured or counted on the library itself, but for those"
-                + " that are called modelled or published.")
+        .text(
+            "Every number on this page was measured or counted on the library itself, but for"
+                + " those that are called modelled or published.")
         .close();
     html.close().close().close();
   }

@@ -1,7 +1,6 @@
 package dev.pagoda.internal.simd;
 
 import dev.pagoda.internal.kernel.AttendCall;
-import dev.pagoda.internal.kernel.CanonicalOrder;
 import dev.pagoda.layout.DType;
 import dev.pagoda.layout.KeyOrder;
 import dev.pagoda.layout.KvLayout;
@@ -13,42 +12,47 @@ import java.lang.foreign.MemorySegment;
  * The keys and values of 64 positions of one KV head, as kernels read them: where each group of 16
  * starts, in the pool if they can be read there, else in the panels of the scratch.
  *
- * <p>A group that no row of the call sees, which may lie behind the block table or in a block of
- * somebody else's, is replaced by one that is seen: its scores are computed and thrown away, its
- * values never used.
+ * <p>Nothing outside the positions that some row sees is looked at, nor is its block: it may belong
+ * to somebody else, or lie behind the end of the block table. A group that no row sees is replaced
+ * by the nearest one that is seen; its scores are thrown away, its values never used.
  */
 final class ContextTile {
+  /** Up to so many rows it is cheaper to widen BF16 for every four of them than once for all. */
+  private static final int WIDENING_ROWS_MAX = 8;
+
   private final KvLayout layout;
   private final int blockSize;
   private final VectorScratch scratch;
 
-  // What kernels read.
-  MemorySegment keys = MemorySegment.NULL;
-  MemorySegment values = MemorySegment.NULL;
-  int keyDim;
-  int keyDimStrideBytes;
-  int valueRowBytes;
-  long key0;
-  long key1;
-  long key2;
-  long key3;
-  long touch0;
-  long touch1;
-  long touch2;
-  long touch3;
-  long touchStride;
-  final long[] valueGroups = new long[Lanes.GROUPS];
-
   /** Position of the tile's start. */
   int start;
 
-  private final int[] groupBlock = new int[Lanes.GROUPS];
-  private final int[] groupSlot = new int[Lanes.GROUPS];
+  // For score kernels: keys as [keyDim, 16] per group, rows keyStrideBytes apart.
+  MemorySegment keys = MemorySegment.NULL;
+  final long[] keyGroups = new long[Lanes.GROUPS];
+  boolean keysAreBf16;
+  long keyStrideBytes;
+  int keyDim;
+
+  // For value kernels: values as [16, valueDim] per group, rows valueRowBytes apart.
+  MemorySegment values = MemorySegment.NULL;
+  final long[] valueGroups = new long[Lanes.GROUPS];
+  boolean valuesAreBf16;
+  int valueRowBytes;
+
+  // What score kernels touch on their way: see ScoreKernel.
   MemorySegment pool = MemorySegment.NULL;
+  final long[] touchGroups = new long[Lanes.GROUPS];
+  long touchStrideBytes;
+
+  private final int[] groupBlocks = new int[Lanes.GROUPS];
+  private final int[] groupSlots = new int[Lanes.GROUPS];
   private int[] blockIds = {};
   private int tableStart;
   private int layer;
   private LayerShape shape;
+  private boolean hasKeyGroups;
+  private boolean hasValueGroups;
   private boolean keysInPlace;
   private boolean valuesInPlace;
   private int first;
@@ -61,23 +65,39 @@ final class ContextTile {
     shape = layout.shape().layer(0);
   }
 
-  /** Says whose keys and values the next tiles hold. */
-  void openSequence(AttendCall call, int seqIndex) {
+  /**
+   * Says whose keys and values the next tiles hold.
+   *
+   * @param numRows how many rows share them
+   */
+  void openSequence(AttendCall call, int seqIndex, int numRows) {
     pool = ((HostStorage) call.storage()).segment();
     blockIds = call.batch().blockIds();
     tableStart = call.batch().tableStart(seqIndex);
     layer = call.layer();
     shape = layout.shape().layer(layer);
     boolean isGrouped = blockSize % Lanes.GROUP == 0;
-    boolean isDimMajor = layout.keyOrder() == KeyOrder.DIM_MAJOR;
-    keysInPlace = isGrouped && isDimMajor && shape.keyDType() == DType.FP32;
-    valuesInPlace =
-        isGrouped && shape.valueHeadDim() % Lanes.GROUP == 0 && shape.valueDType() == DType.FP32;
-    keyDim = shape.keyHeadDim();
+    boolean fewRows = numRows <= WIDENING_ROWS_MAX;
+
+    hasKeyGroups = isGrouped && layout.keyOrder() == KeyOrder.DIM_MAJOR;
+    keysAreBf16 = hasKeyGroups && shape.keyDType() == DType.BF16 && fewRows;
+    keysInPlace = keysAreBf16 || hasKeyGroups && shape.keyDType() == DType.FP32;
     keys = keysInPlace ? pool : scratch.panels;
+    keyStrideBytes = keysInPlace ? layout.keyDimStrideBytes(layer) : Lanes.GROUP_BYTES;
+    keyDim = shape.keyHeadDim();
+
+    int valueDim = shape.valueHeadDim();
+    hasValueGroups = isGrouped && valueDim % Lanes.GROUP == 0;
+    valuesAreBf16 =
+        hasValueGroups
+            && shape.valueDType() == DType.BF16
+            && valueDim % ValueKernel.WIDE == 0
+            && fewRows;
+    valuesInPlace = valuesAreBf16 || hasValueGroups && shape.valueDType() == DType.FP32;
     values = valuesInPlace ? pool : scratch.panels;
-    keyDimStrideBytes = keysInPlace ? blockSize * Float.BYTES : Lanes.GROUP_BYTES;
-    valueRowBytes = VectorScratch.valueStride(shape.valueHeadDim()) * Float.BYTES;
+    valueRowBytes =
+        VectorScratch.valueStride(valueDim) * (valuesAreBf16 ? Short.BYTES : Float.BYTES);
+    touchStrideBytes = valuesInPlace ? (long) Lanes.GROUP * valueRowBytes / keyDim : 0;
   }
 
   /**
@@ -91,12 +111,15 @@ final class ContextTile {
     start = newStart;
     first = newFirst;
     end = newEnd;
+    if (blockSize % Lanes.GROUP != 0) {
+      return;
+    }
     int lowest = first / Lanes.GROUP * Lanes.GROUP;
     int highest = (end - 1) / Lanes.GROUP * Lanes.GROUP;
     for (int group = 0; group < Lanes.GROUPS; group++) {
       int position = Math.max(lowest, Math.min(start + group * Lanes.GROUP, highest));
-      groupBlock[group] = blockIdAt(position);
-      groupSlot[group] = position % blockSize;
+      groupBlocks[group] = blockIdAt(position);
+      groupSlots[group] = position % blockSize;
     }
   }
 
@@ -107,104 +130,124 @@ final class ContextTile {
   }
 
   private void openKeys(int kvHead) {
+    if (hasKeyGroups) {
+      long tokenBytes = layout.keyTokenStrideBytes(layer);
+      for (int group = 0; group < Lanes.GROUPS; group++) {
+        keyGroups[group] =
+            layout.keyTileOffset(groupBlocks[group], layer, kvHead)
+                + groupSlots[group] * tokenBytes;
+      }
+    }
     if (keysInPlace) {
-      key0 = keyGroup(0, kvHead);
-      key1 = keyGroup(1, kvHead);
-      key2 = keyGroup(2, kvHead);
-      key3 = keyGroup(3, kvHead);
       return;
     }
     long groupBytes = (long) keyDim * Lanes.GROUP_BYTES;
-    key0 = scratch.keyPanel;
-    key1 = key0 + groupBytes;
-    key2 = key1 + groupBytes;
-    key3 = key2 + groupBytes;
-    packKeys(kvHead);
+    if (hasKeyGroups) {
+      long sourceStride = layout.keyDimStrideBytes(layer);
+      widenGroups(shape.keyDType(), keyGroups, sourceStride, scratch.keyPanel, keyDim);
+    } else {
+      packKeys(kvHead, groupBytes);
+    }
+    for (int group = 0; group < Lanes.GROUPS; group++) {
+      keyGroups[group] = scratch.keyPanel + group * groupBytes;
+    }
   }
 
   private void openValues(int kvHead) {
-    long groupBytes = (long) Lanes.GROUP * valueRowBytes;
-    for (int group = 0; group < Lanes.GROUPS; group++) {
-      valueGroups[group] =
-          valuesInPlace
-              ? layout.valueTileOffset(groupBlock[group], layer, kvHead)
-                  + (long) groupSlot[group] * valueRowBytes
-              : scratch.valuePanel + group * groupBytes;
+    if (hasValueGroups) {
+      long tokenBytes = layout.valueTokenStrideBytes(layer);
+      for (int group = 0; group < Lanes.GROUPS; group++) {
+        valueGroups[group] =
+            layout.valueTileOffset(groupBlocks[group], layer, kvHead)
+                + groupSlots[group] * tokenBytes;
+      }
     }
-    touch0 = valuesInPlace ? valueGroups[0] : 0;
-    touch1 = valuesInPlace ? valueGroups[1] : 0;
-    touch2 = valuesInPlace ? valueGroups[2] : 0;
-    touch3 = valuesInPlace ? valueGroups[3] : 0;
-    touchStride = valuesInPlace ? groupBytes / keyDim : 0;
-    if (!valuesInPlace) {
+    for (int group = 0; group < Lanes.GROUPS; group++) {
+      touchGroups[group] = valuesInPlace ? valueGroups[group] : 0;
+    }
+    if (valuesInPlace) {
+      return;
+    }
+    long groupBytes = (long) Lanes.GROUP * valueRowBytes;
+    if (hasValueGroups) {
+      DType dtype = shape.valueDType();
+      int steps = shape.valueHeadDim(); // of 16 elements, as a group has
+      widenGroups(
+          dtype, valueGroups, (long) Lanes.GROUP * dtype.byteSize(), scratch.valuePanel, steps);
+    } else {
       packValues(kvHead);
+    }
+    for (int group = 0; group < Lanes.GROUPS; group++) {
+      valueGroups[group] = scratch.valuePanel + group * groupBytes;
     }
   }
 
-  private long keyGroup(int group, int kvHead) {
-    return layout.keyTileOffset(groupBlock[group], layer, kvHead)
-        + (long) groupSlot[group] * Float.BYTES;
+  /** Copies all groups into a panel: {@code steps} pieces of 16 elements of each. */
+  private void widenGroups(DType dtype, long[] sources, long sourceStride, long panel, int steps) {
+    long groupBytes = (long) steps * Lanes.GROUP_BYTES;
+    if (dtype == DType.BF16) {
+      for (int part = 0; part < Lanes.PARTS; part++) {
+        PanelKernel.widenBf16(
+            pool, sources, part, sourceStride, scratch.panels, panel, groupBytes, steps);
+      }
+      return;
+    }
+    float[] row = scratch.fp16Row;
+    int count = steps * Lanes.GROUP;
+    for (int group = 0; group < Lanes.GROUPS; group++) {
+      if (sourceStride == (long) Lanes.GROUP * Short.BYTES) {
+        PanelKernel.widenFp16(pool, sources[group], row, 0, count);
+      } else {
+        for (int i = 0; i < steps; i++) {
+          PanelKernel.widenFp16(
+              pool, sources[group] + i * sourceStride, row, i * Lanes.GROUP, Lanes.GROUP);
+        }
+      }
+      PanelKernel.store(row, scratch.panels, panel + group * groupBytes, count);
+    }
   }
 
   private int blockIdAt(int position) {
     return blockIds[tableStart + position / blockSize];
   }
 
-  /** Copies keys {@code [first, end)} into the panel, block by block. */
-  private void packKeys(int kvHead) {
-    int position = first;
-    while (position < end) {
-      int slot = position % blockSize;
-      // A run stays within a block and within a group.
-      int inGroup = position % Lanes.GROUP;
-      int run = Math.min(Math.min(blockSize - slot, Lanes.GROUP - inGroup), end - position);
-      long source =
-          layout.keyTileOffset(blockIdAt(position), layer, kvHead)
-              + slot * layout.keyTokenStrideBytes(layer);
-      int group = (position - start) / Lanes.GROUP;
-      long target =
-          scratch.keyPanel
-              + (long) group * keyDim * Lanes.GROUP_BYTES
-              + (long) inGroup * Float.BYTES;
-      PanelPacker.packKeys(
+  /** Copies keys {@code [first, end)} into the panel, one by one. */
+  private void packKeys(int kvHead, long groupBytes) {
+    for (int position = first; position < end; position++) {
+      int index = position - start;
+      PanelKernel.widen(
           pool,
           shape.keyDType(),
-          source,
+          layout.keyTileOffset(blockIdAt(position), layer, kvHead)
+              + position % blockSize * layout.keyTokenStrideBytes(layer),
           layout.keyDimStrideBytes(layer),
-          layout.keyTokenStrideBytes(layer),
-          keyDim,
-          run,
           scratch.panels,
-          target);
-      position += run;
+          scratch.keyPanel
+              + index / Lanes.GROUP * groupBytes
+              + (long) (index % Lanes.GROUP) * Float.BYTES,
+          Lanes.GROUP_BYTES,
+          keyDim);
     }
   }
 
-  /** Copies values {@code [first, end)} into the panel, block by block. */
+  /** Copies values {@code [first, end)} into the panel, one by one. */
   private void packValues(int kvHead) {
-    int position = first;
-    while (position < end) {
-      int slot = position % blockSize;
-      int run = Math.min(blockSize - slot, end - position);
-      long source =
+    for (int position = first; position < end; position++) {
+      PanelKernel.widen(
+          pool,
+          shape.valueDType(),
           layout.valueTileOffset(blockIdAt(position), layer, kvHead)
-              + slot * layout.valueTokenStrideBytes(layer);
-      long target = scratch.valuePanel + (long) (position - start) * valueRowBytes;
-      for (int i = 0; i < run; i++) {
-        PanelPacker.packRow(
-            pool,
-            shape.valueDType(),
-            source + i * layout.valueTokenStrideBytes(layer),
-            shape.valueHeadDim(),
-            scratch.panels,
-            target + (long) i * valueRowBytes);
-      }
-      position += run;
+              + position % blockSize * layout.valueTokenStrideBytes(layer),
+          shape.valueDType().byteSize(),
+          scratch.panels,
+          scratch.valuePanel + (long) (position - start) * valueRowBytes,
+          Float.BYTES,
+          shape.valueHeadDim());
     }
   }
 
   /** Position behind the tile. */
   int end() {
-    return start + CanonicalOrder.TILE_TOKENS;
+    return start + Lanes.TILE;
   }
 }

@@ -2,9 +2,12 @@ package dev.pagoda.internal.simd;
 
 import dev.pagoda.internal.kernel.CanonicalOrder;
 import dev.pagoda.internal.kernel.KernelSettings;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -48,5 +51,16 @@ final class Lanes {
   /** Bytes of a group of FP32 numbers. */
   static final int GROUP_BYTES = GROUP * Float.BYTES;
 
+  private static final int BF16_SHIFT = 16; // BF16 is the upper half of FP32
+
   private Lanes() {}
+
+  /** Reads BF16 numbers. Short enough that HotSpot inlines it into kernels. */
+  static FloatVector widenBf16(MemorySegment segment, long offsetBytes) {
+    return ShortVector.fromMemorySegment(SHORTS, segment, offsetBytes, ORDER)
+        .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0)
+        .reinterpretAsInts()
+        .lanewise(VectorOperators.LSHL, BF16_SHIFT)
+        .reinterpretAsFloats();
+  }
 }

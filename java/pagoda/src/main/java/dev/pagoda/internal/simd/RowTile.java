@@ -26,7 +26,10 @@ final class RowTile {
   static final int INTERLEAVED = 4;
 
   final float[] memory;
+
+  /** Takes what score kernels touched, so that no compiler finds the touching useless. */
   int touched;
+
   private final VectorScratch scratch;
 
   // Of each row of a head.

@@ -13,11 +13,16 @@ import jdk.incubator.vector.FloatVector;
 
 /**
  * Scores of a tile's positions, keys in FP32: {@code s = fma(q[d], k[d], s)} over d, times the
- * softmax scale. A lane is a position; a vector from each of the 4 groups, so that four blocks
- * stream in at once.
+ * softmax scale. A lane is a position; a vector comes from each of the 4 groups, so that four
+ * blocks stream in at once.
+ *
+ * <p>On its way a kernel touches the tile's values: Java has no prefetch, and read later one block
+ * after the other they would come at half the speed of the memory. Read here, in step with the
+ * keys, they are eight streams, and wait in the cache when the value kernels want them. What a
+ * kernel returns is a sum of touched bytes, for the compiler's eyes only.
  *
  * <p>Parameters are, everywhere: the tile; which part of its groups; the memory that holds queries
- * and scores, and the offsets of four interleaved queries and of the first row's scores; the scale.
+ * and scores, and the indexes of four interleaved queries and of the first row's scores; the scale.
  */
 final class ScoreKernel {
   private ScoreKernel() {}
@@ -26,13 +31,20 @@ final class ScoreKernel {
   static int four(
       ContextTile tile, int part, float[] memory, int queries, int scores, float scale) {
     MemorySegment keys = tile.keys;
+    MemorySegment pool = tile.pool;
     int keyDim = tile.keyDim;
-    long stride = tile.keyDimStrideBytes;
+    long keyStride = tile.keyStrideBytes;
+    long touchStride = tile.touchStrideBytes;
     long partBytes = (long) part * Lanes.BYTES;
-    long k0 = tile.key0 + partBytes;
-    long k1 = tile.key1 + partBytes;
-    long k2 = tile.key2 + partBytes;
-    long k3 = tile.key3 + partBytes;
+    long k0 = tile.keyGroups[0] + partBytes;
+    long k1 = tile.keyGroups[1] + partBytes;
+    long k2 = tile.keyGroups[2] + partBytes;
+    long k3 = tile.keyGroups[3] + partBytes;
+    long v0 = tile.touchGroups[0];
+    long v1 = tile.touchGroups[1];
+    long v2 = tile.touchGroups[2];
+    long v3 = tile.touchGroups[3];
+    int touched = 0;
     FloatVector s00 = FloatVector.zero(FLOATS);
     FloatVector s01 = s00;
     FloatVector s02 = s00;
@@ -49,24 +61,17 @@ final class ScoreKernel {
     FloatVector s31 = s00;
     FloatVector s32 = s00;
     FloatVector s33 = s00;
-    MemorySegment pool = tile.pool;
-    long touchStride = tile.touchStride;
-    long v0 = tile.touch0;
-    long v1 = tile.touch1;
-    long v2 = tile.touch2;
-    long v3 = tile.touch3;
-    int touched = 0;
     for (int d = 0; d < keyDim; d++) {
-      long at = d * stride;
-      long to1 = d * touchStride;
-      touched += pool.get(ValueLayout.JAVA_BYTE, v0 + to1);
-      touched += pool.get(ValueLayout.JAVA_BYTE, v1 + to1);
-      touched += pool.get(ValueLayout.JAVA_BYTE, v2 + to1);
-      touched += pool.get(ValueLayout.JAVA_BYTE, v3 + to1);
+      long at = d * keyStride;
       FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, keys, k0 + at, ORDER);
       FloatVector x1 = FloatVector.fromMemorySegment(FLOATS, keys, k1 + at, ORDER);
       FloatVector x2 = FloatVector.fromMemorySegment(FLOATS, keys, k2 + at, ORDER);
       FloatVector x3 = FloatVector.fromMemorySegment(FLOATS, keys, k3 + at, ORDER);
+      long touch = d * touchStride;
+      touched += pool.get(ValueLayout.JAVA_BYTE, v0 + touch);
+      touched += pool.get(ValueLayout.JAVA_BYTE, v1 + touch);
+      touched += pool.get(ValueLayout.JAVA_BYTE, v2 + touch);
+      touched += pool.get(ValueLayout.JAVA_BYTE, v3 + touch);
       int query = queries + d * INTERLEAVED;
       FloatVector q = FloatVector.broadcast(FLOATS, memory[query]);
       s00 = q.fma(x0, s00);
@@ -112,106 +117,50 @@ final class ScoreKernel {
     return touched;
   }
 
-  /** Two rows, the first two of the four. */
-  static int two(ContextTile tile, int part, float[] memory, int queries, int scores, float scale) {
+  /** One row, the first of the four. */
+  static int one(ContextTile tile, int part, float[] memory, int queries, int scores, float scale) {
     MemorySegment keys = tile.keys;
+    MemorySegment pool = tile.pool;
     int keyDim = tile.keyDim;
-    long stride = tile.keyDimStrideBytes;
+    long keyStride = tile.keyStrideBytes;
+    long touchStride = tile.touchStrideBytes;
     long partBytes = (long) part * Lanes.BYTES;
-    long k0 = tile.key0 + partBytes;
-    long k1 = tile.key1 + partBytes;
-    long k2 = tile.key2 + partBytes;
-    long k3 = tile.key3 + partBytes;
+    long k0 = tile.keyGroups[0] + partBytes;
+    long k1 = tile.keyGroups[1] + partBytes;
+    long k2 = tile.keyGroups[2] + partBytes;
+    long k3 = tile.keyGroups[3] + partBytes;
+    long v0 = tile.touchGroups[0];
+    long v1 = tile.touchGroups[1];
+    long v2 = tile.touchGroups[2];
+    long v3 = tile.touchGroups[3];
+    int touched = 0;
     FloatVector s00 = FloatVector.zero(FLOATS);
     FloatVector s01 = s00;
     FloatVector s02 = s00;
     FloatVector s03 = s00;
-    FloatVector s10 = s00;
-    FloatVector s11 = s00;
-    FloatVector s12 = s00;
-    FloatVector s13 = s00;
-    MemorySegment pool = tile.pool;
-    long touchStride = tile.touchStride;
-    long v0 = tile.touch0;
-    long v1 = tile.touch1;
-    long v2 = tile.touch2;
-    long v3 = tile.touch3;
-    int touched = 0;
     for (int d = 0; d < keyDim; d++) {
-      long at = d * stride;
-      long to1 = d * touchStride;
-      touched += pool.get(ValueLayout.JAVA_BYTE, v0 + to1);
-      touched += pool.get(ValueLayout.JAVA_BYTE, v1 + to1);
-      touched += pool.get(ValueLayout.JAVA_BYTE, v2 + to1);
-      touched += pool.get(ValueLayout.JAVA_BYTE, v3 + to1);
+      long at = d * keyStride;
       FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, keys, k0 + at, ORDER);
       FloatVector x1 = FloatVector.fromMemorySegment(FLOATS, keys, k1 + at, ORDER);
       FloatVector x2 = FloatVector.fromMemorySegment(FLOATS, keys, k2 + at, ORDER);
       FloatVector x3 = FloatVector.fromMemorySegment(FLOATS, keys, k3 + at, ORDER);
+      long touch = d * touchStride;
+      touched += pool.get(ValueLayout.JAVA_BYTE, v0 + touch);
+      touched += pool.get(ValueLayout.JAVA_BYTE, v1 + touch);
+      touched += pool.get(ValueLayout.JAVA_BYTE, v2 + touch);
+      touched += pool.get(ValueLayout.JAVA_BYTE, v3 + touch);
       int query = queries + d * INTERLEAVED;
       FloatVector q = FloatVector.broadcast(FLOATS, memory[query]);
       s00 = q.fma(x0, s00);
       s01 = q.fma(x1, s01);
       s02 = q.fma(x2, s02);
       s03 = q.fma(x3, s03);
-      q = FloatVector.broadcast(FLOATS, memory[query + 1]);
-      s10 = q.fma(x0, s10);
-      s11 = q.fma(x1, s11);
-      s12 = q.fma(x2, s12);
-      s13 = q.fma(x3, s13);
     }
     int to = scores + part * COUNT;
     s00.mul(scale).intoArray(memory, to);
     s01.mul(scale).intoArray(memory, to + GROUP);
     s02.mul(scale).intoArray(memory, to + 2 * GROUP);
     s03.mul(scale).intoArray(memory, to + 3 * GROUP);
-    to += TILE;
-    s10.mul(scale).intoArray(memory, to);
-    s11.mul(scale).intoArray(memory, to + GROUP);
-    s12.mul(scale).intoArray(memory, to + 2 * GROUP);
-    s13.mul(scale).intoArray(memory, to + 3 * GROUP);
-    return touched;
-  }
-
-  /** One row, the first of the four. */
-  static int one(ContextTile tile, int part, float[] memory, int queries, int scores, float scale) {
-    MemorySegment keys = tile.keys;
-    int keyDim = tile.keyDim;
-    long stride = tile.keyDimStrideBytes;
-    long partBytes = (long) part * Lanes.BYTES;
-    long k0 = tile.key0 + partBytes;
-    long k1 = tile.key1 + partBytes;
-    long k2 = tile.key2 + partBytes;
-    long k3 = tile.key3 + partBytes;
-    FloatVector s0 = FloatVector.zero(FLOATS);
-    FloatVector s1 = s0;
-    FloatVector s2 = s0;
-    FloatVector s3 = s0;
-    MemorySegment pool = tile.pool;
-    long touchStride = tile.touchStride;
-    long v0 = tile.touch0;
-    long v1 = tile.touch1;
-    long v2 = tile.touch2;
-    long v3 = tile.touch3;
-    int touched = 0;
-    for (int d = 0; d < keyDim; d++) {
-      long at = d * stride;
-      long to1 = d * touchStride;
-      touched += pool.get(ValueLayout.JAVA_BYTE, v0 + to1);
-      touched += pool.get(ValueLayout.JAVA_BYTE, v1 + to1);
-      touched += pool.get(ValueLayout.JAVA_BYTE, v2 + to1);
-      touched += pool.get(ValueLayout.JAVA_BYTE, v3 + to1);
-      FloatVector q = FloatVector.broadcast(FLOATS, memory[queries + d * INTERLEAVED]);
-      s0 = q.fma(FloatVector.fromMemorySegment(FLOATS, keys, k0 + at, ORDER), s0);
-      s1 = q.fma(FloatVector.fromMemorySegment(FLOATS, keys, k1 + at, ORDER), s1);
-      s2 = q.fma(FloatVector.fromMemorySegment(FLOATS, keys, k2 + at, ORDER), s2);
-      s3 = q.fma(FloatVector.fromMemorySegment(FLOATS, keys, k3 + at, ORDER), s3);
-    }
-    int to = scores + part * COUNT;
-    s0.mul(scale).intoArray(memory, to);
-    s1.mul(scale).intoArray(memory, to + GROUP);
-    s2.mul(scale).intoArray(memory, to + 2 * GROUP);
-    s3.mul(scale).intoArray(memory, to + 3 * GROUP);
     return touched;
   }
 }

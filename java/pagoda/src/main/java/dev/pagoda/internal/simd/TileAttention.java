@@ -1,12 +1,13 @@
 package dev.pagoda.internal.simd;
 
-import dev.pagoda.internal.kernel.CanonicalOrder;
 import dev.pagoda.layout.AttentionSpec;
 
 /**
  * What happens when the rows of one KV head meet a tile of its context: scores, weights, values.
  */
 final class TileAttention {
+  private static final int ROWS = RowTile.INTERLEAVED;
+
   private TileAttention() {}
 
   /** Takes a tile's positions into the rows' span. */
@@ -31,22 +32,27 @@ final class TileAttention {
       RowTile rows, int headIndex, ContextTile tile, int firstRow, int endRow) {
     float scale = rows.spec().softmaxScale();
     float[] memory = rows.memory;
-    int r = firstRow / RowTile.INTERLEAVED * RowTile.INTERLEAVED;
-    for (; r < endRow; r += RowTile.INTERLEAVED) {
+    int touched = 0;
+    for (int r = firstRow / ROWS * ROWS; r < endRow; r += ROWS) {
       int slot = rows.slot(headIndex, r);
       int queries = rows.queriesOf(slot);
       int scores = rows.scoresOf(slot);
-      int numRows = endRow - r;
+      boolean isOne = endRow - r == 1;
       for (int part = 0; part < Lanes.PARTS; part++) {
-        if (numRows == 1) {
-          rows.touched += ScoreKernel.one(tile, part, memory, queries, scores, scale);
-        } else if (numRows == 2) {
-          rows.touched += ScoreKernel.two(tile, part, memory, queries, scores, scale);
+        if (tile.keysAreBf16) {
+          touched +=
+              isOne
+                  ? Bf16ScoreKernel.one(tile, part, memory, queries, scores, scale)
+                  : Bf16ScoreKernel.four(tile, part, memory, queries, scores, scale);
         } else {
-          rows.touched += ScoreKernel.four(tile, part, memory, queries, scores, scale);
+          touched +=
+              isOne
+                  ? ScoreKernel.one(tile, part, memory, queries, scores, scale)
+                  : ScoreKernel.four(tile, part, memory, queries, scores, scale);
         }
       }
     }
+    rows.touched += touched;
   }
 
   private static void bias(RowTile rows, int headIndex, ContextTile tile, int r) {
@@ -62,49 +68,66 @@ final class TileAttention {
     }
     int first = rows.firstVisible(r) - tile.start;
     int end = rows.endVisible(r) - tile.start;
-    if (first > 0 || end < CanonicalOrder.TILE_TOKENS) {
+    if (first > 0 || end < Lanes.TILE) {
       BiasKernel.hide(memory, scores, first, end);
     }
   }
 
-  /** Rows two by two; where one of two sees more, it goes alone, in the order of positions. */
+  /** Rows four by four over what all four see; before and after that, each alone. */
   private static void accumulate(
       RowTile rows, int headIndex, ContextTile tile, int firstRow, int endRow) {
-    for (int r = firstRow; r < endRow; r += 2) {
-      int slot = rows.slot(headIndex, r);
-      int from = Math.max(0, rows.firstVisible(r) - tile.start);
-      int to = Math.min(CanonicalOrder.TILE_TOKENS, rows.endVisible(r) - tile.start);
-      if (r + 1 == endRow) {
-        accumulateOne(rows, slot, tile, from, to);
-        return;
+    for (int r = firstRow; r < endRow; r += ROWS) {
+      int end = Math.min(endRow, r + ROWS);
+      // Ranges only grow from row to row: the last one starts last, the first one ends first.
+      int from = from(rows, tile, end - 1);
+      int to = to(rows, tile, r);
+      boolean isFour = end - r == ROWS && from < to;
+      if (isFour) {
+        accumulateAlone(rows, headIndex, tile, r, end, 0, from);
+        accumulateFour(rows, rows.slot(headIndex, r), tile, from, to);
+        accumulateAlone(rows, headIndex, tile, r, end, to, Lanes.TILE);
+      } else {
+        accumulateAlone(rows, headIndex, tile, r, end, 0, Lanes.TILE);
       }
-      int nextFrom = Math.max(0, rows.firstVisible(r + 1) - tile.start);
-      int nextTo = Math.min(CanonicalOrder.TILE_TOKENS, rows.endVisible(r + 1) - tile.start);
-      int bothFrom = Math.min(to, nextFrom);
-      int bothTo = Math.max(bothFrom, to);
-      accumulateOne(rows, slot, tile, from, bothFrom);
-      accumulateTwo(rows, slot, tile, bothFrom, bothTo);
-      accumulateOne(rows, slot + 1, tile, Math.max(bothTo, nextFrom), nextTo);
     }
   }
 
-  private static void accumulateTwo(RowTile rows, int slot, ContextTile tile, int from, int to) {
-    if (from >= to) {
-      return;
+  /** What each row sees of {@code [from, to)}. */
+  private static void accumulateAlone(
+      RowTile rows, int headIndex, ContextTile tile, int firstRow, int endRow, int from, int to) {
+    for (int r = firstRow; r < endRow; r++) {
+      accumulateOne(
+          rows,
+          rows.slot(headIndex, r),
+          tile,
+          Math.max(from, from(rows, tile, r)),
+          Math.min(to, to(rows, tile, r)));
     }
+  }
+
+  private static int from(RowTile rows, ContextTile tile, int r) {
+    return Math.max(0, rows.firstVisible(r) - tile.start);
+  }
+
+  private static int to(RowTile rows, ContextTile tile, int r) {
+    return Math.min(Lanes.TILE, rows.endVisible(r) - tile.start);
+  }
+
+  private static void accumulateFour(RowTile rows, int slot, ContextTile tile, int from, int to) {
     float[] memory = rows.memory;
     int weights = rows.scoresOf(slot);
     int values = rows.spanValuesOf(slot);
-    int columns = rows.valueStride();
+    int stride = rows.valueStride();
     int column = 0;
-    for (; column + 8 * Lanes.COUNT <= columns; column += 8 * Lanes.COUNT) {
-      ValueKernel.twoByEight(tile, column, memory, weights, values, columns, from, to);
+    for (; column + ValueKernel.WIDE <= stride; column += ValueKernel.WIDE) {
+      if (tile.valuesAreBf16) {
+        Bf16ValueKernel.four(tile, column, memory, weights, values, stride, from, to);
+      } else {
+        ValueKernel.four(tile, column, memory, weights, values, stride, from, to);
+      }
     }
-    for (; column + 4 * Lanes.COUNT <= columns; column += 4 * Lanes.COUNT) {
-      ValueKernel.twoByFour(tile, column, memory, weights, values, columns, from, to);
-    }
-    for (; column < columns; column += Lanes.COUNT) {
-      ValueKernel.twoByOne(tile, column, memory, weights, values, columns, from, to);
+    for (; column < stride; column += Lanes.COUNT) {
+      ValueKernel.fourNarrow(tile, column, memory, weights, values, stride, from, to);
     }
   }
 
@@ -115,16 +138,17 @@ final class TileAttention {
     float[] memory = rows.memory;
     int weights = rows.scoresOf(slot);
     int values = rows.spanValuesOf(slot);
-    int columns = rows.valueStride();
+    int stride = rows.valueStride();
     int column = 0;
-    for (; column + 8 * Lanes.COUNT <= columns; column += 8 * Lanes.COUNT) {
-      ValueKernel.oneByEight(tile, column, memory, weights, values, from, to);
+    for (; column + ValueKernel.WIDE <= stride; column += ValueKernel.WIDE) {
+      if (tile.valuesAreBf16) {
+        Bf16ValueKernel.one(tile, column, memory, weights, values, from, to);
+      } else {
+        ValueKernel.one(tile, column, memory, weights, values, from, to);
+      }
     }
-    for (; column + 4 * Lanes.COUNT <= columns; column += 4 * Lanes.COUNT) {
-      ValueKernel.oneByFour(tile, column, memory, weights, values, from, to);
-    }
-    for (; column < columns; column += Lanes.COUNT) {
-      ValueKernel.oneByOne(tile, column, memory, weights, values, from, to);
+    for (; column < stride; column += Lanes.COUNT) {
+      ValueKernel.oneNarrow(tile, column, memory, weights, values, from, to);
     }
   }
 }

@@ -1,6 +1,5 @@
 package dev.pagoda.internal.simd;
 
-import static dev.pagoda.internal.simd.Lanes.BYTES;
 import static dev.pagoda.internal.simd.Lanes.COUNT;
 import static dev.pagoda.internal.simd.Lanes.FLOATS;
 import static dev.pagoda.internal.simd.Lanes.GROUP;
@@ -12,17 +11,20 @@ import jdk.incubator.vector.FloatVector;
 
 /**
  * Weighted values of a tile's positions, values in FP32: {@code acc[e] = fma(w[j], v[j][e],
- * acc[e])} over j. A lane is an element; values are read in the order of their addresses.
+ * acc[e])} over j, ascending. A lane is an element.
  *
  * <p>Parameters are, everywhere: the tile; first element of the columns; the memory that holds
- * weights and accumulators, and the offsets of the first row's; bytes from one row's accumulators
- * to the next one's; positions of the tile {@code [from, to)}.
+ * weights and accumulators, and the indexes of the first row's; elements from one row's
+ * accumulators to the next one's; positions of the tile {@code [from, to)}, which all rows see.
  */
 final class ValueKernel {
+  /** Elements of a wide column. */
+  static final int WIDE = 4 * COUNT;
+
   private ValueKernel() {}
 
-  /** Two rows, eight vectors: 16 accumulators, 8 loads and 2 broadcasts per position. */
-  static void twoByEight(
+  /** Four rows, a wide column: 16 sums, 4 loads and 4 broadcasts per position. */
+  static void four(
       ContextTile tile,
       int column,
       float[] memory,
@@ -37,93 +39,8 @@ final class ValueKernel {
     long columnBytes = (long) column * Float.BYTES;
     int to0 = values + column;
     int to1 = to0 + stride;
-    FloatVector a00 = FloatVector.fromArray(FLOATS, memory, to0);
-    FloatVector a01 = FloatVector.fromArray(FLOATS, memory, to0 + COUNT);
-    FloatVector a02 = FloatVector.fromArray(FLOATS, memory, to0 + 2 * COUNT);
-    FloatVector a03 = FloatVector.fromArray(FLOATS, memory, to0 + 3 * COUNT);
-    FloatVector a04 = FloatVector.fromArray(FLOATS, memory, to0 + 4 * COUNT);
-    FloatVector a05 = FloatVector.fromArray(FLOATS, memory, to0 + 5 * COUNT);
-    FloatVector a06 = FloatVector.fromArray(FLOATS, memory, to0 + 6 * COUNT);
-    FloatVector a07 = FloatVector.fromArray(FLOATS, memory, to0 + 7 * COUNT);
-    FloatVector a10 = FloatVector.fromArray(FLOATS, memory, to1);
-    FloatVector a11 = FloatVector.fromArray(FLOATS, memory, to1 + COUNT);
-    FloatVector a12 = FloatVector.fromArray(FLOATS, memory, to1 + 2 * COUNT);
-    FloatVector a13 = FloatVector.fromArray(FLOATS, memory, to1 + 3 * COUNT);
-    FloatVector a14 = FloatVector.fromArray(FLOATS, memory, to1 + 4 * COUNT);
-    FloatVector a15 = FloatVector.fromArray(FLOATS, memory, to1 + 5 * COUNT);
-    FloatVector a16 = FloatVector.fromArray(FLOATS, memory, to1 + 6 * COUNT);
-    FloatVector a17 = FloatVector.fromArray(FLOATS, memory, to1 + 7 * COUNT);
-    int j = from;
-    while (j < to) {
-      long base = groups[j / GROUP] + columnBytes;
-      int start = j % GROUP;
-      int end = Math.min(GROUP, start + to - j);
-      int w = weights + j - start;
-      for (int t = start; t < end; t++) {
-        long at = base + (long) t * rowBytes;
-        FloatVector w0 = FloatVector.broadcast(FLOATS, memory[w + t]);
-        FloatVector w1 = FloatVector.broadcast(FLOATS, memory[w + TILE + t]);
-        FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, source, at, ORDER);
-        a00 = w0.fma(x0, a00);
-        a10 = w1.fma(x0, a10);
-        FloatVector x1 = FloatVector.fromMemorySegment(FLOATS, source, at + BYTES, ORDER);
-        a01 = w0.fma(x1, a01);
-        a11 = w1.fma(x1, a11);
-        FloatVector x2 = FloatVector.fromMemorySegment(FLOATS, source, at + 2L * BYTES, ORDER);
-        a02 = w0.fma(x2, a02);
-        a12 = w1.fma(x2, a12);
-        FloatVector x3 = FloatVector.fromMemorySegment(FLOATS, source, at + 3L * BYTES, ORDER);
-        a03 = w0.fma(x3, a03);
-        a13 = w1.fma(x3, a13);
-        FloatVector x4 = FloatVector.fromMemorySegment(FLOATS, source, at + 4L * BYTES, ORDER);
-        a04 = w0.fma(x4, a04);
-        a14 = w1.fma(x4, a14);
-        FloatVector x5 = FloatVector.fromMemorySegment(FLOATS, source, at + 5L * BYTES, ORDER);
-        a05 = w0.fma(x5, a05);
-        a15 = w1.fma(x5, a15);
-        FloatVector x6 = FloatVector.fromMemorySegment(FLOATS, source, at + 6L * BYTES, ORDER);
-        a06 = w0.fma(x6, a06);
-        a16 = w1.fma(x6, a16);
-        FloatVector x7 = FloatVector.fromMemorySegment(FLOATS, source, at + 7L * BYTES, ORDER);
-        a07 = w0.fma(x7, a07);
-        a17 = w1.fma(x7, a17);
-      }
-      j += end - start;
-    }
-    a00.intoArray(memory, to0);
-    a01.intoArray(memory, to0 + COUNT);
-    a02.intoArray(memory, to0 + 2 * COUNT);
-    a03.intoArray(memory, to0 + 3 * COUNT);
-    a04.intoArray(memory, to0 + 4 * COUNT);
-    a05.intoArray(memory, to0 + 5 * COUNT);
-    a06.intoArray(memory, to0 + 6 * COUNT);
-    a07.intoArray(memory, to0 + 7 * COUNT);
-    a10.intoArray(memory, to1);
-    a11.intoArray(memory, to1 + COUNT);
-    a12.intoArray(memory, to1 + 2 * COUNT);
-    a13.intoArray(memory, to1 + 3 * COUNT);
-    a14.intoArray(memory, to1 + 4 * COUNT);
-    a15.intoArray(memory, to1 + 5 * COUNT);
-    a16.intoArray(memory, to1 + 6 * COUNT);
-    a17.intoArray(memory, to1 + 7 * COUNT);
-  }
-
-  /** Two rows, four vectors. */
-  static void twoByFour(
-      ContextTile tile,
-      int column,
-      float[] memory,
-      int weights,
-      int values,
-      int stride,
-      int from,
-      int to) {
-    MemorySegment source = tile.values;
-    long[] groups = tile.valueGroups;
-    int rowBytes = tile.valueRowBytes;
-    long columnBytes = (long) column * Float.BYTES;
-    int to0 = values + column;
-    int to1 = to0 + stride;
+    int to2 = to1 + stride;
+    int to3 = to2 + stride;
     FloatVector a00 = FloatVector.fromArray(FLOATS, memory, to0);
     FloatVector a01 = FloatVector.fromArray(FLOATS, memory, to0 + COUNT);
     FloatVector a02 = FloatVector.fromArray(FLOATS, memory, to0 + 2 * COUNT);
@@ -132,28 +49,50 @@ final class ValueKernel {
     FloatVector a11 = FloatVector.fromArray(FLOATS, memory, to1 + COUNT);
     FloatVector a12 = FloatVector.fromArray(FLOATS, memory, to1 + 2 * COUNT);
     FloatVector a13 = FloatVector.fromArray(FLOATS, memory, to1 + 3 * COUNT);
+    FloatVector a20 = FloatVector.fromArray(FLOATS, memory, to2);
+    FloatVector a21 = FloatVector.fromArray(FLOATS, memory, to2 + COUNT);
+    FloatVector a22 = FloatVector.fromArray(FLOATS, memory, to2 + 2 * COUNT);
+    FloatVector a23 = FloatVector.fromArray(FLOATS, memory, to2 + 3 * COUNT);
+    FloatVector a30 = FloatVector.fromArray(FLOATS, memory, to3);
+    FloatVector a31 = FloatVector.fromArray(FLOATS, memory, to3 + COUNT);
+    FloatVector a32 = FloatVector.fromArray(FLOATS, memory, to3 + 2 * COUNT);
+    FloatVector a33 = FloatVector.fromArray(FLOATS, memory, to3 + 3 * COUNT);
     int j = from;
     while (j < to) {
+      // To the end of the group.
       long base = groups[j / GROUP] + columnBytes;
       int start = j % GROUP;
       int end = Math.min(GROUP, start + to - j);
       int w = weights + j - start;
       for (int t = start; t < end; t++) {
         long at = base + (long) t * rowBytes;
-        FloatVector w0 = FloatVector.broadcast(FLOATS, memory[w + t]);
-        FloatVector w1 = FloatVector.broadcast(FLOATS, memory[w + TILE + t]);
         FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, source, at, ORDER);
-        a00 = w0.fma(x0, a00);
-        a10 = w1.fma(x0, a10);
-        FloatVector x1 = FloatVector.fromMemorySegment(FLOATS, source, at + BYTES, ORDER);
-        a01 = w0.fma(x1, a01);
-        a11 = w1.fma(x1, a11);
-        FloatVector x2 = FloatVector.fromMemorySegment(FLOATS, source, at + 2L * BYTES, ORDER);
-        a02 = w0.fma(x2, a02);
-        a12 = w1.fma(x2, a12);
-        FloatVector x3 = FloatVector.fromMemorySegment(FLOATS, source, at + 3L * BYTES, ORDER);
-        a03 = w0.fma(x3, a03);
-        a13 = w1.fma(x3, a13);
+        FloatVector x1 =
+            FloatVector.fromMemorySegment(FLOATS, source, at + COUNT * Float.BYTES, ORDER);
+        FloatVector x2 =
+            FloatVector.fromMemorySegment(FLOATS, source, at + 2L * COUNT * Float.BYTES, ORDER);
+        FloatVector x3 =
+            FloatVector.fromMemorySegment(FLOATS, source, at + 3L * COUNT * Float.BYTES, ORDER);
+        FloatVector p = FloatVector.broadcast(FLOATS, memory[w + t]);
+        a00 = p.fma(x0, a00);
+        a01 = p.fma(x1, a01);
+        a02 = p.fma(x2, a02);
+        a03 = p.fma(x3, a03);
+        p = FloatVector.broadcast(FLOATS, memory[w + t + TILE]);
+        a10 = p.fma(x0, a10);
+        a11 = p.fma(x1, a11);
+        a12 = p.fma(x2, a12);
+        a13 = p.fma(x3, a13);
+        p = FloatVector.broadcast(FLOATS, memory[w + t + 2 * TILE]);
+        a20 = p.fma(x0, a20);
+        a21 = p.fma(x1, a21);
+        a22 = p.fma(x2, a22);
+        a23 = p.fma(x3, a23);
+        p = FloatVector.broadcast(FLOATS, memory[w + t + 3 * TILE]);
+        a30 = p.fma(x0, a30);
+        a31 = p.fma(x1, a31);
+        a32 = p.fma(x2, a32);
+        a33 = p.fma(x3, a33);
       }
       j += end - start;
     }
@@ -165,10 +104,60 @@ final class ValueKernel {
     a11.intoArray(memory, to1 + COUNT);
     a12.intoArray(memory, to1 + 2 * COUNT);
     a13.intoArray(memory, to1 + 3 * COUNT);
+    a20.intoArray(memory, to2);
+    a21.intoArray(memory, to2 + COUNT);
+    a22.intoArray(memory, to2 + 2 * COUNT);
+    a23.intoArray(memory, to2 + 3 * COUNT);
+    a30.intoArray(memory, to3);
+    a31.intoArray(memory, to3 + COUNT);
+    a32.intoArray(memory, to3 + 2 * COUNT);
+    a33.intoArray(memory, to3 + 3 * COUNT);
   }
 
-  /** Two rows, one vector. */
-  static void twoByOne(
+  /** One row, a wide column. */
+  static void one(
+      ContextTile tile, int column, float[] memory, int weights, int values, int from, int to) {
+    MemorySegment source = tile.values;
+    long[] groups = tile.valueGroups;
+    int rowBytes = tile.valueRowBytes;
+    long columnBytes = (long) column * Float.BYTES;
+    int to0 = values + column;
+    FloatVector a00 = FloatVector.fromArray(FLOATS, memory, to0);
+    FloatVector a01 = FloatVector.fromArray(FLOATS, memory, to0 + COUNT);
+    FloatVector a02 = FloatVector.fromArray(FLOATS, memory, to0 + 2 * COUNT);
+    FloatVector a03 = FloatVector.fromArray(FLOATS, memory, to0 + 3 * COUNT);
+    int j = from;
+    while (j < to) {
+      // To the end of the group.
+      long base = groups[j / GROUP] + columnBytes;
+      int start = j % GROUP;
+      int end = Math.min(GROUP, start + to - j);
+      int w = weights + j - start;
+      for (int t = start; t < end; t++) {
+        long at = base + (long) t * rowBytes;
+        FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, source, at, ORDER);
+        FloatVector x1 =
+            FloatVector.fromMemorySegment(FLOATS, source, at + COUNT * Float.BYTES, ORDER);
+        FloatVector x2 =
+            FloatVector.fromMemorySegment(FLOATS, source, at + 2L * COUNT * Float.BYTES, ORDER);
+        FloatVector x3 =
+            FloatVector.fromMemorySegment(FLOATS, source, at + 3L * COUNT * Float.BYTES, ORDER);
+        FloatVector p = FloatVector.broadcast(FLOATS, memory[w + t]);
+        a00 = p.fma(x0, a00);
+        a01 = p.fma(x1, a01);
+        a02 = p.fma(x2, a02);
+        a03 = p.fma(x3, a03);
+      }
+      j += end - start;
+    }
+    a00.intoArray(memory, to0);
+    a01.intoArray(memory, to0 + COUNT);
+    a02.intoArray(memory, to0 + 2 * COUNT);
+    a03.intoArray(memory, to0 + 3 * COUNT);
+  }
+
+  /** Four rows, a column of one vector. */
+  static void fourNarrow(
       ContextTile tile,
       int column,
       float[] memory,
@@ -183,122 +172,41 @@ final class ValueKernel {
     long columnBytes = (long) column * Float.BYTES;
     int to0 = values + column;
     int to1 = to0 + stride;
+    int to2 = to1 + stride;
+    int to3 = to2 + stride;
     FloatVector a00 = FloatVector.fromArray(FLOATS, memory, to0);
     FloatVector a10 = FloatVector.fromArray(FLOATS, memory, to1);
+    FloatVector a20 = FloatVector.fromArray(FLOATS, memory, to2);
+    FloatVector a30 = FloatVector.fromArray(FLOATS, memory, to3);
     int j = from;
     while (j < to) {
+      // To the end of the group.
       long base = groups[j / GROUP] + columnBytes;
       int start = j % GROUP;
       int end = Math.min(GROUP, start + to - j);
       int w = weights + j - start;
       for (int t = start; t < end; t++) {
         long at = base + (long) t * rowBytes;
-        FloatVector w0 = FloatVector.broadcast(FLOATS, memory[w + t]);
-        FloatVector w1 = FloatVector.broadcast(FLOATS, memory[w + TILE + t]);
         FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, source, at, ORDER);
-        a00 = w0.fma(x0, a00);
-        a10 = w1.fma(x0, a10);
+        FloatVector p = FloatVector.broadcast(FLOATS, memory[w + t]);
+        a00 = p.fma(x0, a00);
+        p = FloatVector.broadcast(FLOATS, memory[w + t + TILE]);
+        a10 = p.fma(x0, a10);
+        p = FloatVector.broadcast(FLOATS, memory[w + t + 2 * TILE]);
+        a20 = p.fma(x0, a20);
+        p = FloatVector.broadcast(FLOATS, memory[w + t + 3 * TILE]);
+        a30 = p.fma(x0, a30);
       }
       j += end - start;
     }
     a00.intoArray(memory, to0);
     a10.intoArray(memory, to1);
+    a20.intoArray(memory, to2);
+    a30.intoArray(memory, to3);
   }
 
-  /** One row, eight vectors. */
-  static void oneByEight(
-      ContextTile tile, int column, float[] memory, int weights, int values, int from, int to) {
-    MemorySegment source = tile.values;
-    long[] groups = tile.valueGroups;
-    int rowBytes = tile.valueRowBytes;
-    long columnBytes = (long) column * Float.BYTES;
-    int to0 = values + column;
-    FloatVector a00 = FloatVector.fromArray(FLOATS, memory, to0);
-    FloatVector a01 = FloatVector.fromArray(FLOATS, memory, to0 + COUNT);
-    FloatVector a02 = FloatVector.fromArray(FLOATS, memory, to0 + 2 * COUNT);
-    FloatVector a03 = FloatVector.fromArray(FLOATS, memory, to0 + 3 * COUNT);
-    FloatVector a04 = FloatVector.fromArray(FLOATS, memory, to0 + 4 * COUNT);
-    FloatVector a05 = FloatVector.fromArray(FLOATS, memory, to0 + 5 * COUNT);
-    FloatVector a06 = FloatVector.fromArray(FLOATS, memory, to0 + 6 * COUNT);
-    FloatVector a07 = FloatVector.fromArray(FLOATS, memory, to0 + 7 * COUNT);
-    int j = from;
-    while (j < to) {
-      long base = groups[j / GROUP] + columnBytes;
-      int start = j % GROUP;
-      int end = Math.min(GROUP, start + to - j);
-      int w = weights + j - start;
-      for (int t = start; t < end; t++) {
-        long at = base + (long) t * rowBytes;
-        FloatVector w0 = FloatVector.broadcast(FLOATS, memory[w + t]);
-        FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, source, at, ORDER);
-        a00 = w0.fma(x0, a00);
-        FloatVector x1 = FloatVector.fromMemorySegment(FLOATS, source, at + BYTES, ORDER);
-        a01 = w0.fma(x1, a01);
-        FloatVector x2 = FloatVector.fromMemorySegment(FLOATS, source, at + 2L * BYTES, ORDER);
-        a02 = w0.fma(x2, a02);
-        FloatVector x3 = FloatVector.fromMemorySegment(FLOATS, source, at + 3L * BYTES, ORDER);
-        a03 = w0.fma(x3, a03);
-        FloatVector x4 = FloatVector.fromMemorySegment(FLOATS, source, at + 4L * BYTES, ORDER);
-        a04 = w0.fma(x4, a04);
-        FloatVector x5 = FloatVector.fromMemorySegment(FLOATS, source, at + 5L * BYTES, ORDER);
-        a05 = w0.fma(x5, a05);
-        FloatVector x6 = FloatVector.fromMemorySegment(FLOATS, source, at + 6L * BYTES, ORDER);
-        a06 = w0.fma(x6, a06);
-        FloatVector x7 = FloatVector.fromMemorySegment(FLOATS, source, at + 7L * BYTES, ORDER);
-        a07 = w0.fma(x7, a07);
-      }
-      j += end - start;
-    }
-    a00.intoArray(memory, to0);
-    a01.intoArray(memory, to0 + COUNT);
-    a02.intoArray(memory, to0 + 2 * COUNT);
-    a03.intoArray(memory, to0 + 3 * COUNT);
-    a04.intoArray(memory, to0 + 4 * COUNT);
-    a05.intoArray(memory, to0 + 5 * COUNT);
-    a06.intoArray(memory, to0 + 6 * COUNT);
-    a07.intoArray(memory, to0 + 7 * COUNT);
-  }
-
-  /** One row, four vectors. */
-  static void oneByFour(
-      ContextTile tile, int column, float[] memory, int weights, int values, int from, int to) {
-    MemorySegment source = tile.values;
-    long[] groups = tile.valueGroups;
-    int rowBytes = tile.valueRowBytes;
-    long columnBytes = (long) column * Float.BYTES;
-    int to0 = values + column;
-    FloatVector a00 = FloatVector.fromArray(FLOATS, memory, to0);
-    FloatVector a01 = FloatVector.fromArray(FLOATS, memory, to0 + COUNT);
-    FloatVector a02 = FloatVector.fromArray(FLOATS, memory, to0 + 2 * COUNT);
-    FloatVector a03 = FloatVector.fromArray(FLOATS, memory, to0 + 3 * COUNT);
-    int j = from;
-    while (j < to) {
-      long base = groups[j / GROUP] + columnBytes;
-      int start = j % GROUP;
-      int end = Math.min(GROUP, start + to - j);
-      int w = weights + j - start;
-      for (int t = start; t < end; t++) {
-        long at = base + (long) t * rowBytes;
-        FloatVector w0 = FloatVector.broadcast(FLOATS, memory[w + t]);
-        FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, source, at, ORDER);
-        a00 = w0.fma(x0, a00);
-        FloatVector x1 = FloatVector.fromMemorySegment(FLOATS, source, at + BYTES, ORDER);
-        a01 = w0.fma(x1, a01);
-        FloatVector x2 = FloatVector.fromMemorySegment(FLOATS, source, at + 2L * BYTES, ORDER);
-        a02 = w0.fma(x2, a02);
-        FloatVector x3 = FloatVector.fromMemorySegment(FLOATS, source, at + 3L * BYTES, ORDER);
-        a03 = w0.fma(x3, a03);
-      }
-      j += end - start;
-    }
-    a00.intoArray(memory, to0);
-    a01.intoArray(memory, to0 + COUNT);
-    a02.intoArray(memory, to0 + 2 * COUNT);
-    a03.intoArray(memory, to0 + 3 * COUNT);
-  }
-
-  /** One row, one vector. */
-  static void oneByOne(
+  /** One row, a column of one vector. */
+  static void oneNarrow(
       ContextTile tile, int column, float[] memory, int weights, int values, int from, int to) {
     MemorySegment source = tile.values;
     long[] groups = tile.valueGroups;
@@ -308,15 +216,16 @@ final class ValueKernel {
     FloatVector a00 = FloatVector.fromArray(FLOATS, memory, to0);
     int j = from;
     while (j < to) {
+      // To the end of the group.
       long base = groups[j / GROUP] + columnBytes;
       int start = j % GROUP;
       int end = Math.min(GROUP, start + to - j);
       int w = weights + j - start;
       for (int t = start; t < end; t++) {
         long at = base + (long) t * rowBytes;
-        FloatVector w0 = FloatVector.broadcast(FLOATS, memory[w + t]);
         FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, source, at, ORDER);
-        a00 = w0.fma(x0, a00);
+        FloatVector p = FloatVector.broadcast(FLOATS, memory[w + t]);
+        a00 = p.fma(x0, a00);
       }
       j += end - start;
     }

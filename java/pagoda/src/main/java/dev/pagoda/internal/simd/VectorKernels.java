@@ -74,7 +74,7 @@ public final class VectorKernels implements Kernels {
     RowTile rows = memory.rows;
     ContextTile tile = memory.tile;
     rows.openCall(call, layer);
-    tile.openSequence(call, call.batch().sequenceOf(firstToken));
+    tile.openSequence(call, call.batch().sequenceOf(firstToken), numRows);
     for (int row = 0; row < numRows; row += VectorScratch.SLOTS) {
       int count = Math.min(VectorScratch.SLOTS, numRows - row);
       rows.openRows(call, firstToken, row, count);

@@ -36,6 +36,9 @@ final class VectorScratch implements Scratch {
   final int spanValues;
   final int totalValues;
 
+  /** A group of FP16 numbers on their way to a panel. */
+  final float[] fp16Row;
+
   final MemorySegment panels;
   final long keyPanel;
   final long valuePanel;
@@ -56,6 +59,7 @@ final class VectorScratch implements Scratch {
     spanValues = sums + SLOTS * Lanes.GROUP;
     totalValues = spanValues + SLOTS * valueStrideMax;
     memory = new float[totalValues + SLOTS * valueStrideMax];
+    fp16Row = new float[Lanes.GROUP * Math.max(keyDimMax, valueStrideMax)];
     keyPanel = 0;
     valuePanel = (long) keyDimMax * Lanes.TILE * Float.BYTES;
     long panelBytes = valuePanel + (long) valueStrideMax * Lanes.TILE * Float.BYTES;
