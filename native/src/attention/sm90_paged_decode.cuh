@@ -1,0 +1,612 @@
+// Paged decode for Hopper: the bulk copy engine feeds a ring of tiles, matrix instructions empty it.
+#ifndef PAGODA_ATTENTION_SM90_PAGED_DECODE_CUH
+#define PAGODA_ATTENTION_SM90_PAGED_DECODE_CUH
+
+#include <algorithm>
+#include <type_traits>
+
+#include "attention/combine.cuh"
+#include "attention/online_softmax.cuh"
+#include "attention/paged_decode.h"
+#include "attention/work_list.cuh"
+#include "device/bulk_copy.cuh"
+#include "device/elements.cuh"
+#include "device/tensor_core.cuh"
+
+namespace pagoda {
+
+/// Numbers of the kernel that its launcher needs too.
+template <int kHeadDim, int kQueryTiles>
+struct Sm90Decode {
+  static constexpr int kConsumerWarps = 4;
+  static constexpr int kThreads = 32 * (kConsumerWarps + 1);
+  static constexpr int kUnitTokens = 64;  // 16 per consumer warp
+  static constexpr int kTileRows = 8 * kQueryTiles;
+  static constexpr int kRowBytes = 2 * kHeadDim;
+  // Four floats more than a row: heads then lie in different banks.
+  static constexpr int kScratchPitch = kHeadDim + 4;
+  static constexpr int kScratchFloats = 2 * kTileRows * kScratchPitch;
+  static constexpr int kEndFloats = 2 * kConsumerWarps * kTileRows + 2 * kTileRows;
+  static constexpr int kFixedBytes = (kScratchFloats + kEndFloats) * 4 + 16;
+  static constexpr int kBytesPerSlot = 48 + 16;  // description and two barriers
+  static constexpr int kMaxSlots = 24;
+  // Registers: accumulators and queries grow with both numbers.
+  static constexpr int kMinCtas = kHeadDim * kQueryTiles <= 128 ? 3 : kHeadDim <= 192 ? 2 : 1;
+  static_assert(kHeadDim % 16 == 0 && kHeadDim <= 256);
+
+  /// Granules are 16 bytes further apart than their tokens need, modulo 128: rows of four or eight
+  /// granules that a matrix load reads together then lie in different banks.
+  __host__ __device__ static constexpr int granule_pitch(int granule_tokens) {
+    return (granule_tokens * kRowBytes + 127) / 128 * 128 + 16;
+  }
+
+  __host__ __device__ static constexpr int slot_bytes(int granule_tokens) {
+    // Whole lines, so that every slot starts at the same bank.
+    return (kUnitTokens / granule_tokens * granule_pitch(granule_tokens) + 127) / 128 * 128;
+  }
+};
+
+/// What the producer tells the consumers about one unit, 48 bytes.
+struct alignas(16) DecodeUnit {
+  int32_t flags;
+  int32_t first_token;    // position of the unit's first token
+  int32_t first_visible;  // token
+  int32_t end_visible;    // token; also where the piece ends, if that is earlier
+  int32_t context_length;
+  int32_t seq_idx;
+  int32_t item_in_seq;
+  int32_t grab;
+  int32_t first_grab;
+  int32_t last_grab;
+  int32_t reserved[2];
+};
+
+constexpr int32_t kUnitOpensPiece = 1;
+constexpr int32_t kUnitEndsPiece = 2;
+constexpr int32_t kUnitEndsWork = 4;
+
+/// Attends with one query row per sequence over keys and values in blocks.
+///
+/// Launch    any grid (more CTAs than the device holds only wait), CTA kThreads; shared memory: the
+///           ring of params.num_slots, kBytesPerSlot for each, kFixedBytes
+/// Roles     warp 4 walks the work list and queues bulk copies of one granule each; warps 0 to 3
+///           take 16 tokens of every unit, each with a softmax state of its own
+/// Reads     queries, block tables, context lengths, visible tokens; of a granule that holds one
+///           visible token all its tokens, which may be NaN
+/// Writes    output and LSE of every sequence; counters and queue, which it leaves 0
+/// Requires  key and value head dim kHeadDim; granules inside blocks; rows on 16 bytes
+/// Numerics  products of 16-bit elements in FP32; probabilities rounded to KvType; base 2 inside;
+///           an empty context yields zeros and minus infinity (or the sink)
+/// Moves     2 * tokens * num_kv_heads * kHeadDim * 2 bytes; bound by memory bandwidth
+template <typename KvType, int kHeadDim, int kQueryTiles>
+__global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
+                                  Sm90Decode<kHeadDim, kQueryTiles>::kMinCtas)
+    sm90_paged_decode_kernel(const __grid_constant__ DecodeParams params) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  using Shape = Sm90Decode<kHeadDim, kQueryTiles>;
+  constexpr int kSteps = kHeadDim / 16;
+  extern __shared__ __align__(128) char shared[];
+
+  const int num_slots = params.num_slots;
+  char* ring = shared;
+  float* scratch = reinterpret_cast<float*>(shared + num_slots * params.slot_bytes);
+  float* warp_maxima = scratch + Shape::kScratchFloats;                          // [4, kTileRows]
+  float* warp_sums = warp_maxima + Shape::kConsumerWarps * Shape::kTileRows;     // [4, kTileRows]
+  float2* row_ends = reinterpret_cast<float2*>(warp_sums + Shape::kConsumerWarps *
+                                                               Shape::kTileRows);  // [kTileRows]
+  int32_t* is_last = reinterpret_cast<int32_t*>(row_ends + Shape::kTileRows);
+  auto* units = reinterpret_cast<DecodeUnit*>(is_last + 4);  // [num_slots]
+  auto* barriers = reinterpret_cast<uint64_t*>(units + num_slots);
+  const uint32_t full = shared_address(barriers);  // [num_slots]
+  const uint32_t empty = full + 8 * num_slots;     // [num_slots]
+
+  const int warp = threadIdx.x / 32;
+  const int lane = threadIdx.x % 32;
+  if (threadIdx.x == 0) {
+    for (int i = 0; i < num_slots; ++i) {
+      barrier_init(full + 8 * i, 1);
+      barrier_init(empty + 8 * i, Shape::kConsumerWarps);
+    }
+    barrier_init_fence();
+  }
+  __syncthreads();
+
+  const int granule_tokens = params.granule_tokens;
+  const int granules_per_unit = Shape::kUnitTokens / granule_tokens;
+  const int granule_pitch = Shape::granule_pitch(granule_tokens);
+  int slot = 0;
+  uint32_t phase = 0;
+  const auto advance = [&] {
+    if (++slot == num_slots) {
+      slot = 0;
+      phase ^= 1;
+    }
+  };
+
+  if (warp == Shape::kConsumerWarps) {
+    // The producer. Lanes 0 to 7 queue keys, lanes 8 to 15 values, a granule each.
+    const uint64_t policy = read_once_policy();
+    const uint32_t granule_bytes = granule_tokens * Shape::kRowBytes;
+    const int granules_per_block = params.block_size / granule_tokens;
+    WorkWalker walker(params, gridDim.x);
+    const WorkSplit& split = walker.split();
+    int32_t grab = blockIdx.x;
+    bool has_work = grab < split.num_static;
+    while (has_work) {
+      walker.enter(grab);
+      Piece piece;
+      while (walker.next(&piece)) {
+        const TileRows tile(params, piece.seq_idx, piece.item_in_seq);
+        const int32_t* table = params.block_tables + piece.seq_idx * params.block_table_stride;
+        const char* keys =
+            params.pool + params.key_base_bytes + tile.kv_head_idx * params.key_tile_bytes;
+        const char* values =
+            params.pool + params.value_base_bytes + tile.kv_head_idx * params.value_tile_bytes;
+        const bool is_empty = piece.end_visible == 0;
+        int64_t lane_offset = 0;  // of granule chunk_start + lane, in bytes
+        int chunk_start = piece.first_granule;
+        for (int first = piece.first_granule; first < piece.end_granule;
+             first += granules_per_unit) {
+          if ((first - piece.first_granule) % 32 == 0) {
+            chunk_start = first;
+            const int granule = first + lane;
+            if (granule < piece.end_granule && !is_empty) {
+              const int block_idx = granule / granules_per_block;
+              lane_offset = table[block_idx] * params.block_bytes +
+                            static_cast<int64_t>(granule - block_idx * granules_per_block) *
+                                granule_bytes;
+            }
+          }
+          const int num_granules = is_empty ? 0 : min(granules_per_unit, piece.end_granule - first);
+          const int mine = lane % 8;
+          const int64_t offset =
+              __shfl_sync(kAllLanes, lane_offset, (first - chunk_start + mine) % 32);
+          for (int is_value = 0; is_value < 2; ++is_value) {
+            barrier_wait(empty + 8 * slot, phase ^ 1);
+            if (lane == 0) {
+              if (is_value == 0) {
+                DecodeUnit unit;
+                unit.flags = (first == piece.first_granule ? kUnitOpensPiece : 0) |
+                             (first + granules_per_unit >= piece.end_granule ? kUnitEndsPiece : 0);
+                unit.first_token = first * granule_tokens;
+                unit.first_visible = piece.first_visible;
+                unit.end_visible = min(piece.end_visible, piece.end_granule * granule_tokens);
+                unit.context_length = piece.end_visible;
+                unit.seq_idx = piece.seq_idx;
+                unit.item_in_seq = piece.item_in_seq;
+                unit.grab = piece.grab;
+                unit.first_grab = piece.first_grab;
+                unit.last_grab = piece.last_grab;
+                units[slot] = unit;
+              }
+              barrier_arrive_expecting(full + 8 * slot, num_granules * granule_bytes);
+            }
+            __syncwarp();
+            if (lane / 8 == is_value && mine < num_granules) {
+              bulk_copy(shared_address(ring + slot * params.slot_bytes + mine * granule_pitch),
+                        (is_value ? values : keys) + offset, granule_bytes, full + 8 * slot,
+                        policy);
+            }
+            advance();
+          }
+        }
+      }
+      has_work = false;
+      if (split.num_tail > 0) {
+        int32_t taken = 0;
+        if (lane == 0) {
+          taken = static_cast<int32_t>(atomicAdd(params.queue, 1u));
+        }
+        grab = split.num_static + __shfl_sync(kAllLanes, taken, 0);
+        has_work = grab < split.num_grabs();
+      }
+    }
+    barrier_wait(empty + 8 * slot, phase ^ 1);
+    if (lane == 0) {
+      units[slot].flags = kUnitEndsWork;
+      barrier_arrive(full + 8 * slot);
+      // The last CTA to leave puts the queue back for the next launch.
+      if (split.num_tail > 0) {
+        __threadfence();
+        if (atomicInc(params.queue + 1, gridDim.x - 1) == gridDim.x - 1) {
+          params.queue[0] = 0;
+        }
+      }
+    }
+    return;
+  }
+
+  // The consumers. Token m of 16 of a warp lies in granule m % granules_per_unit.
+  const int group = lane / 4;
+  const int member = lane % 4;
+  const int rows_per_granule = 16 / granules_per_unit;  // of this warp
+  const auto token_in_unit = [&](int m) {
+    const int granule = m % granules_per_unit;
+    return granule * granule_tokens + warp * rows_per_granule + m / granules_per_unit;
+  };
+  const auto byte_in_slot = [&](int m) {
+    const int granule = m % granules_per_unit;
+    return granule * granule_pitch +
+           (warp * rows_per_granule + m / granules_per_unit) * Shape::kRowBytes;
+  };
+  // Lane i names a row of matrix i / 8. Keys are the left operand as they lie: matrices are (tokens
+  // 0-7, dims 0-7), (8-15, 0-7), (0-7, 8-15), (8-15, 8-15). Values are transposed: (tokens 0-7,
+  // dims 0-7), (0-7, 8-15), (8-15, 0-7), (8-15, 8-15).
+  const uint32_t ring_address = shared_address(ring);
+  const uint32_t key_lane = byte_in_slot(lane % 16) + lane / 16 * 16;
+  const uint32_t value_lane = byte_in_slot(lane % 8 + lane / 16 * 8) + lane / 8 % 2 * 16;
+  const int low_token = token_in_unit(group);
+  const int high_token = token_in_unit(group + 8);
+  const float scale_log2 = params.softmax_scale * kLog2E;
+
+  uint32_t queries[kQueryTiles][kSteps][2];
+  float rows[kQueryTiles][kSteps][4];  // [dim, query head] of the output, not yet divided
+  float maxima[kQueryTiles][2];
+  float sums[kQueryTiles][2];  // of this lane's tokens alone
+  float slopes_log2[kQueryTiles][2];
+
+  while (true) {
+    barrier_wait(full + 8 * slot, phase);
+    const DecodeUnit unit = units[slot];
+    if (unit.flags & kUnitEndsWork) {
+      break;
+    }
+    const TileRows tile(params, unit.seq_idx, unit.item_in_seq);
+    if (unit.flags & kUnitOpensPiece) {
+      const char* seq_queries = static_cast<const char*>(params.queries) +
+                                unit.seq_idx * params.query_row_stride_bytes;
+#pragma unroll
+      for (int n = 0; n < kQueryTiles; ++n) {
+        const int row = n * 8 + group;
+        const int64_t first =
+            static_cast<int64_t>(tile.first_query_head + row) * kHeadDim + 2 * member;
+#pragma unroll
+        for (int step = 0; step < kSteps; ++step) {
+#pragma unroll
+          for (int half = 0; half < 2; ++half) {
+            uint32_t pair = 0;
+            if (row < tile.num_rows) {
+              const int64_t idx = first + step * 16 + half * 8;
+              if (params.row_dtype == DType::kFp32) {
+                const float2 loaded = reinterpret_cast<const float2*>(seq_queries)[idx / 2];
+                pair = pack_pair<KvType>(loaded.x, loaded.y);
+              } else if (params.row_dtype ==
+                         (std::is_same_v<KvType, __half> ? DType::kFp16 : DType::kBf16)) {
+                pair = reinterpret_cast<const uint32_t*>(seq_queries)[idx / 2];
+              } else {
+                pair = pack_pair<KvType>(load_element(seq_queries, params.row_dtype, idx),
+                                         load_element(seq_queries, params.row_dtype, idx + 1));
+              }
+            }
+            queries[n][step][half] = pair;
+          }
+        }
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+          maxima[n][i] = minus_infinity();
+          sums[n][i] = 0.0f;
+          const int own_row = n * 8 + 2 * member + i;
+          slopes_log2[n][i] =
+              params.maybe_alibi_slopes != nullptr && own_row < tile.num_rows
+                  ? params.maybe_alibi_slopes[tile.first_query_head + own_row] * kLog2E
+                  : 0.0f;
+        }
+#pragma unroll
+        for (int step = 0; step < kSteps; ++step) {
+#pragma unroll
+          for (int i = 0; i < 4; ++i) {
+            rows[n][step][i] = 0.0f;
+          }
+        }
+      }
+    }
+
+    float scores[kQueryTiles][4] = {};
+    {
+      // Two chains, because one would wait for its own last sum at every step.
+      float other[kQueryTiles][4] = {};
+      const uint32_t row_address = ring_address + slot * params.slot_bytes + key_lane;
+#pragma unroll
+      for (int step = 0; step < kSteps; ++step) {
+        uint32_t keys[4];
+        load_matrices(keys, row_address + step * 32);
+#pragma unroll
+        for (int n = 0; n < kQueryTiles; ++n) {
+          multiply_accumulate<KvType>(step % 2 == 0 ? scores[n] : other[n], keys,
+                                      queries[n][step][0], queries[n][step][1]);
+        }
+      }
+#pragma unroll
+      for (int n = 0; n < kQueryTiles; ++n) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          scores[n][i] += other[n][i];
+        }
+      }
+    }
+    __syncwarp();
+    if (lane == 0) {
+      barrier_arrive(empty + 8 * slot);
+    }
+    advance();
+
+    const bool is_partial = unit.first_token < unit.first_visible ||
+                            unit.first_token + Shape::kUnitTokens > unit.end_visible;
+    const int visible_from = unit.first_visible - unit.first_token;
+    const int visible_to = unit.end_visible - unit.first_token;
+    const auto is_visible = [&](int token) { return token >= visible_from && token < visible_to; };
+
+    bool rises = false;
+#pragma unroll
+    for (int n = 0; n < kQueryTiles; ++n) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const int token = i < 2 ? low_token : high_token;
+        float score = scores[n][i] * scale_log2;
+        if (params.logit_soft_cap > 0.0f) {
+          score = params.logit_soft_cap * kLog2E *
+                  tanhf(scores[n][i] * params.softmax_scale / params.logit_soft_cap);
+        }
+        if (params.maybe_alibi_slopes != nullptr) {
+          const int distance = unit.first_token + token - (unit.context_length - 1);
+          score += slopes_log2[n][i % 2] * static_cast<float>(distance);
+        }
+        if (is_partial && !is_visible(token)) {
+          score = minus_infinity();
+        }
+        scores[n][i] = score;
+        // Up to 2^8 above the reference is no danger to a sum in FP32, nor to a 16-bit element.
+        rises |= score > maxima[n][i % 2] + 8.0f;
+      }
+    }
+    if (__any_sync(kAllLanes, rises)) {
+#pragma unroll
+      for (int n = 0; n < kQueryTiles; ++n) {
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+          float maximum = fmaxf(maxima[n][i], fmaxf(scores[n][i], scores[n][i + 2]));
+#pragma unroll
+          for (int offset = 4; offset < 32; offset *= 2) {
+            maximum = fmaxf(maximum, __shfl_xor_sync(kAllLanes, maximum, offset));
+          }
+          const float shrink = rescale_factor(maxima[n][i], maximum);
+          maxima[n][i] = maximum;
+          sums[n][i] *= shrink;
+#pragma unroll
+          for (int step = 0; step < kSteps; ++step) {
+            rows[n][step][i] *= shrink;
+            rows[n][step][i + 2] *= shrink;
+          }
+        }
+      }
+    }
+
+    uint32_t probabilities[kQueryTiles][2];
+#pragma unroll
+    for (int n = 0; n < kQueryTiles; ++n) {
+      float p[4];
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const float maximum = maxima[n][i % 2];
+        p[i] = exp2_approximate(scores[n][i] - (maximum == minus_infinity() ? 0.0f : maximum));
+      }
+      sums[n][0] += p[0] + p[2];
+      sums[n][1] += p[1] + p[3];
+      probabilities[n][0] = transpose_matrix(pack_pair<KvType>(p[0], p[1]));
+      probabilities[n][1] = transpose_matrix(pack_pair<KvType>(p[2], p[3]));
+    }
+
+    barrier_wait(full + 8 * slot, phase);
+    const uint32_t row_address = ring_address + slot * params.slot_bytes + value_lane;
+    if (is_partial) {
+      // A slot that nobody owns may hold NaN, which a probability of 0 would not silence.
+      uint32_t keep[2];
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        const int token = i * 8 + 2 * member;
+        keep[i] = (is_visible(token_in_unit(token)) ? 0x0000ffffu : 0u) |
+                  (is_visible(token_in_unit(token + 1)) ? 0xffff0000u : 0u);
+      }
+#pragma unroll
+      for (int step = 0; step < kSteps; ++step) {
+        uint32_t values[4];
+        load_matrices_transposed(values, row_address + step * 32);
+        values[0] &= keep[0];
+        values[1] &= keep[0];
+        values[2] &= keep[1];
+        values[3] &= keep[1];
+#pragma unroll
+        for (int n = 0; n < kQueryTiles; ++n) {
+          multiply_accumulate<KvType>(rows[n][step], values, probabilities[n][0],
+                                      probabilities[n][1]);
+        }
+      }
+    } else {
+#pragma unroll
+      for (int step = 0; step < kSteps; ++step) {
+        uint32_t values[4];
+        load_matrices_transposed(values, row_address + step * 32);
+#pragma unroll
+        for (int n = 0; n < kQueryTiles; ++n) {
+          multiply_accumulate<KvType>(rows[n][step], values, probabilities[n][0],
+                                      probabilities[n][1]);
+        }
+      }
+    }
+    __syncwarp();
+    if (lane == 0) {
+      barrier_arrive(empty + 8 * slot);
+    }
+    advance();
+
+    if (!(unit.flags & kUnitEndsPiece)) {
+      continue;
+    }
+
+    // The piece is read: four warps become one result.
+    constexpr int kConsumers = 32 * Shape::kConsumerWarps;
+    const auto consumers_meet = [] { asm volatile("bar.sync 1, 128;" ::: "memory"); };
+#pragma unroll
+    for (int n = 0; n < kQueryTiles; ++n) {
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        float sum = sums[n][i];
+#pragma unroll
+        for (int offset = 4; offset < 32; offset *= 2) {
+          sum += __shfl_xor_sync(kAllLanes, sum, offset);
+        }
+        if (group == 0) {
+          const int row = n * 8 + 2 * member + i;
+          warp_maxima[warp * Shape::kTileRows + row] = maxima[n][i];
+          warp_sums[warp * Shape::kTileRows + row] = sum;
+        }
+      }
+    }
+    consumers_meet();
+    float* half = scratch + warp % 2 * Shape::kTileRows * Shape::kScratchPitch;
+#pragma unroll
+    for (int n = 0; n < kQueryTiles; ++n) {
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        const int row = n * 8 + 2 * member + i;
+        float maximum = minus_infinity();
+#pragma unroll
+        for (int w = 0; w < Shape::kConsumerWarps; ++w) {
+          maximum = fmaxf(maximum, warp_maxima[w * Shape::kTileRows + row]);
+        }
+        if (warp == 0 && group == 0) {
+          float sum = 0.0f;
+#pragma unroll
+          for (int w = 0; w < Shape::kConsumerWarps; ++w) {
+            sum += warp_sums[w * Shape::kTileRows + row] *
+                   rescale_factor(warp_maxima[w * Shape::kTileRows + row], maximum);
+          }
+          row_ends[row] = make_float2(maximum, sum);
+        }
+        const float shrink = rescale_factor(maxima[n][i], maximum);
+#pragma unroll
+        for (int step = 0; step < kSteps; ++step) {
+          rows[n][step][i] *= shrink;
+          rows[n][step][i + 2] *= shrink;
+        }
+      }
+    }
+    const auto for_each_element = [&](auto body) {
+#pragma unroll
+      for (int n = 0; n < kQueryTiles; ++n) {
+#pragma unroll
+        for (int step = 0; step < kSteps; ++step) {
+#pragma unroll
+          for (int i = 0; i < 4; ++i) {
+            const int row = n * 8 + 2 * member + i % 2;
+            const int dim = step * 16 + group + i / 2 * 8;
+            body(rows[n][step][i], half[row * Shape::kScratchPitch + dim]);
+          }
+        }
+      }
+    };
+    if (warp >= 2) {
+      for_each_element([](float& mine, float& place) { place = mine; });
+    }
+    consumers_meet();
+    if (warp < 2) {
+      for_each_element([](float& mine, float& place) { place += mine; });
+    }
+    consumers_meet();
+
+    const bool is_whole = unit.first_grab == unit.last_grab;
+    float* partial = is_whole ? nullptr : partial_of(params, unit.grab, unit.first_grab);
+    constexpr int kVectorsPerRow = kHeadDim / 4;
+    for (int i = threadIdx.x; i < tile.num_rows * kVectorsPerRow; i += kConsumers) {
+      const int row = i / kVectorsPerRow;
+      const int dim = (i - row * kVectorsPerRow) * 4;
+      const float* place = scratch + row * Shape::kScratchPitch + dim;
+      const float4 low = *reinterpret_cast<const float4*>(place);
+      const float4 high =
+          *reinterpret_cast<const float4*>(place + Shape::kTileRows * Shape::kScratchPitch);
+      float values[4] = {low.x + high.x, low.y + high.y, low.z + high.z, low.w + high.w};
+      const float2 ends = row_ends[row];
+      if (is_whole) {
+        const RowEnd end =
+            end_row(ends.x, ends.y, maybe_sink_of(params, tile.first_query_head + row));
+        for (float& value : values) {
+          value *= end.factor;
+        }
+        store_output<4>(params, tile, row, dim, values);
+        if (dim == 0) {
+          store_lse(params, tile, row, end.lse);
+        }
+      } else {
+        *reinterpret_cast<float4*>(partial + 2 * Shape::kTileRows + row * kHeadDim + dim) =
+            make_float4(values[0], values[1], values[2], values[3]);
+        if (dim == 0) {
+          *reinterpret_cast<float2*>(partial + 2 * row) = ends;
+        }
+      }
+    }
+    if (is_whole) {
+      continue;
+    }
+    __threadfence();
+    consumers_meet();
+    if (threadIdx.x == 0) {
+      // Wraps to 0 by itself, ready for the next launch.
+      const uint32_t last = unit.last_grab - unit.first_grab;
+      *is_last = atomicInc(params.counters + unit.first_grab, last) == last;
+    }
+    consumers_meet();
+    if (*is_last) {
+      __threadfence();
+      cta_combine_splits<kConsumers, 4>(params, tile, unit.first_grab, unit.last_grab);
+    }
+  }
+#endif
+}
+
+template <typename KvType, int kHeadDim, int kQueryTiles>
+cudaError_t launch_sm90_paged_decode_tiles(DecodeParams params, const DecodeTuning& tuning,
+                                           const DecodeDevice& device, cudaStream_t stream) {
+  using Shape = Sm90Decode<kHeadDim, kQueryTiles>;
+  const int32_t ctas_per_multiprocessor =
+      tuning.ctas_per_multiprocessor > 0
+          ? std::min(tuning.ctas_per_multiprocessor, kMaxDecodeCtasPerMultiprocessor)
+          : Shape::kMinCtas;
+  params.tile_rows = Shape::kTileRows;
+  params.tiles_per_group = (params.group_size + Shape::kTileRows - 1) / Shape::kTileRows;
+  params.granule_tokens = params.block_size % 16 == 0 ? 16 : 8;
+  params.slot_bytes = Shape::slot_bytes(params.granule_tokens);
+  params.min_granules = tuning.min_granules > 0 ? tuning.min_granules : 2;
+  params.tail_permille = tuning.tail_permille > 0 ? tuning.tail_permille : 0;
+  params.tail_grabs = std::min(tuning.tail_grabs, kMaxTailGrabs);
+  const int32_t room = device.shared_bytes_per_multiprocessor / ctas_per_multiprocessor -
+                       device.reserved_shared_bytes_per_cta - Shape::kFixedBytes;
+  const int32_t fitting = room / (params.slot_bytes + Shape::kBytesPerSlot);
+  const int32_t wanted = tuning.num_slots > 0 ? tuning.num_slots : Shape::kMaxSlots;
+  params.num_slots = std::min({fitting, wanted, int32_t{Shape::kMaxSlots}});
+  if (params.num_slots < 2) {
+    return cudaErrorInvalidConfiguration;
+  }
+  const int32_t shared_bytes =
+      Shape::kFixedBytes + params.num_slots * (params.slot_bytes + Shape::kBytesPerSlot);
+  const auto kernel = sm90_paged_decode_kernel<KvType, kHeadDim, kQueryTiles>;
+  const cudaError_t answer =
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes);
+  if (answer != cudaSuccess) {
+    return answer;
+  }
+  kernel<<<device.num_multiprocessors * ctas_per_multiprocessor, Shape::kThreads, shared_bytes,
+           stream>>>(params);
+  return cudaGetLastError();
+}
+
+template <typename KvType, int kHeadDim>
+cudaError_t launch_sm90_paged_decode(const DecodeParams& params, const DecodeTuning& tuning,
+                                     const DecodeDevice& device, cudaStream_t stream) {
+  return params.group_size <= 8
+             ? launch_sm90_paged_decode_tiles<KvType, kHeadDim, 1>(params, tuning, device, stream)
+             : launch_sm90_paged_decode_tiles<KvType, kHeadDim, 2>(params, tuning, device, stream);
+}
+
+}  // namespace pagoda
+
+#endif
