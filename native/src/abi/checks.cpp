@@ -150,6 +150,7 @@ pagoda_status query_decode_device(DecodeDevice* device, pagoda_error* error) {
   query(&device->num_multiprocessors, cudaDevAttrMultiProcessorCount);
   query(&device->shared_bytes_per_multiprocessor, cudaDevAttrMaxSharedMemoryPerMultiprocessor);
   query(&device->reserved_shared_bytes_per_cta, cudaDevAttrReservedSharedMemoryPerBlock);
+  query(&device->most_shared_bytes_per_cta, cudaDevAttrMaxSharedMemoryPerBlockOptin);
   query(&device->compute_capability_major, cudaDevAttrComputeCapabilityMajor);
   if (answer != cudaSuccess) {
     cudaGetLastError();

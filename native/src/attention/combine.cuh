@@ -9,31 +9,56 @@
 
 namespace pagoda {
 
-/// An item's place in queries and output.
+/// A sequence's query tile: its place in queries and output.
 struct TileRows {
   int32_t seq_idx;
   int32_t kv_head_idx;
   int32_t first_query_head;
   int32_t num_rows;
 
-  __device__ TileRows(const DecodeParams& params, int32_t seq, int32_t item_in_seq) {
+  __device__ TileRows(const DecodeParams& params, int32_t seq, int32_t stripe) {
     seq_idx = seq;
-    kv_head_idx = item_in_seq / params.tiles_per_group;
+    kv_head_idx = stripe / params.tiles_per_group;
     const int32_t first_in_group =
-        (item_in_seq - kv_head_idx * params.tiles_per_group) * params.tile_rows;
+        (stripe - kv_head_idx * params.tiles_per_group) * params.tile_rows;
     first_query_head = kv_head_idx * params.group_size + first_in_group;
     num_rows = min(params.tile_rows, params.group_size - first_in_group);
   }
 };
 
-/// Where the partial result of an item's piece in a grab lies.
+/// The parts that hold a sequence, in one stripe.
+struct SplitSequence {
+  int32_t stripe;
+  int32_t first_part;
+  int32_t last_part;
+};
+
+/// Where the partial result of a sequence's piece in a part lies.
 ///
-/// A grab holds at most two pieces of items that it does not hold whole: the first piece, of an item
-/// that began before it, and the last, of an item that goes on behind it.
-__device__ __forceinline__ float* partial_of(const DecodeParams& params, int32_t grab,
-                                             int32_t first_grab) {
-  const int64_t slot = 2 * static_cast<int64_t>(grab) + (grab == first_grab ? 1 : 0);
-  return params.partials + slot * params.partial_floats();
+/// A part holds at most two pieces of sequences that it does not hold whole: the first piece, of a
+/// sequence that began before it, and the last, of one that goes on behind it.
+__device__ __forceinline__ float* partial_of(const DecodeParams& params, const SplitSequence& split,
+                                             int32_t part) {
+  const int64_t grab = static_cast<int64_t>(part) * params.num_stripes + split.stripe;
+  return params.partials +
+         (2 * grab + (part == split.first_part ? 1 : 0)) * params.partial_floats();
+}
+
+/// Counts one more partial result of a sequence; true for the last one to come.
+///
+/// One thread calls it, after a CTA barrier behind the writes of its partial result. It wraps to 0
+/// by itself, ready for the next launch.
+__device__ __forceinline__ bool arrives_last(const DecodeParams& params,
+                                             const SplitSequence& split) {
+  // A sequence that is split goes on behind its first part, so that part and stripe name it alone.
+  const uint32_t last = split.last_part - split.first_part;
+  __threadfence();
+  const bool is_last = atomicInc(params.counters + static_cast<int64_t>(split.first_part) *
+                                                       params.num_stripes +
+                                     split.stripe,
+                                 last) == last;
+  __threadfence();
+  return is_last;
 }
 
 __device__ __forceinline__ const float* maybe_sink_of(const DecodeParams& params, int32_t head) {
@@ -93,13 +118,13 @@ __device__ __forceinline__ void load_partial(const float* rows, float (&values)[
   }
 }
 
-/// Merges the partial results of one item and writes its output rows.
+/// Merges the partial results of one query tile and writes its output rows.
 ///
 /// The order is that of the context, whichever CTA comes last: results repeat to the bit.
 /// Requires that all partial results are visible to the calling threads.
 template <int kThreads, int kVector>
 __device__ void cta_combine_splits(const DecodeParams& params, const TileRows& tile,
-                                   int32_t first_grab, int32_t last_grab) {
+                                   const SplitSequence& split) {
   constexpr int kBatch = 8;  // partial results in flight per thread
   const int32_t vectors_per_row = params.value_head_dim / kVector;
   for (int32_t i = threadIdx.x; i < tile.num_rows * vectors_per_row; i += kThreads) {
@@ -108,7 +133,7 @@ __device__ void cta_combine_splits(const DecodeParams& params, const TileRows& t
     float maximum = minus_infinity();
     float sum = 0.0f;
     float values[kVector] = {};
-    for (int32_t grab = first_grab; grab <= last_grab; grab += kBatch) {
+    for (int32_t part = split.first_part; part <= split.last_part; part += kBatch) {
       float2 ends[kBatch];
       float rows[kBatch][kVector];
 #pragma unroll
@@ -117,8 +142,8 @@ __device__ void cta_combine_splits(const DecodeParams& params, const TileRows& t
         for (int k = 0; k < kVector; ++k) {
           rows[j][k] = 0.0f;
         }
-        if (grab + j <= last_grab) {
-          const float* partial = partial_of(params, grab + j, first_grab);
+        if (part + j <= split.last_part) {
+          const float* partial = partial_of(params, split, part + j);
           ends[j] = __ldcg(reinterpret_cast<const float2*>(partial) + row);
           load_partial<kVector>(
               partial + 2 * params.tile_rows + row * params.value_head_dim + dim, rows[j]);

@@ -50,7 +50,7 @@ bool lies_on_16_bytes(const DecodeParams& params) {
          params.query_row_stride_bytes % 16 == 0 && params.output_row_stride_bytes % 16 == 0;
 }
 
-// Counters and queue come first, on lines of their own.
+// Counters come first, on lines of their own.
 constexpr int64_t kLineBytes = 256;
 
 constexpr int64_t rounded_to_lines(int64_t num_bytes) {
@@ -81,17 +81,15 @@ cudaError_t launch_paged_decode(DecodeParams params, DType kv_dtype, const Decod
 
 int64_t paged_decode_workspace_bytes(int32_t num_multiprocessors, int32_t value_head_dim) {
   const int64_t partial_bytes = int64_t{4} * kMaxTileRows * (value_head_dim + 2);
-  return kLineBytes + counter_bytes(num_multiprocessors) +
+  return counter_bytes(num_multiprocessors) +
          2 * max_decode_grabs(num_multiprocessors) * partial_bytes;
 }
 
 void use_paged_decode_workspace(DecodeParams* params, void* workspace,
                                 int32_t num_multiprocessors) {
   char* bytes = static_cast<char*>(workspace);
-  params->queue = reinterpret_cast<uint32_t*>(bytes);
-  params->counters = reinterpret_cast<uint32_t*>(bytes + kLineBytes);
-  params->partials =
-      reinterpret_cast<float*>(bytes + kLineBytes + counter_bytes(num_multiprocessors));
+  params->counters = reinterpret_cast<uint32_t*>(bytes);
+  params->partials = reinterpret_cast<float*>(bytes + counter_bytes(num_multiprocessors));
 }
 
 }  // namespace pagoda

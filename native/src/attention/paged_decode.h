@@ -1,7 +1,7 @@
 // Paged decode: one query row per sequence against the keys and values of its blocks.
 //
-// Words: a query tile is the query heads of one KV head that one warp's matrices hold together; an
-// item is (sequence, KV head, query tile); a granule is a run of tokens that never leaves a block.
+// Words: a query tile is the query heads of one KV head that one warp's matrices hold together; a
+// granule is a run of tokens that a kernel treats as one. work_list.cuh has those of the schedule.
 #ifndef PAGODA_ATTENTION_PAGED_DECODE_H
 #define PAGODA_ATTENTION_PAGED_DECODE_H
 
@@ -33,9 +33,8 @@ struct DecodeParams {
   int64_t output_row_stride_bytes;   // from one sequence to the next
   int64_t block_table_stride;        // elements
 
-  uint32_t* queue;        // [2]: next grab, CTAs done; both 0 between launches
-  uint32_t* counters;     // [max_grabs]: partial results arrived; all 0 between launches
-  float* partials;        // [2 * max_grabs, partial_floats()]
+  uint32_t* counters;  // [max_decode_grabs]: partial results arrived; all 0 between launches
+  float* partials;     // [2 * max_decode_grabs, partial_floats()]
 
   int32_t num_seqs;
   int32_t num_query_heads;
@@ -53,10 +52,10 @@ struct DecodeParams {
   float softmax_scale;
   float logit_soft_cap;  // 0 for none
 
-  int32_t min_granules;      // a CTA is given no less, where there is a choice
-  int32_t tail_permille;     // share of the work that is handed out on demand
-  int32_t tail_grabs;        // on-demand grabs per CTA
-  int32_t num_slots;         // of the ring in shared memory
+  int32_t num_stripes;   // num_kv_heads * tiles_per_group
+  int32_t max_parts;     // of the list of granules
+  int32_t min_granules;  // a part is no shorter, where there is a choice
+  int32_t num_slots;     // of the ring in shared memory
   int32_t slot_bytes;
 
   /// (maximum, sum) of each row, then the rows themselves.
@@ -70,8 +69,6 @@ struct DecodeTuning {
   int32_t ctas_per_multiprocessor;
   int32_t num_slots;
   int32_t min_granules;
-  int32_t tail_permille;  // -1 for none
-  int32_t tail_grabs;
 };
 
 /// The device as far as the launcher goes.
@@ -79,16 +76,15 @@ struct DecodeDevice {
   int32_t num_multiprocessors;
   int32_t shared_bytes_per_multiprocessor;
   int32_t reserved_shared_bytes_per_cta;
+  int32_t most_shared_bytes_per_cta;
   int32_t compute_capability_major;
 };
 
 constexpr int32_t kMaxDecodeCtasPerMultiprocessor = 4;
-constexpr int32_t kMaxTailGrabs = 8;
 
-/// Grabs that any launch on the device can have; bounds counters and partial results.
+/// Grabs of any launch that has partial results; bounds counters and results.
 constexpr int64_t max_decode_grabs(int32_t num_multiprocessors) {
-  return static_cast<int64_t>(num_multiprocessors) * kMaxDecodeCtasPerMultiprocessor *
-         (1 + kMaxTailGrabs);
+  return static_cast<int64_t>(num_multiprocessors) * kMaxDecodeCtasPerMultiprocessor;
 }
 
 /// Whether the kernels of sm90_paged_decode.cuh hold this shape.

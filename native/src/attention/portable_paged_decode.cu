@@ -45,14 +45,22 @@ __global__ void __launch_bounds__(portable::kThreads)
   const int lane = threadIdx.x % 32;
   const int warp = threadIdx.x / 32;
   const float scale_log2 = params.softmax_scale * kLog2E;
-  WorkWalker walker(params, gridDim.x);
-  if (static_cast<int32_t>(blockIdx.x) >= walker.split().num_static) {
+  WorkWalker walker(params);
+  int32_t grab = blockIdx.x;
+  if (grab >= walker.num_grabs()) {
     return;
   }
-  walker.enter(blockIdx.x);
-  Piece piece;
-  while (walker.next(&piece)) {
-    const TileRows tile(params, piece.seq_idx, piece.item_in_seq);
+  walker.enter(grab);
+  while (true) {
+    Piece piece;
+    while (!walker.next(&piece)) {
+      grab += gridDim.x;
+      if (grab >= walker.num_grabs()) {
+        return;
+      }
+      walker.enter(grab);
+    }
+    const TileRows tile(params, piece.seq_idx, piece.stripe);
     const char* seq_queries = static_cast<const char*>(params.queries) +
                               piece.seq_idx * params.query_row_stride_bytes;
     for (int row = 0; row < tile.num_rows; ++row) {
@@ -198,8 +206,9 @@ __global__ void __launch_bounds__(portable::kThreads)
       __syncthreads();
     }
 
-    const bool is_whole = piece.first_grab == piece.last_grab;
-    float* partial = is_whole ? nullptr : partial_of(params, piece.grab, piece.first_grab);
+    const SplitSequence split{piece.stripe, piece.first_part, piece.last_part};
+    const bool is_whole = split.first_part == split.last_part;
+    float* partial = is_whole ? nullptr : partial_of(params, split, piece.part);
 #pragma unroll
     for (int row = 0; row < kTileRows; ++row) {
       float sum = sums[row];
@@ -244,17 +253,13 @@ __global__ void __launch_bounds__(portable::kThreads)
       }
     }
     if (!is_whole) {
-      __threadfence();
       __syncthreads();
       if (threadIdx.x == 0) {
-        // Wraps to 0 by itself, ready for the next launch.
-        const uint32_t last = piece.last_grab - piece.first_grab;
-        is_last = atomicInc(params.counters + piece.first_grab, last) == last;
+        is_last = arrives_last(params, split);
       }
       __syncthreads();
       if (is_last) {
-        __threadfence();
-        cta_combine_splits<kThreads, 1>(params, tile, piece.first_grab, piece.last_grab);
+        cta_combine_splits<kThreads, 1>(params, tile, split);
       }
     }
     __syncthreads();
@@ -267,10 +272,11 @@ cudaError_t launch_portable_paged_decode(const DecodeParams& shape, DType kv_dty
   DecodeParams params = shape;
   params.tile_rows = kTileRows;
   params.tiles_per_group = (params.group_size + kTileRows - 1) / kTileRows;
+  params.num_stripes = params.num_kv_heads * params.tiles_per_group;
   params.granule_tokens = kGranuleTokens;
   params.min_granules = 4;
-  params.tail_permille = 0;
   const int32_t num_ctas = device.num_multiprocessors * kCtasPerMultiprocessor;
+  params.max_parts = std::max(1, num_ctas / params.num_stripes);
   switch (kv_dtype) {
     case DType::kFp32:
       portable_paged_decode_kernel<float><<<num_ctas, kThreads, 0, stream>>>(params);

@@ -28,8 +28,8 @@ struct Sm90Decode {
   static constexpr int kScratchFloats = 2 * kTileRows * kScratchPitch;
   static constexpr int kEndFloats = 2 * kConsumerWarps * kTileRows + 2 * kTileRows;
   static constexpr int kFixedBytes = (kScratchFloats + kEndFloats) * 4 + 16;
-  static constexpr int kBytesPerSlot = 48 + 16;  // description and two barriers
-  static constexpr int kMaxSlots = 24;
+  static constexpr int kQueryBytes = kTileRows * kRowBytes;
+  static constexpr int32_t kMaxSlots = 24;
   // Registers: accumulators and queries grow with both numbers.
   static constexpr int kMinCtas = kHeadDim * kQueryTiles <= 128 ? 3 : kHeadDim <= 192 ? 2 : 1;
   static_assert(kHeadDim % 16 == 0 && kHeadDim <= 256);
@@ -44,6 +44,17 @@ struct Sm90Decode {
     // Whole lines, so that every slot starts at the same bank.
     return (kUnitTokens / granule_tokens * granule_pitch(granule_tokens) + 127) / 128 * 128;
   }
+
+  /// Query tiles in flight: a piece takes two slots or more, so that no more pieces fit the ring.
+  __host__ __device__ static constexpr int num_query_slots(int num_slots) {
+    return (num_slots + 1) / 2;
+  }
+
+  static constexpr int shared_bytes(int num_slots, int slot_bytes) {
+    constexpr int kDescriptionAndBarriers = 48 + 16;
+    return num_slots * (slot_bytes + kDescriptionAndBarriers) +
+           num_query_slots(num_slots) * kQueryBytes + kFixedBytes;
+  }
 };
 
 /// What the producer tells the consumers about one unit, 48 bytes.
@@ -54,11 +65,12 @@ struct alignas(16) DecodeUnit {
   int32_t end_visible;    // token; also where the piece ends, if that is earlier
   int32_t context_length;
   int32_t seq_idx;
-  int32_t item_in_seq;
-  int32_t grab;
-  int32_t first_grab;
-  int32_t last_grab;
-  int32_t reserved[2];
+  int32_t stripe;
+  int32_t part;
+  int32_t first_part;
+  int32_t last_part;
+  int32_t query_slot;
+  int32_t unused;
 };
 
 constexpr int32_t kUnitOpensPiece = 1;
@@ -67,13 +79,13 @@ constexpr int32_t kUnitEndsWork = 4;
 
 /// Attends with one query row per sequence over keys and values in blocks.
 ///
-/// Launch    any grid (more CTAs than the device holds only wait), CTA kThreads; shared memory: the
-///           ring of params.num_slots, kBytesPerSlot for each, kFixedBytes
-/// Roles     warp 4 walks the work list and queues bulk copies of one granule each; warps 0 to 3
-///           take 16 tokens of every unit, each with a softmax state of its own
+/// Launch    any grid (more CTAs than the device holds only wait), CTA kThreads, shared_bytes()
+/// Roles     warp 4 walks the work list and queues bulk copies of one granule each, and of the
+///           queries; warps 0 to 3 take 16 tokens of every unit, each with a softmax state of its
+///           own
 /// Reads     queries, block tables, context lengths, visible tokens; of a granule that holds one
 ///           visible token all its tokens, which may be NaN
-/// Writes    output and LSE of every sequence; counters and queue, which it leaves 0
+/// Writes    output and LSE of every sequence; counters, which it leaves 0
 /// Requires  key and value head dim kHeadDim; granules inside blocks; rows on 16 bytes
 /// Numerics  products of 16-bit elements in FP32; probabilities rounded to KvType; base 2 inside;
 ///           an empty context yields zeros and minus infinity (or the sink)
@@ -89,7 +101,9 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
 
   const int num_slots = params.num_slots;
   char* ring = shared;
-  float* scratch = reinterpret_cast<float*>(shared + num_slots * params.slot_bytes);
+  char* query_slots = shared + num_slots * params.slot_bytes;
+  float* scratch = reinterpret_cast<float*>(query_slots +
+                                            Shape::num_query_slots(num_slots) * Shape::kQueryBytes);
   float* warp_maxima = scratch + Shape::kScratchFloats;                          // [4, kTileRows]
   float* warp_sums = warp_maxima + Shape::kConsumerWarps * Shape::kTileRows;     // [4, kTileRows]
   float2* row_ends = reinterpret_cast<float2*>(warp_sums + Shape::kConsumerWarps *
@@ -111,6 +125,8 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
   }
   __syncthreads();
 
+  constexpr DType kKvDType = std::is_same_v<KvType, __half> ? DType::kFp16 : DType::kBf16;
+  const bool queries_need_rounding = params.row_dtype != kKvDType;
   const int granule_tokens = params.granule_tokens;
   const int granules_per_unit = Shape::kUnitTokens / granule_tokens;
   const int granule_pitch = Shape::granule_pitch(granule_tokens);
@@ -128,15 +144,13 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
     const uint64_t policy = read_once_policy();
     const uint32_t granule_bytes = granule_tokens * Shape::kRowBytes;
     const int granules_per_block = params.block_size / granule_tokens;
-    WorkWalker walker(params, gridDim.x);
-    const WorkSplit& split = walker.split();
-    int32_t grab = blockIdx.x;
-    bool has_work = grab < split.num_static;
-    while (has_work) {
+    WorkWalker walker(params);
+    int query_slot = 0;
+    for (int32_t grab = blockIdx.x; grab < walker.num_grabs(); grab += gridDim.x) {
       walker.enter(grab);
       Piece piece;
       while (walker.next(&piece)) {
-        const TileRows tile(params, piece.seq_idx, piece.item_in_seq);
+        const TileRows tile(params, piece.seq_idx, piece.stripe);
         const int32_t* table = params.block_tables + piece.seq_idx * params.block_table_stride;
         const char* keys =
             params.pool + params.key_base_bytes + tile.kv_head_idx * params.key_tile_bytes;
@@ -173,13 +187,25 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
                 unit.end_visible = min(piece.end_visible, piece.end_granule * granule_tokens);
                 unit.context_length = piece.end_visible;
                 unit.seq_idx = piece.seq_idx;
-                unit.item_in_seq = piece.item_in_seq;
-                unit.grab = piece.grab;
-                unit.first_grab = piece.first_grab;
-                unit.last_grab = piece.last_grab;
+                unit.stripe = piece.stripe;
+                unit.part = piece.part;
+                unit.first_part = piece.first_part;
+                unit.last_part = piece.last_part;
+                unit.query_slot = query_slot;
                 units[slot] = unit;
               }
-              barrier_arrive_expecting(full + 8 * slot, num_granules * granule_bytes);
+              const uint32_t query_bytes =
+                  is_value == 0 && first == piece.first_granule && !queries_need_rounding
+                      ? tile.num_rows * Shape::kRowBytes
+                      : 0;
+              barrier_arrive_expecting(full + 8 * slot, num_granules * granule_bytes + query_bytes);
+              if (query_bytes > 0) {
+                bulk_copy(shared_address(query_slots + query_slot * Shape::kQueryBytes),
+                          static_cast<const char*>(params.queries) +
+                              piece.seq_idx * params.query_row_stride_bytes +
+                              tile.first_query_head * Shape::kRowBytes,
+                          query_bytes, full + 8 * slot, policy);
+              }
             }
             __syncwarp();
             if (lane / 8 == is_value && mine < num_granules) {
@@ -190,28 +216,13 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
             advance();
           }
         }
-      }
-      has_work = false;
-      if (split.num_tail > 0) {
-        int32_t taken = 0;
-        if (lane == 0) {
-          taken = static_cast<int32_t>(atomicAdd(params.queue, 1u));
-        }
-        grab = split.num_static + __shfl_sync(kAllLanes, taken, 0);
-        has_work = grab < split.num_grabs();
+        query_slot = query_slot + 1 == Shape::num_query_slots(num_slots) ? 0 : query_slot + 1;
       }
     }
     barrier_wait(empty + 8 * slot, phase ^ 1);
     if (lane == 0) {
       units[slot].flags = kUnitEndsWork;
       barrier_arrive(full + 8 * slot);
-      // The last CTA to leave puts the queue back for the next launch.
-      if (split.num_tail > 0) {
-        __threadfence();
-        if (atomicInc(params.queue + 1, gridDim.x - 1) == gridDim.x - 1) {
-          params.queue[0] = 0;
-        }
-      }
     }
     return;
   }
@@ -239,208 +250,211 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
   const int high_token = token_in_unit(group + 8);
   const float scale_log2 = params.softmax_scale * kLog2E;
 
-  uint32_t queries[kQueryTiles][kSteps][2];
-  float rows[kQueryTiles][kSteps][4];  // [dim, query head] of the output, not yet divided
-  float maxima[kQueryTiles][2];
-  float sums[kQueryTiles][2];  // of this lane's tokens alone
-  float slopes_log2[kQueryTiles][2];
-
   while (true) {
     barrier_wait(full + 8 * slot, phase);
-    const DecodeUnit unit = units[slot];
+    DecodeUnit unit = units[slot];
     if (unit.flags & kUnitEndsWork) {
       break;
     }
-    const TileRows tile(params, unit.seq_idx, unit.item_in_seq);
-    if (unit.flags & kUnitOpensPiece) {
+    const TileRows tile(params, unit.seq_idx, unit.stripe);
+    uint32_t queries[kQueryTiles][kSteps][2];
+    float rows[kQueryTiles][kSteps][4] = {};  // [dim, query head] of the output, not yet divided
+    float maxima[kQueryTiles][2];
+    float sums[kQueryTiles][2] = {};  // of this lane's tokens alone
+    float slopes_log2[kQueryTiles][2] = {};
+#pragma unroll
+    for (int n = 0; n < kQueryTiles; ++n) {
+      const int row = n * 8 + group;
       const char* seq_queries = static_cast<const char*>(params.queries) +
                                 unit.seq_idx * params.query_row_stride_bytes;
+      const char* query_row =
+          query_slots + unit.query_slot * Shape::kQueryBytes + row * Shape::kRowBytes;
 #pragma unroll
-      for (int n = 0; n < kQueryTiles; ++n) {
-        const int row = n * 8 + group;
-        const int64_t first =
-            static_cast<int64_t>(tile.first_query_head + row) * kHeadDim + 2 * member;
+      for (int step = 0; step < kSteps; ++step) {
 #pragma unroll
-        for (int step = 0; step < kSteps; ++step) {
-#pragma unroll
-          for (int half = 0; half < 2; ++half) {
-            uint32_t pair = 0;
-            if (row < tile.num_rows) {
-              const int64_t idx = first + step * 16 + half * 8;
-              if (params.row_dtype == DType::kFp32) {
-                const float2 loaded = reinterpret_cast<const float2*>(seq_queries)[idx / 2];
-                pair = pack_pair<KvType>(loaded.x, loaded.y);
-              } else if (params.row_dtype ==
-                         (std::is_same_v<KvType, __half> ? DType::kFp16 : DType::kBf16)) {
-                pair = reinterpret_cast<const uint32_t*>(seq_queries)[idx / 2];
-              } else {
-                pair = pack_pair<KvType>(load_element(seq_queries, params.row_dtype, idx),
-                                         load_element(seq_queries, params.row_dtype, idx + 1));
-              }
+        for (int half = 0; half < 2; ++half) {
+          const int dim = step * 16 + half * 8 + 2 * member;
+          uint32_t pair = 0;
+          if (row < tile.num_rows) {
+            if (queries_need_rounding) {
+              const int64_t idx =
+                  static_cast<int64_t>(tile.first_query_head + row) * kHeadDim + dim;
+              pair = pack_pair<KvType>(load_element(seq_queries, params.row_dtype, idx),
+                                       load_element(seq_queries, params.row_dtype, idx + 1));
+            } else {
+              pair = *reinterpret_cast<const uint32_t*>(query_row + 2 * dim);
             }
-            queries[n][step][half] = pair;
           }
+          queries[n][step][half] = pair;
         }
+      }
 #pragma unroll
-        for (int i = 0; i < 2; ++i) {
-          maxima[n][i] = minus_infinity();
-          sums[n][i] = 0.0f;
-          const int own_row = n * 8 + 2 * member + i;
-          slopes_log2[n][i] =
-              params.maybe_alibi_slopes != nullptr && own_row < tile.num_rows
-                  ? params.maybe_alibi_slopes[tile.first_query_head + own_row] * kLog2E
-                  : 0.0f;
-        }
-#pragma unroll
-        for (int step = 0; step < kSteps; ++step) {
-#pragma unroll
-          for (int i = 0; i < 4; ++i) {
-            rows[n][step][i] = 0.0f;
-          }
+      for (int i = 0; i < 2; ++i) {
+        maxima[n][i] = minus_infinity();
+        const int own_row = n * 8 + 2 * member + i;
+        if (params.maybe_alibi_slopes != nullptr && own_row < tile.num_rows) {
+          slopes_log2[n][i] = params.maybe_alibi_slopes[tile.first_query_head + own_row] * kLog2E;
         }
       }
     }
 
-    float scores[kQueryTiles][4] = {};
-    {
-      // Two chains, because one would wait for its own last sum at every step.
-      float other[kQueryTiles][4] = {};
-      const uint32_t row_address = ring_address + slot * params.slot_bytes + key_lane;
+    while (true) {
+#ifdef PAGODA_PROBE_GATHER
+      __syncwarp();
+      if (lane == 0) barrier_arrive(empty + 8 * slot);
+      advance();
+      barrier_wait(full + 8 * slot, phase);
+      __syncwarp();
+      if (lane == 0) barrier_arrive(empty + 8 * slot);
+      advance();
+      if (unit.flags & kUnitEndsPiece) break;
+      barrier_wait(full + 8 * slot, phase);
+      unit = units[slot];
+      continue;
+#endif
+      float scores[kQueryTiles][4] = {};
+      {
+        // Two chains, because one would wait for its own last sum at every step.
+        float other[kQueryTiles][4] = {};
+        const uint32_t row_address = ring_address + slot * params.slot_bytes + key_lane;
 #pragma unroll
-      for (int step = 0; step < kSteps; ++step) {
-        uint32_t keys[4];
-        load_matrices(keys, row_address + step * 32);
+        for (int step = 0; step < kSteps; ++step) {
+          uint32_t keys[4];
+          load_matrices(keys, row_address + step * 32);
+#pragma unroll
+          for (int n = 0; n < kQueryTiles; ++n) {
+            multiply_accumulate<KvType>(step % 2 == 0 ? scores[n] : other[n], keys,
+                                        queries[n][step][0], queries[n][step][1]);
+          }
+        }
 #pragma unroll
         for (int n = 0; n < kQueryTiles; ++n) {
-          multiply_accumulate<KvType>(step % 2 == 0 ? scores[n] : other[n], keys,
-                                      queries[n][step][0], queries[n][step][1]);
+#pragma unroll
+          for (int i = 0; i < 4; ++i) {
+            scores[n][i] += other[n][i];
+          }
         }
       }
+      __syncwarp();
+      if (lane == 0) {
+        barrier_arrive(empty + 8 * slot);
+      }
+      advance();
+
+      const bool is_partial = unit.first_token < unit.first_visible ||
+                              unit.first_token + Shape::kUnitTokens > unit.end_visible;
+      const int visible_from = unit.first_visible - unit.first_token;
+      const int visible_to = unit.end_visible - unit.first_token;
+      const auto is_visible = [&](int token) { return token >= visible_from && token < visible_to; };
+
+      bool rises = false;
 #pragma unroll
       for (int n = 0; n < kQueryTiles; ++n) {
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-          scores[n][i] += other[n][i];
+          const int token = i < 2 ? low_token : high_token;
+          float score = scores[n][i] * scale_log2;
+          if (params.logit_soft_cap > 0.0f) {
+            score = params.logit_soft_cap * kLog2E *
+                    tanhf(scores[n][i] * params.softmax_scale / params.logit_soft_cap);
+          }
+          if (params.maybe_alibi_slopes != nullptr) {
+            const int distance = unit.first_token + token - (unit.context_length - 1);
+            score += slopes_log2[n][i % 2] * static_cast<float>(distance);
+          }
+          if (is_partial && !is_visible(token)) {
+            score = minus_infinity();
+          }
+          scores[n][i] = score;
+          // Up to 2^8 above the reference is no danger to a sum in FP32, nor to a 16-bit element.
+          rises |= score > maxima[n][i % 2] + 8.0f;
         }
       }
-    }
-    __syncwarp();
-    if (lane == 0) {
-      barrier_arrive(empty + 8 * slot);
-    }
-    advance();
-
-    const bool is_partial = unit.first_token < unit.first_visible ||
-                            unit.first_token + Shape::kUnitTokens > unit.end_visible;
-    const int visible_from = unit.first_visible - unit.first_token;
-    const int visible_to = unit.end_visible - unit.first_token;
-    const auto is_visible = [&](int token) { return token >= visible_from && token < visible_to; };
-
-    bool rises = false;
+      if (__any_sync(kAllLanes, rises)) {
 #pragma unroll
-    for (int n = 0; n < kQueryTiles; ++n) {
+        for (int n = 0; n < kQueryTiles; ++n) {
 #pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const int token = i < 2 ? low_token : high_token;
-        float score = scores[n][i] * scale_log2;
-        if (params.logit_soft_cap > 0.0f) {
-          score = params.logit_soft_cap * kLog2E *
-                  tanhf(scores[n][i] * params.softmax_scale / params.logit_soft_cap);
+          for (int i = 0; i < 2; ++i) {
+            float maximum = fmaxf(maxima[n][i], fmaxf(scores[n][i], scores[n][i + 2]));
+#pragma unroll
+            for (int offset = 4; offset < 32; offset *= 2) {
+              maximum = fmaxf(maximum, __shfl_xor_sync(kAllLanes, maximum, offset));
+            }
+            const float shrink = rescale_factor(maxima[n][i], maximum);
+            maxima[n][i] = maximum;
+            sums[n][i] *= shrink;
+#pragma unroll
+            for (int step = 0; step < kSteps; ++step) {
+              rows[n][step][i] *= shrink;
+              rows[n][step][i + 2] *= shrink;
+            }
+          }
         }
-        if (params.maybe_alibi_slopes != nullptr) {
-          const int distance = unit.first_token + token - (unit.context_length - 1);
-          score += slopes_log2[n][i % 2] * static_cast<float>(distance);
-        }
-        if (is_partial && !is_visible(token)) {
-          score = minus_infinity();
-        }
-        scores[n][i] = score;
-        // Up to 2^8 above the reference is no danger to a sum in FP32, nor to a 16-bit element.
-        rises |= score > maxima[n][i % 2] + 8.0f;
       }
-    }
-    if (__any_sync(kAllLanes, rises)) {
+
+      uint32_t probabilities[kQueryTiles][2];
 #pragma unroll
       for (int n = 0; n < kQueryTiles; ++n) {
+        float p[4];
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          const float maximum = maxima[n][i % 2];
+          p[i] = exp2_approximate(scores[n][i] - (maximum == minus_infinity() ? 0.0f : maximum));
+        }
+        sums[n][0] += p[0] + p[2];
+        sums[n][1] += p[1] + p[3];
+        probabilities[n][0] = transpose_matrix(pack_pair<KvType>(p[0], p[1]));
+        probabilities[n][1] = transpose_matrix(pack_pair<KvType>(p[2], p[3]));
+      }
+
+      barrier_wait(full + 8 * slot, phase);
+      const uint32_t row_address = ring_address + slot * params.slot_bytes + value_lane;
+      if (is_partial) {
+        // A slot that nobody owns may hold NaN, which a probability of 0 would not silence.
+        uint32_t keep[2];
 #pragma unroll
         for (int i = 0; i < 2; ++i) {
-          float maximum = fmaxf(maxima[n][i], fmaxf(scores[n][i], scores[n][i + 2]));
+          const int token = i * 8 + 2 * member;
+          keep[i] = (is_visible(token_in_unit(token)) ? 0x0000ffffu : 0u) |
+                    (is_visible(token_in_unit(token + 1)) ? 0xffff0000u : 0u);
+        }
 #pragma unroll
-          for (int offset = 4; offset < 32; offset *= 2) {
-            maximum = fmaxf(maximum, __shfl_xor_sync(kAllLanes, maximum, offset));
+        for (int step = 0; step < kSteps; ++step) {
+          uint32_t values[4];
+          load_matrices_transposed(values, row_address + step * 32);
+          values[0] &= keep[0];
+          values[1] &= keep[0];
+          values[2] &= keep[1];
+          values[3] &= keep[1];
+#pragma unroll
+          for (int n = 0; n < kQueryTiles; ++n) {
+            multiply_accumulate<KvType>(rows[n][step], values, probabilities[n][0],
+                                        probabilities[n][1]);
           }
-          const float shrink = rescale_factor(maxima[n][i], maximum);
-          maxima[n][i] = maximum;
-          sums[n][i] *= shrink;
+        }
+      } else {
 #pragma unroll
-          for (int step = 0; step < kSteps; ++step) {
-            rows[n][step][i] *= shrink;
-            rows[n][step][i + 2] *= shrink;
+        for (int step = 0; step < kSteps; ++step) {
+          uint32_t values[4];
+          load_matrices_transposed(values, row_address + step * 32);
+#pragma unroll
+          for (int n = 0; n < kQueryTiles; ++n) {
+            multiply_accumulate<KvType>(rows[n][step], values, probabilities[n][0],
+                                        probabilities[n][1]);
           }
         }
       }
-    }
+      __syncwarp();
+      if (lane == 0) {
+        barrier_arrive(empty + 8 * slot);
+      }
+      advance();
 
-    uint32_t probabilities[kQueryTiles][2];
-#pragma unroll
-    for (int n = 0; n < kQueryTiles; ++n) {
-      float p[4];
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const float maximum = maxima[n][i % 2];
-        p[i] = exp2_approximate(scores[n][i] - (maximum == minus_infinity() ? 0.0f : maximum));
+      if (unit.flags & kUnitEndsPiece) {
+        break;
       }
-      sums[n][0] += p[0] + p[2];
-      sums[n][1] += p[1] + p[3];
-      probabilities[n][0] = transpose_matrix(pack_pair<KvType>(p[0], p[1]));
-      probabilities[n][1] = transpose_matrix(pack_pair<KvType>(p[2], p[3]));
-    }
-
-    barrier_wait(full + 8 * slot, phase);
-    const uint32_t row_address = ring_address + slot * params.slot_bytes + value_lane;
-    if (is_partial) {
-      // A slot that nobody owns may hold NaN, which a probability of 0 would not silence.
-      uint32_t keep[2];
-#pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        const int token = i * 8 + 2 * member;
-        keep[i] = (is_visible(token_in_unit(token)) ? 0x0000ffffu : 0u) |
-                  (is_visible(token_in_unit(token + 1)) ? 0xffff0000u : 0u);
-      }
-#pragma unroll
-      for (int step = 0; step < kSteps; ++step) {
-        uint32_t values[4];
-        load_matrices_transposed(values, row_address + step * 32);
-        values[0] &= keep[0];
-        values[1] &= keep[0];
-        values[2] &= keep[1];
-        values[3] &= keep[1];
-#pragma unroll
-        for (int n = 0; n < kQueryTiles; ++n) {
-          multiply_accumulate<KvType>(rows[n][step], values, probabilities[n][0],
-                                      probabilities[n][1]);
-        }
-      }
-    } else {
-#pragma unroll
-      for (int step = 0; step < kSteps; ++step) {
-        uint32_t values[4];
-        load_matrices_transposed(values, row_address + step * 32);
-#pragma unroll
-        for (int n = 0; n < kQueryTiles; ++n) {
-          multiply_accumulate<KvType>(rows[n][step], values, probabilities[n][0],
-                                      probabilities[n][1]);
-        }
-      }
-    }
-    __syncwarp();
-    if (lane == 0) {
-      barrier_arrive(empty + 8 * slot);
-    }
-    advance();
-
-    if (!(unit.flags & kUnitEndsPiece)) {
-      continue;
+      barrier_wait(full + 8 * slot, phase);
+      unit = units[slot];
     }
 
     // The piece is read: four warps become one result.
@@ -514,8 +528,9 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
     }
     consumers_meet();
 
-    const bool is_whole = unit.first_grab == unit.last_grab;
-    float* partial = is_whole ? nullptr : partial_of(params, unit.grab, unit.first_grab);
+    const SplitSequence split{unit.stripe, unit.first_part, unit.last_part};
+    const bool is_whole = split.first_part == split.last_part;
+    float* partial = is_whole ? nullptr : partial_of(params, split, unit.part);
     constexpr int kVectorsPerRow = kHeadDim / 4;
     for (int i = threadIdx.x; i < tile.num_rows * kVectorsPerRow; i += kConsumers) {
       const int row = i / kVectorsPerRow;
@@ -547,17 +562,13 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
     if (is_whole) {
       continue;
     }
-    __threadfence();
     consumers_meet();
     if (threadIdx.x == 0) {
-      // Wraps to 0 by itself, ready for the next launch.
-      const uint32_t last = unit.last_grab - unit.first_grab;
-      *is_last = atomicInc(params.counters + unit.first_grab, last) == last;
+      *is_last = arrives_last(params, split);
     }
     consumers_meet();
     if (*is_last) {
-      __threadfence();
-      cta_combine_splits<kConsumers, 4>(params, tile, unit.first_grab, unit.last_grab);
+      cta_combine_splits<kConsumers, 4>(params, tile, split);
     }
   }
 #endif
@@ -575,27 +586,29 @@ cudaError_t launch_sm90_paged_decode_tiles(DecodeParams params, const DecodeTuni
   params.tiles_per_group = (params.group_size + Shape::kTileRows - 1) / Shape::kTileRows;
   params.granule_tokens = params.block_size % 16 == 0 ? 16 : 8;
   params.slot_bytes = Shape::slot_bytes(params.granule_tokens);
-  params.min_granules = tuning.min_granules > 0 ? tuning.min_granules : 2;
-  params.tail_permille = tuning.tail_permille > 0 ? tuning.tail_permille : 0;
-  params.tail_grabs = std::min(tuning.tail_grabs, kMaxTailGrabs);
-  const int32_t room = device.shared_bytes_per_multiprocessor / ctas_per_multiprocessor -
-                       device.reserved_shared_bytes_per_cta - Shape::kFixedBytes;
-  const int32_t fitting = room / (params.slot_bytes + Shape::kBytesPerSlot);
-  const int32_t wanted = tuning.num_slots > 0 ? tuning.num_slots : Shape::kMaxSlots;
-  params.num_slots = std::min({fitting, wanted, int32_t{Shape::kMaxSlots}});
-  if (params.num_slots < 2) {
+  params.min_granules = tuning.min_granules > 0 ? tuning.min_granules : 4;
+  const int32_t num_ctas = device.num_multiprocessors * ctas_per_multiprocessor;
+  params.num_stripes = params.num_kv_heads * params.tiles_per_group;
+  params.max_parts = std::max(1, num_ctas / params.num_stripes);
+  const int32_t room = std::min(device.shared_bytes_per_multiprocessor / ctas_per_multiprocessor -
+                                    device.reserved_shared_bytes_per_cta,
+                                device.most_shared_bytes_per_cta);
+  params.num_slots =
+      tuning.num_slots > 0 ? std::min(tuning.num_slots, Shape::kMaxSlots) : Shape::kMaxSlots;
+  while (params.num_slots > 2 && Shape::shared_bytes(params.num_slots, params.slot_bytes) > room) {
+    --params.num_slots;
+  }
+  const int32_t shared_bytes = Shape::shared_bytes(params.num_slots, params.slot_bytes);
+  if (params.num_slots < 2 || shared_bytes > room) {
     return cudaErrorInvalidConfiguration;
   }
-  const int32_t shared_bytes =
-      Shape::kFixedBytes + params.num_slots * (params.slot_bytes + Shape::kBytesPerSlot);
   const auto kernel = sm90_paged_decode_kernel<KvType, kHeadDim, kQueryTiles>;
   const cudaError_t answer =
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes);
   if (answer != cudaSuccess) {
     return answer;
   }
-  kernel<<<device.num_multiprocessors * ctas_per_multiprocessor, Shape::kThreads, shared_bytes,
-           stream>>>(params);
+  kernel<<<num_ctas, Shape::kThreads, shared_bytes, stream>>>(params);
   return cudaGetLastError();
 }
 
