@@ -215,7 +215,9 @@ void bench_decode(const DecodeShape& shape, const pagoda::DecodeTuning& tuning,
   DeviceArray<__nv_bfloat16> queries(num_sets * num_seqs * row_elements);
   DeviceArray<__nv_bfloat16> output(num_seqs * row_elements);
   DeviceArray<char> workspace(
-      pagoda::paged_decode_workspace_bytes(device.num_multiprocessors, shape.head_dim));
+      pagoda::paged_decode_workspace_bytes({device.num_multiprocessors,
+                                            shape.num_query_heads / shape.num_kv_heads,
+                                            shape.head_dim}));
   fill_random_kernel<<<256, 256>>>(queries.get(), num_sets * num_seqs * row_elements, 2);
   workspace.fill(0);
 

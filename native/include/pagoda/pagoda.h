@@ -262,21 +262,21 @@ typedef struct pagoda_paged_decode_params {
 /**
  * Says how much workspace pagoda_paged_decode needs on the current device.
  *
- * It depends on the device and on value_head_dim, not on sequences or lengths. A launch leaves the
- * zeros that it needs as it found them, so that a workspace is zeroed once; after a fault it must
- * be zeroed again. Launches that share a workspace must not overlap.
+ * It depends on the device, num_query_heads, num_kv_heads and value_head_dim, and no other field is
+ * read. A launch leaves the zeros that it needs as it found them, so that a workspace is zeroed
+ * once; after a fault it must be zeroed again. Launches that share a workspace must not overlap.
  *
- *   value_head_dim    1 to 256
+ *   params            host
  *   workspace_bytes   host, overwritten on success
  *   error             host, may be NULL
  *
  * Threads:   any thread.
  *
  * Returns OK;
- *         INVALID_ARGUMENT for a null workspace_bytes or a head dim out of range;
+ *         INVALID_ARGUMENT for a null pointer or a field out of range;
  *         what pagoda_device_count returns when there is no device.
  */
-PAGODA_API pagoda_status pagoda_paged_decode_workspace(int32_t value_head_dim,
+PAGODA_API pagoda_status pagoda_paged_decode_workspace(const pagoda_paged_decode_params* params,
                                                        int64_t* workspace_bytes,
                                                        pagoda_error* error);
 

@@ -19,10 +19,12 @@ Pointee* device_pointer(uint64_t address) {
   return reinterpret_cast<Pointee*>(static_cast<uintptr_t>(address));
 }
 
-pagoda_status check_decode(const pagoda_paged_decode_params& p, pagoda_error* error) {
+/// What a workspace depends on.
+pagoda_status check_heads(const pagoda_paged_decode_params& p, pagoda_error* error) {
   const pagoda_kv_layer& layer = p.layer;
-  PAGODA_RETURN_UNLESS_OK(require_layer(layer, kMostHeadDim, error));
-  PAGODA_RETURN_UNLESS_OK(require_range({"num_seqs", p.num_seqs}, 0, 1 << 24, error));
+  PAGODA_RETURN_UNLESS_OK(
+      require_range({"value_head_dim", layer.value_head_dim}, 1, kMostHeadDim, error));
+  PAGODA_RETURN_UNLESS_OK(require_range({"num_kv_heads", layer.num_kv_heads}, 1, 1 << 16, error));
   PAGODA_RETURN_UNLESS_OK(
       require_range({"num_query_heads", p.num_query_heads}, 1, 1 << 16, error));
   if (p.num_query_heads % layer.num_kv_heads != 0) {
@@ -30,6 +32,20 @@ pagoda_status check_decode(const pagoda_paged_decode_params& p, pagoda_error* er
                 "KV heads must divide query heads: num_query_heads=%d, num_kv_heads=%d",
                 p.num_query_heads, layer.num_kv_heads);
   }
+  return PAGODA_STATUS_OK;
+}
+
+int64_t workspace_bytes_of(const pagoda_paged_decode_params& p, const DecodeDevice& device) {
+  return paged_decode_workspace_bytes({device.num_multiprocessors,
+                                       p.num_query_heads / p.layer.num_kv_heads,
+                                       p.layer.value_head_dim});
+}
+
+pagoda_status check_decode(const pagoda_paged_decode_params& p, pagoda_error* error) {
+  const pagoda_kv_layer& layer = p.layer;
+  PAGODA_RETURN_UNLESS_OK(require_layer(layer, kMostHeadDim, error));
+  PAGODA_RETURN_UNLESS_OK(check_heads(p, error));
+  PAGODA_RETURN_UNLESS_OK(require_range({"num_seqs", p.num_seqs}, 0, 1 << 24, error));
   PAGODA_RETURN_UNLESS_OK(require_dtype("row_dtype", p.row_dtype, error));
   PAGODA_RETURN_UNLESS_OK(
       require_range({"window_tokens", p.window_tokens}, 0, INT32_MAX, error));
@@ -95,18 +111,18 @@ DecodeParams decode_params(const pagoda_paged_decode_params& p, int32_t num_mult
 
 }  // namespace
 
-pagoda_status pagoda_paged_decode_workspace(int32_t value_head_dim, int64_t* workspace_bytes,
-                                            pagoda_error* error) {
+pagoda_status pagoda_paged_decode_workspace(const pagoda_paged_decode_params* params,
+                                            int64_t* workspace_bytes, pagoda_error* error) {
   return guarded(error, [&]() -> pagoda_status {
+    PAGODA_RETURN_UNLESS_OK(require_params(params, error));
     if (workspace_bytes == nullptr) {
       return fail(error, PAGODA_STATUS_INVALID_ARGUMENT, cudaSuccess,
                   "the size to fill is missing: workspace_bytes=NULL");
     }
-    PAGODA_RETURN_UNLESS_OK(
-        require_range({"value_head_dim", value_head_dim}, 1, kMostHeadDim, error));
+    PAGODA_RETURN_UNLESS_OK(check_heads(*params, error));
     DecodeDevice device{};
     PAGODA_RETURN_UNLESS_OK(query_decode_device(&device, error));
-    *workspace_bytes = paged_decode_workspace_bytes(device.num_multiprocessors, value_head_dim);
+    *workspace_bytes = workspace_bytes_of(*params, device);
     return PAGODA_STATUS_OK;
   });
 }
@@ -121,10 +137,8 @@ pagoda_status pagoda_paged_decode(const pagoda_paged_decode_params* params, void
     }
     DecodeDevice device{};
     PAGODA_RETURN_UNLESS_OK(query_decode_device(&device, error));
-    PAGODA_RETURN_UNLESS_OK(require_range(
-        {"workspace_bytes", params->workspace_bytes},
-        paged_decode_workspace_bytes(device.num_multiprocessors, params->layer.value_head_dim),
-        INT64_MAX, error));
+    PAGODA_RETURN_UNLESS_OK(require_range({"workspace_bytes", params->workspace_bytes},
+                                          workspace_bytes_of(*params, device), INT64_MAX, error));
     return launched(launch_paged_decode(decode_params(*params, device.num_multiprocessors),
                                         static_cast<DType>(params->layer.key_dtype), {}, device,
                                         static_cast<cudaStream_t>(stream)),

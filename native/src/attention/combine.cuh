@@ -28,6 +28,7 @@ struct TileRows {
 
 /// The parts that hold a sequence, in one stripe.
 struct SplitSequence {
+  int32_t seq_idx;
   int32_t stripe;
   int32_t first_part;
   int32_t last_part;

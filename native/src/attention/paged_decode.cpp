@@ -61,7 +61,6 @@ constexpr int64_t counter_bytes(int32_t num_multiprocessors) {
   return rounded_to_lines(4 * max_decode_grabs(num_multiprocessors));
 }
 
-constexpr int32_t kMaxTileRows = 16;
 
 }  // namespace
 
@@ -79,10 +78,11 @@ cudaError_t launch_paged_decode(DecodeParams params, DType kv_dtype, const Decod
   return launch_portable_paged_decode(params, kv_dtype, device, stream);
 }
 
-int64_t paged_decode_workspace_bytes(int32_t num_multiprocessors, int32_t value_head_dim) {
-  const int64_t partial_bytes = int64_t{4} * kMaxTileRows * (value_head_dim + 2);
-  return counter_bytes(num_multiprocessors) +
-         2 * max_decode_grabs(num_multiprocessors) * partial_bytes;
+int64_t paged_decode_workspace_bytes(const DecodeWorkspaceShape& shape) {
+  const int64_t tile_rows = shape.group_size <= 8 ? 8 : 16;
+  const int64_t partial_bytes = 4 * tile_rows * (shape.value_head_dim + 2);
+  return counter_bytes(shape.num_multiprocessors) +
+         2 * max_decode_grabs(shape.num_multiprocessors) * partial_bytes;
 }
 
 void use_paged_decode_workspace(DecodeParams* params, void* workspace,

@@ -80,7 +80,7 @@ struct DecodeDevice {
   int32_t compute_capability_major;
 };
 
-constexpr int32_t kMaxDecodeCtasPerMultiprocessor = 4;
+constexpr int32_t kMaxDecodeCtasPerMultiprocessor = 3;
 
 /// Grabs of any launch that has partial results; bounds counters and results.
 constexpr int64_t max_decode_grabs(int32_t num_multiprocessors) {
@@ -104,8 +104,14 @@ cudaError_t launch_portable_paged_decode(const DecodeParams& params, DType kv_dt
 cudaError_t launch_paged_decode(DecodeParams params, DType kv_dtype, const DecodeTuning& tuning,
                                 const DecodeDevice& device, cudaStream_t stream);
 
-/// Bytes of workspace for any launch with these heads on the device, and how it is divided.
-int64_t paged_decode_workspace_bytes(int32_t num_multiprocessors, int32_t value_head_dim);
+/// What the size of a workspace depends on.
+struct DecodeWorkspaceShape {
+  int32_t num_multiprocessors;
+  int32_t group_size;
+  int32_t value_head_dim;
+};
+
+int64_t paged_decode_workspace_bytes(const DecodeWorkspaceShape& shape);
 
 /// Points the params into a workspace of that size.
 void use_paged_decode_workspace(DecodeParams* params, void* workspace, int32_t num_multiprocessors);

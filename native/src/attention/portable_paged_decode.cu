@@ -18,7 +18,7 @@ constexpr int kTileTokens = kThreads;  // a thread scores one token
 constexpr int kMaxHeadDim = 256;
 constexpr int kDimsPerThread = kMaxHeadDim / kThreads;
 constexpr int kGranuleTokens = 16;
-constexpr int kCtasPerMultiprocessor = 4;
+constexpr int kCtasPerMultiprocessor = 3;
 }  // namespace portable
 
 /// Attends with one query row per sequence over keys and values in blocks.
@@ -206,7 +206,7 @@ __global__ void __launch_bounds__(portable::kThreads)
       __syncthreads();
     }
 
-    const SplitSequence split{piece.stripe, piece.first_part, piece.last_part};
+    const SplitSequence split{piece.seq_idx, piece.stripe, piece.first_part, piece.last_part};
     const bool is_whole = split.first_part == split.last_part;
     float* partial = is_whole ? nullptr : partial_of(params, split, piece.part);
 #pragma unroll

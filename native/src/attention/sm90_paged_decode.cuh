@@ -11,6 +11,7 @@
 #include "attention/work_list.cuh"
 #include "device/bulk_copy.cuh"
 #include "device/elements.cuh"
+#include "device/launch_order.cuh"
 #include "device/tensor_core.cuh"
 
 namespace pagoda {
@@ -27,7 +28,9 @@ struct Sm90Decode {
   static constexpr int kScratchPitch = kHeadDim + 4;
   static constexpr int kScratchFloats = 2 * kTileRows * kScratchPitch;
   static constexpr int kEndFloats = 2 * kConsumerWarps * kTileRows + 2 * kTileRows;
-  static constexpr int kFixedBytes = (kScratchFloats + kEndFloats) * 4 + 16;
+  static constexpr int kMaxPending = 32;
+  static constexpr int kPendingBytes = kMaxPending * (sizeof(SplitSequence) + 4);
+  static constexpr int kFixedBytes = (kScratchFloats + kEndFloats) * 4 + kPendingBytes;
   static constexpr int kQueryBytes = kTileRows * kRowBytes;
   static constexpr int32_t kMaxSlots = 24;
   // Registers: accumulators and queries grow with both numbers.
@@ -73,9 +76,8 @@ struct alignas(16) DecodeUnit {
   int32_t unused;
 };
 
-constexpr int32_t kUnitOpensPiece = 1;
-constexpr int32_t kUnitEndsPiece = 2;
-constexpr int32_t kUnitEndsWork = 4;
+constexpr int32_t kUnitEndsPiece = 1;
+constexpr int32_t kUnitEndsWork = 2;
 
 /// Attends with one query row per sequence over keys and values in blocks.
 ///
@@ -108,8 +110,9 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
   float* warp_sums = warp_maxima + Shape::kConsumerWarps * Shape::kTileRows;     // [4, kTileRows]
   float2* row_ends = reinterpret_cast<float2*>(warp_sums + Shape::kConsumerWarps *
                                                                Shape::kTileRows);  // [kTileRows]
-  int32_t* is_last = reinterpret_cast<int32_t*>(row_ends + Shape::kTileRows);
-  auto* units = reinterpret_cast<DecodeUnit*>(is_last + 4);  // [num_slots]
+  auto* pending = reinterpret_cast<SplitSequence*>(row_ends + Shape::kTileRows);
+  auto* is_last = reinterpret_cast<int32_t*>(pending + Shape::kMaxPending);
+  auto* units = reinterpret_cast<DecodeUnit*>(is_last + Shape::kMaxPending);  // [num_slots]
   auto* barriers = reinterpret_cast<uint64_t*>(units + num_slots);
   const uint32_t full = shared_address(barriers);  // [num_slots]
   const uint32_t empty = full + 8 * num_slots;     // [num_slots]
@@ -123,7 +126,9 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
     }
     barrier_init_fence();
   }
+  wait_for_earlier_launches();
   __syncthreads();
+  let_later_launches_start();
 
   constexpr DType kKvDType = std::is_same_v<KvType, __half> ? DType::kFp16 : DType::kBf16;
   const bool queries_need_rounding = params.row_dtype != kKvDType;
@@ -145,79 +150,114 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
     const uint32_t granule_bytes = granule_tokens * Shape::kRowBytes;
     const int granules_per_block = params.block_size / granule_tokens;
     WorkWalker walker(params);
-    int query_slot = 0;
-    for (int32_t grab = blockIdx.x; grab < walker.num_grabs(); grab += gridDim.x) {
+    int32_t grab = blockIdx.x;
+    bool has_grab = grab < walker.num_grabs();
+    if (has_grab) {
       walker.enter(grab);
+    }
+
+    // Up to 32 granules of one piece, whose block ids the lanes hold.
+    struct Chunk {
       Piece piece;
-      while (walker.next(&piece)) {
-        const TileRows tile(params, piece.seq_idx, piece.stripe);
-        const int32_t* table = params.block_tables + piece.seq_idx * params.block_table_stride;
-        const char* keys =
-            params.pool + params.key_base_bytes + tile.kv_head_idx * params.key_tile_bytes;
-        const char* values =
-            params.pool + params.value_base_bytes + tile.kv_head_idx * params.value_tile_bytes;
-        const bool is_empty = piece.end_visible == 0;
-        int64_t lane_offset = 0;  // of granule chunk_start + lane, in bytes
-        int chunk_start = piece.first_granule;
-        for (int first = piece.first_granule; first < piece.end_granule;
-             first += granules_per_unit) {
-          if ((first - piece.first_granule) % 32 == 0) {
-            chunk_start = first;
-            const int granule = first + lane;
-            if (granule < piece.end_granule && !is_empty) {
-              const int block_idx = granule / granules_per_block;
-              lane_offset = table[block_idx] * params.block_bytes +
-                            static_cast<int64_t>(granule - block_idx * granules_per_block) *
-                                granule_bytes;
-            }
-          }
-          const int num_granules = is_empty ? 0 : min(granules_per_unit, piece.end_granule - first);
-          const int mine = lane % 8;
-          const int64_t offset =
-              __shfl_sync(kAllLanes, lane_offset, (first - chunk_start + mine) % 32);
-          for (int is_value = 0; is_value < 2; ++is_value) {
-            barrier_wait(empty + 8 * slot, phase ^ 1);
-            if (lane == 0) {
-              if (is_value == 0) {
-                DecodeUnit unit;
-                unit.flags = (first == piece.first_granule ? kUnitOpensPiece : 0) |
-                             (first + granules_per_unit >= piece.end_granule ? kUnitEndsPiece : 0);
-                unit.first_token = first * granule_tokens;
-                unit.first_visible = piece.first_visible;
-                unit.end_visible = min(piece.end_visible, piece.end_granule * granule_tokens);
-                unit.context_length = piece.end_visible;
-                unit.seq_idx = piece.seq_idx;
-                unit.stripe = piece.stripe;
-                unit.part = piece.part;
-                unit.first_part = piece.first_part;
-                unit.last_part = piece.last_part;
-                unit.query_slot = query_slot;
-                units[slot] = unit;
-              }
-              const uint32_t query_bytes =
-                  is_value == 0 && first == piece.first_granule && !queries_need_rounding
-                      ? tile.num_rows * Shape::kRowBytes
-                      : 0;
-              barrier_arrive_expecting(full + 8 * slot, num_granules * granule_bytes + query_bytes);
-              if (query_bytes > 0) {
-                bulk_copy(shared_address(query_slots + query_slot * Shape::kQueryBytes),
-                          static_cast<const char*>(params.queries) +
-                              piece.seq_idx * params.query_row_stride_bytes +
-                              tile.first_query_head * Shape::kRowBytes,
-                          query_bytes, full + 8 * slot, policy);
-              }
-            }
-            __syncwarp();
-            if (lane / 8 == is_value && mine < num_granules) {
-              bulk_copy(shared_address(ring + slot * params.slot_bytes + mine * granule_pitch),
-                        (is_value ? values : keys) + offset, granule_bytes, full + 8 * slot,
-                        policy);
-            }
-            advance();
-          }
+      int32_t first;
+      int32_t num_granules;  // 0 behind the last chunk
+      int32_t block_id;      // of granule first + lane
+    };
+    Piece piece{};
+    int32_t next_granule = 0;
+    const auto fetch = [&] {
+      Chunk chunk{};
+      while (has_grab && next_granule >= piece.end_granule) {
+        if (walker.next(&piece)) {
+          next_granule = piece.first_granule;
+          break;
         }
+        grab += gridDim.x;
+        has_grab = grab < walker.num_grabs();
+        if (has_grab) {
+          walker.enter(grab);
+        }
+      }
+      if (has_grab) {
+        chunk.piece = piece;
+        chunk.first = next_granule;
+        chunk.num_granules = min(32, piece.end_granule - next_granule);
+        next_granule += chunk.num_granules;
+        if (lane < chunk.num_granules && piece.end_visible > 0) {
+          chunk.block_id = params.block_tables[piece.seq_idx * params.block_table_stride +
+                                               (chunk.first + lane) / granules_per_block];
+        }
+      }
+      return chunk;
+    };
+
+    int query_slot = 0;
+    Chunk chunk = fetch();
+    while (chunk.num_granules > 0) {
+      const TileRows tile(params, chunk.piece.seq_idx, chunk.piece.stripe);
+      const char* keys =
+          params.pool + params.key_base_bytes + tile.kv_head_idx * params.key_tile_bytes;
+      const char* values =
+          params.pool + params.value_base_bytes + tile.kv_head_idx * params.value_tile_bytes;
+      const int32_t chunk_end = chunk.first + chunk.num_granules;
+      const int64_t lane_offset =
+          chunk.block_id * params.block_bytes +
+          static_cast<int64_t>((chunk.first + lane) % granules_per_block) * granule_bytes;
+      Chunk next_chunk{};
+      for (int first = chunk.first; first < chunk_end; first += granules_per_unit) {
+        const bool opens_piece = first == chunk.piece.first_granule;
+        const int num_granules =
+            chunk.piece.end_visible == 0 ? 0 : min(granules_per_unit, chunk_end - first);
+        const int mine = lane % 8;
+        const int64_t offset =
+            __shfl_sync(kAllLanes, lane_offset, (first - chunk.first + mine) % 32);
+        for (int is_value = 0; is_value < 2; ++is_value) {
+          barrier_wait(empty + 8 * slot, phase ^ 1);
+          if (lane == 0) {
+            if (is_value == 0) {
+              DecodeUnit unit;
+              unit.flags = first + granules_per_unit >= chunk.piece.end_granule ? kUnitEndsPiece : 0;
+              unit.first_token = first * granule_tokens;
+              unit.first_visible = chunk.piece.first_visible;
+              unit.end_visible =
+                  min(chunk.piece.end_visible, chunk.piece.end_granule * granule_tokens);
+              unit.context_length = chunk.piece.end_visible;
+              unit.seq_idx = chunk.piece.seq_idx;
+              unit.stripe = chunk.piece.stripe;
+              unit.part = chunk.piece.part;
+              unit.first_part = chunk.piece.first_part;
+              unit.last_part = chunk.piece.last_part;
+              unit.query_slot = query_slot;
+              units[slot] = unit;
+            }
+            const uint32_t query_bytes = is_value == 0 && opens_piece && !queries_need_rounding
+                                             ? tile.num_rows * Shape::kRowBytes
+                                             : 0;
+            barrier_arrive_expecting(full + 8 * slot, num_granules * granule_bytes + query_bytes);
+            if (query_bytes > 0) {
+              bulk_copy(shared_address(query_slots + query_slot * Shape::kQueryBytes),
+                        static_cast<const char*>(params.queries) +
+                            chunk.piece.seq_idx * params.query_row_stride_bytes +
+                            tile.first_query_head * Shape::kRowBytes,
+                        query_bytes, full + 8 * slot, policy);
+            }
+          }
+          __syncwarp();
+          if (lane / 8 == is_value && mine < num_granules) {
+            bulk_copy(shared_address(ring + slot * params.slot_bytes + mine * granule_pitch),
+                      (is_value ? values : keys) + offset, granule_bytes, full + 8 * slot, policy);
+          }
+          advance();
+        }
+        // Ahead of need: behind all the copies in flight an answer takes microseconds.
+        if (first == chunk.first) {
+          next_chunk = fetch();
+        }
+      }
+      if (chunk_end == chunk.piece.end_granule) {
         query_slot = query_slot + 1 == Shape::num_query_slots(num_slots) ? 0 : query_slot + 1;
       }
+      chunk = next_chunk;
     }
     barrier_wait(empty + 8 * slot, phase ^ 1);
     if (lane == 0) {
@@ -249,6 +289,27 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
   const int low_token = token_in_unit(group);
   const int high_token = token_in_unit(group + 8);
   const float scale_log2 = params.softmax_scale * kLog2E;
+  constexpr int kConsumers = 32 * Shape::kConsumerWarps;
+  const auto consumers_meet = [] { asm volatile("bar.sync 1, 128;" ::: "memory"); };
+
+  // Partial results are announced, and merged, when the work is over: a fence in the middle of it
+  // takes microseconds, because it waits behind all the copies in flight.
+  int num_pending = 0;
+  const auto settle_pending = [&] {
+    consumers_meet();
+    if (static_cast<int>(threadIdx.x) < num_pending) {
+      is_last[threadIdx.x] = arrives_last(params, pending[threadIdx.x]);
+    }
+    consumers_meet();
+    for (int i = 0; i < num_pending; ++i) {
+      if (is_last[i]) {
+        const SplitSequence split = pending[i];
+        cta_combine_splits<kConsumers, 4>(params, TileRows(params, split.seq_idx, split.stripe),
+                                          split);
+      }
+    }
+    num_pending = 0;
+  };
 
   while (true) {
     barrier_wait(full + 8 * slot, phase);
@@ -299,19 +360,6 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
     }
 
     while (true) {
-#ifdef PAGODA_PROBE_GATHER
-      __syncwarp();
-      if (lane == 0) barrier_arrive(empty + 8 * slot);
-      advance();
-      barrier_wait(full + 8 * slot, phase);
-      __syncwarp();
-      if (lane == 0) barrier_arrive(empty + 8 * slot);
-      advance();
-      if (unit.flags & kUnitEndsPiece) break;
-      barrier_wait(full + 8 * slot, phase);
-      unit = units[slot];
-      continue;
-#endif
       float scores[kQueryTiles][4] = {};
       {
         // Two chains, because one would wait for its own last sum at every step.
@@ -458,8 +506,6 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
     }
 
     // The piece is read: four warps become one result.
-    constexpr int kConsumers = 32 * Shape::kConsumerWarps;
-    const auto consumers_meet = [] { asm volatile("bar.sync 1, 128;" ::: "memory"); };
 #pragma unroll
     for (int n = 0; n < kQueryTiles; ++n) {
 #pragma unroll
@@ -528,7 +574,7 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
     }
     consumers_meet();
 
-    const SplitSequence split{unit.stripe, unit.first_part, unit.last_part};
+    const SplitSequence split{unit.seq_idx, unit.stripe, unit.first_part, unit.last_part};
     const bool is_whole = split.first_part == split.last_part;
     float* partial = is_whole ? nullptr : partial_of(params, split, unit.part);
     constexpr int kVectorsPerRow = kHeadDim / 4;
@@ -559,42 +605,52 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
         }
       }
     }
-    if (is_whole) {
-      continue;
+    if (!is_whole) {
+      if (threadIdx.x == 0) {
+        pending[num_pending] = split;
+      }
+      if (++num_pending == Shape::kMaxPending) {
+        settle_pending();
+        consumers_meet();
+      }
     }
-    consumers_meet();
-    if (threadIdx.x == 0) {
-      *is_last = arrives_last(params, split);
-    }
-    consumers_meet();
-    if (*is_last) {
-      cta_combine_splits<kConsumers, 4>(params, tile, split);
-    }
+  }
+  if (num_pending > 0) {
+    settle_pending();
   }
 #endif
 }
+
+constexpr int64_t kFewItems = 32;
+constexpr int32_t kSaturatingBytes = 100 << 10;
 
 template <typename KvType, int kHeadDim, int kQueryTiles>
 cudaError_t launch_sm90_paged_decode_tiles(DecodeParams params, const DecodeTuning& tuning,
                                            const DecodeDevice& device, cudaStream_t stream) {
   using Shape = Sm90Decode<kHeadDim, kQueryTiles>;
-  const int32_t ctas_per_multiprocessor =
-      tuning.ctas_per_multiprocessor > 0
-          ? std::min(tuning.ctas_per_multiprocessor, kMaxDecodeCtasPerMultiprocessor)
-          : Shape::kMinCtas;
   params.tile_rows = Shape::kTileRows;
   params.tiles_per_group = (params.group_size + Shape::kTileRows - 1) / Shape::kTileRows;
   params.granule_tokens = params.block_size % 16 == 0 ? 16 : 8;
   params.slot_bytes = Shape::slot_bytes(params.granule_tokens);
   params.min_granules = tuning.min_granules > 0 ? tuning.min_granules : 4;
-  const int32_t num_ctas = device.num_multiprocessors * ctas_per_multiprocessor;
   params.num_stripes = params.num_kv_heads * params.tiles_per_group;
+  // Few sequences are split into many parts, whose merging takes longer than a second CTA saves.
+  const bool is_small = int64_t{params.num_seqs} * params.num_stripes <= kFewItems;
+  const int32_t chosen_ctas = is_small ? 1 : std::min(2, Shape::kMinCtas);
+  const int32_t ctas_per_multiprocessor =
+      tuning.ctas_per_multiprocessor > 0
+          ? std::min(tuning.ctas_per_multiprocessor, kMaxDecodeCtasPerMultiprocessor)
+          : chosen_ctas;
+  const int32_t num_ctas = device.num_multiprocessors * ctas_per_multiprocessor;
   params.max_parts = std::max(1, num_ctas / params.num_stripes);
   const int32_t room = std::min(device.shared_bytes_per_multiprocessor / ctas_per_multiprocessor -
                                     device.reserved_shared_bytes_per_cta,
                                 device.most_shared_bytes_per_cta);
-  params.num_slots =
-      tuning.num_slots > 0 ? std::min(tuning.num_slots, Shape::kMaxSlots) : Shape::kMaxSlots;
+  // About 100 KB in flight per multiprocessor saturate DRAM; more makes every answer slower.
+  const int32_t saturating = std::max(4, kSaturatingBytes / (ctas_per_multiprocessor *
+                                                             params.slot_bytes));
+  params.num_slots = std::min(tuning.num_slots > 0 ? tuning.num_slots : saturating,
+                              Shape::kMaxSlots);
   while (params.num_slots > 2 && Shape::shared_bytes(params.num_slots, params.slot_bytes) > room) {
     --params.num_slots;
   }
@@ -608,8 +664,17 @@ cudaError_t launch_sm90_paged_decode_tiles(DecodeParams params, const DecodeTuni
   if (answer != cudaSuccess) {
     return answer;
   }
-  kernel<<<num_ctas, Shape::kThreads, shared_bytes, stream>>>(params);
-  return cudaGetLastError();
+  cudaLaunchAttribute overlap{};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(num_ctas);
+  config.blockDim = dim3(Shape::kThreads);
+  config.dynamicSmemBytes = shared_bytes;
+  config.stream = stream;
+  config.attrs = &overlap;
+  config.numAttrs = 1;
+  return cudaLaunchKernelEx(&config, kernel, params);
 }
 
 template <typename KvType, int kHeadDim>

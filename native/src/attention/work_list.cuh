@@ -22,23 +22,34 @@ namespace pagoda {
 
 constexpr uint32_t kAllLanes = 0xffffffffu;
 
-struct WorkSplit {
-  int64_t num_granules;
-  int32_t num_parts;
+/// The cut of the list into parts, in 32 bits: 2^32 granules are more than any device holds.
+class WorkSplit {
+ public:
+  __device__ WorkSplit(const DecodeParams& params, uint32_t granules)
+      : num_parts_(min(static_cast<uint32_t>(params.max_parts),
+                       (granules + params.min_granules - 1) / params.min_granules)),
+        shorter_(granules / num_parts_),
+        num_longer_(granules - shorter_ * num_parts_) {}
 
-  __device__ WorkSplit(const DecodeParams& params, int64_t granules) : num_granules(granules) {
-    const int64_t least = params.min_granules;
-    num_parts =
-        static_cast<int32_t>(min(int64_t{params.max_parts}, (granules + least - 1) / least));
-  }
+  __device__ int32_t num_parts() const { return static_cast<int32_t>(num_parts_); }
 
   /// First granule of a part; of one past the last part, the end of the list.
-  __device__ int64_t start_of(int32_t part) const { return part * num_granules / num_parts; }
+  __device__ uint32_t start_of(uint32_t part) const {
+    return part * shorter_ + min(part, num_longer_);
+  }
 
   /// The part that holds a granule: the inverse of start_of.
-  __device__ int32_t part_of(int64_t granule) const {
-    return static_cast<int32_t>(((granule + 1) * num_parts - 1) / num_granules);
+  __device__ int32_t part_of(uint32_t granule) const {
+    const uint32_t end_of_longer = num_longer_ * (shorter_ + 1);
+    return static_cast<int32_t>(granule < end_of_longer
+                                    ? granule / (shorter_ + 1)
+                                    : num_longer_ + (granule - end_of_longer) / shorter_);
   }
+
+ private:
+  uint32_t num_parts_;
+  uint32_t shorter_;     // granules of a part; the first num_longer_ parts have one more
+  uint32_t num_longer_;
 };
 
 /// What one sequence adds to the list.
@@ -77,7 +88,7 @@ class WorkWalker {
   __device__ explicit WorkWalker(const DecodeParams& params)
       : params_(params), lane_(threadIdx.x % 32), split_(params, total_granules()) {}
 
-  __device__ int32_t num_grabs() const { return split_.num_parts * params_.num_stripes; }
+  __device__ int32_t num_grabs() const { return split_.num_parts() * params_.num_stripes; }
 
   __device__ void enter(int32_t grab) {
     part_ = grab / params_.num_stripes;
@@ -99,11 +110,11 @@ class WorkWalker {
     }
     // Starts rise from lane to lane, and lanes behind the last sequence start at the chunk's end.
     const int owner = 31 - __clz(__ballot_sync(kAllLanes, lane_start_ <= position_));
-    const int64_t seq_start = __shfl_sync(kAllLanes, lane_start_, owner);
-    const int32_t granules = __shfl_sync(kAllLanes, lane_granules_, owner);
+    const uint32_t seq_start = __shfl_sync(kAllLanes, lane_start_, owner);
+    const uint32_t granules = __shfl_sync(kAllLanes, lane_granules_, owner);
     const int32_t first_granule = __shfl_sync(kAllLanes, lane_first_granule_, owner);
-    const int64_t seq_end = seq_start + granules;
-    const int64_t piece_end = min(seq_end, end_);
+    const uint32_t seq_end = seq_start + granules;
+    const uint32_t piece_end = min(seq_end, end_);
 
     piece->seq_idx = chunk_base_ + owner;
     piece->stripe = stripe_;
@@ -120,9 +131,9 @@ class WorkWalker {
 
  private:
   /// Sums the list, and leaves the first chunk loaded on the way.
-  __device__ int64_t total_granules() {
+  __device__ uint32_t total_granules() {
     load_chunk(0, 0);
-    int64_t sum = 0;
+    uint32_t sum = 0;
     for (int32_t i = 32 + lane_; i < params_.num_seqs; i += 32) {
       sum += SequenceSpan(params_, i).num_granules;
     }
@@ -132,7 +143,7 @@ class WorkWalker {
     return chunk_end_ + sum;
   }
 
-  __device__ void load_chunk(int32_t base, int64_t start) {
+  __device__ void load_chunk(int32_t base, uint32_t start) {
     chunk_base_ = base;
     chunk_start_ = start;
     lane_granules_ = 0;
@@ -143,9 +154,9 @@ class WorkWalker {
       lane_first_granule_ = span.first_granule;
       lane_granules_ = span.num_granules;
     }
-    int64_t sum = lane_granules_;
+    uint32_t sum = lane_granules_;
     for (int offset = 1; offset < 32; offset *= 2) {
-      const int64_t before = __shfl_up_sync(kAllLanes, sum, offset);
+      const uint32_t before = __shfl_up_sync(kAllLanes, sum, offset);
       sum += lane_ >= offset ? before : 0;
     }
     lane_start_ = start + sum - lane_granules_;
@@ -157,10 +168,10 @@ class WorkWalker {
 
   // 32 sequences at a time, one per lane. Before split_, which is made by reading them.
   int32_t chunk_base_ = 0;
-  int64_t chunk_start_ = 0;
-  int64_t chunk_end_ = 0;
-  int64_t lane_start_ = 0;
-  int32_t lane_granules_ = 0;
+  uint32_t chunk_start_ = 0;
+  uint32_t chunk_end_ = 0;
+  uint32_t lane_start_ = 0;
+  uint32_t lane_granules_ = 0;
   int32_t lane_context_ = 0;
   int32_t lane_first_granule_ = 0;
   int32_t lane_first_visible_ = 0;
@@ -168,8 +179,8 @@ class WorkWalker {
   const WorkSplit split_;
   int32_t part_ = 0;
   int32_t stripe_ = 0;
-  int64_t position_ = 0;
-  int64_t end_ = 0;
+  uint32_t position_ = 0;
+  uint32_t end_ = 0;
 };
 
 }  // namespace pagoda

@@ -284,7 +284,10 @@ class DecodeRun {
     lse_ = std::make_unique<DeviceBytes>(int64_t{num_seqs_} * heads * 4);
     int64_t workspace_bytes = 0;
     pagoda_error error{};
-    check(pagoda_paged_decode_workspace(shape_.value_head_dim, &workspace_bytes, &error), error);
+    pagoda_paged_decode_params heads_alone{};
+    heads_alone.layer = layer_;
+    heads_alone.num_query_heads = heads;
+    check(pagoda_paged_decode_workspace(&heads_alone, &workspace_bytes, &error), error);
     workspace_ = std::make_unique<DeviceBytes>(workspace_bytes);
     workspace_->clear();
   }

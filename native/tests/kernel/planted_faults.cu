@@ -21,14 +21,10 @@ __global__ void race_kernel(int* result) {
 __global__ void uninitialized_kernel(const int* array, int* result) { *result = array[0] + 1; }
 
 __global__ void divergence_kernel(int* result) {
-  __shared__ int word;
   if (threadIdx.x < 16) {
-    word = 1;
     __syncthreads();
-  } else {
-    return;
   }
-  result[threadIdx.x] = word;
+  result[threadIdx.x] = 1;
 }
 
 int main(int argc, char** argv) {
