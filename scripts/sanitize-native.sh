@@ -4,8 +4,8 @@
 #
 #   scripts/sanitize-native.sh BUILD_DIR
 #
-# BUILD_DIR is one of scripts/build-native.sh on a machine with a GPU. Ends with 0 when every planted
-# fault was reported and no kernel of the library had one.
+# BUILD_DIR is one of scripts/build-native.sh on a machine with a GPU. Ends with 0 when every
+# planted fault was reported and no kernel of the library had one.
 set -euo pipefail
 
 if [[ $# -ne 1 ]]; then

@@ -308,10 +308,11 @@ void bench_copies() {
   params.source_pool = pool.get();
   params.target_pool = pool.get();
   params.block_bytes = kCopyBlockBytes;
+  params.num_copies = kCopies;
   const Timing timing = time_replays(
       [&](int i, cudaStream_t stream) {
         params.copies = copies_device.get() + i % kSets * kCopies;
-        check(pagoda::launch_copy_blocks(params, kCopies, stream), "copy");
+        check(pagoda::launch_copy_blocks(params, stream), "copy");
       },
       {2 * kSets, 60});
   std::printf("copy of 4096 blocks of 64 KiB: %.1f us (%.1f-%.1f), %.0f GB/s read and written\n",
@@ -349,9 +350,10 @@ void bench_swaps() {
     params.target_pool = is_out ? host : pool.get();
     params.copies = is_out ? out_device.get() : in_device.get();
     params.block_bytes = kCopyBlockBytes;
+    params.num_copies = kCopies;
     const Timing timing = time_replays(
         [&](int, cudaStream_t stream) {
-          check(pagoda::launch_swap_blocks(params, kCopies, stream), "swap");
+          check(pagoda::launch_swap_blocks(params, stream), "swap");
         },
         {1, 60});
     const Timing contiguous = time_replays(

@@ -8,7 +8,7 @@
  * char, one another and no padding, so that a caller in any language can lay them out from this
  * text.
  *
- * A field that holds an address is a uint64_t and says whose memory it points into; 0 is no address.
+ * A field that holds an address is a uint64_t and says whose memory it points into; 0 is none.
  * Device memory is that of the calling thread's current device. Operations on a stream borrow every
  * address until the work queued has run, allocate nothing, return once the work is queued, and can
  * be captured in a CUDA graph. A fault while the work runs shows up in a later call, as CUDA
@@ -205,8 +205,8 @@ typedef struct pagoda_write_kv_params {
 /**
  * Writes the keys and values of tokens into their slots, in one layer.
  *
- * A token's slot is block id * block_size + offset. A slot of -1, or one outside the pool, skips the
- * token. Slots are distinct: of two rows for one slot, either may win.
+ * A token's slot is block id * block_size + offset. A slot of -1, or one outside the pool, skips
+ * the token. Slots are distinct: of two rows for one slot, either may win.
  *
  *   params   host, read before the call returns
  *   stream   cudaStream_t, or NULL for the default stream

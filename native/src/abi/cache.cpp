@@ -82,16 +82,6 @@ pagoda_status check_copies(NamedPool source, NamedPool target, uint64_t copies,
   return require_address("copies", copies, 4, error);
 }
 
-CopyBlocksParams copy_params(uint64_t source_pool, uint64_t target_pool, uint64_t copies,
-                             int64_t block_bytes) {
-  CopyBlocksParams params{};
-  params.source_pool = device_pointer<const char>(source_pool);
-  params.target_pool = device_pointer<char>(target_pool);
-  params.copies = device_pointer<const BlockCopy>(copies);
-  params.block_bytes = block_bytes;
-  return params;
-}
-
 }  // namespace
 
 pagoda_status pagoda_write_kv(const pagoda_write_kv_params* params, void* stream,
@@ -119,11 +109,11 @@ pagoda_status pagoda_copy_blocks(const pagoda_copy_blocks_params* params, void* 
     if (params->num_copies == 0) {
       return PAGODA_STATUS_OK;
     }
-    return launched(
-        launch_copy_blocks(
-            copy_params(params->pool, params->pool, params->copies, params->block_bytes),
-            static_cast<int32_t>(params->num_copies), static_cast<cudaStream_t>(stream)),
-        "copy_blocks", error);
+    const CopyBlocksParams copies{
+        device_pointer<const char>(params->pool), device_pointer<char>(params->pool),
+        device_pointer<const BlockCopy>(params->copies), params->block_bytes, params->num_copies};
+    return launched(launch_copy_blocks(copies, static_cast<cudaStream_t>(stream)), "copy_blocks",
+                    error);
   });
 }
 
@@ -137,11 +127,11 @@ pagoda_status pagoda_swap_blocks(const pagoda_swap_blocks_params* params, void* 
     if (params->num_copies == 0) {
       return PAGODA_STATUS_OK;
     }
-    return launched(
-        launch_swap_blocks(copy_params(params->source_pool, params->target_pool, params->copies,
-                                       params->block_bytes),
-                           static_cast<int32_t>(params->num_copies),
-                           static_cast<cudaStream_t>(stream)),
-        "swap_blocks", error);
+    const CopyBlocksParams copies{device_pointer<const char>(params->source_pool),
+                                  device_pointer<char>(params->target_pool),
+                                  device_pointer<const BlockCopy>(params->copies),
+                                  params->block_bytes, params->num_copies};
+    return launched(launch_swap_blocks(copies, static_cast<cudaStream_t>(stream)), "swap_blocks",
+                    error);
   });
 }

@@ -18,15 +18,14 @@ struct CopyBlocksParams {
   char* target_pool;        // [*, block_bytes] bytes, 16-byte aligned
   const BlockCopy* copies;  // [num_copies], device
   int64_t block_bytes;      // a multiple of 16
-  int64_t chunks_per_block;
-  int64_t num_chunks;  // num_copies * chunks_per_block
+  int64_t num_copies;
 };
 
 /// Queues copies within device memory.
-cudaError_t launch_copy_blocks(CopyBlocksParams params, int32_t num_copies, cudaStream_t stream);
+cudaError_t launch_copy_blocks(const CopyBlocksParams& params, cudaStream_t stream);
 
 /// Queues copies over the bus by few CTAs, which leaves the multiprocessors to other kernels.
-cudaError_t launch_swap_blocks(CopyBlocksParams params, int32_t num_copies, cudaStream_t stream);
+cudaError_t launch_swap_blocks(const CopyBlocksParams& params, cudaStream_t stream);
 
 }  // namespace pagoda
 

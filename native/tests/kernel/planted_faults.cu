@@ -1,7 +1,7 @@
 // Faults that compute-sanitizer must report: a run of it that stays silent here proves nothing.
 //
 //   planted_faults out-of-bounds   writes one element behind an allocation
-//   planted_faults race            threads of two warps write one shared word without a barrier
+//   planted_faults race            a warp reads shared words of another without a barrier
 //   planted_faults uninitialized   reads device memory that nothing wrote
 //   planted_faults divergence      a barrier that half of a warp's threads never reach
 
@@ -13,9 +13,9 @@
 __global__ void out_of_bounds_kernel(int* array, int length) { array[length] = 1; }
 
 __global__ void race_kernel(int* result) {
-  __shared__ int word;
-  word = static_cast<int>(threadIdx.x);
-  result[threadIdx.x] = word;
+  __shared__ int words[64];
+  words[threadIdx.x] = result[threadIdx.x];
+  result[threadIdx.x] = words[63 - threadIdx.x];
 }
 
 __global__ void uninitialized_kernel(const int* array, int* result) { *result = array[0] + 1; }
