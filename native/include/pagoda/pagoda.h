@@ -4,8 +4,15 @@
  * Every function that can fail returns a pagoda_status and takes a pagoda_error* as its last
  * parameter, which may be NULL and which that very call fills when it does not succeed. No function
  * prints, exits, reads an environment variable or lets a C++ exception out: what goes wrong inside
- * comes back as INTERNAL_ERROR, from any of them. Structs hold sized integers, arrays of char and
- * no padding, so that a caller in any language can lay them out from this text.
+ * comes back as INTERNAL_ERROR, from any of them. Structs hold sized integers, floats, arrays of
+ * char, one another and no padding, so that a caller in any language can lay them out from this
+ * text.
+ *
+ * A field that holds an address is a uint64_t and says whose memory it points into; 0 is none.
+ * Device memory is that of the calling thread's current device. Operations on a stream borrow every
+ * address until the work queued has run, allocate nothing, return once the work is queued, and can
+ * be captured in a CUDA graph. A fault while the work runs shows up in a later call, as CUDA
+ * reports it.
  *
  * The header is C11 and C++17.
  */
@@ -25,7 +32,7 @@ extern "C" {
 #endif
 
 /** Rises with every change of this header that a caller compiled before it would notice. */
-#define PAGODA_ABI_VERSION 1
+#define PAGODA_ABI_VERSION 2
 
 /** How a call ended: 0 is success, and each other value is one kind of reason. */
 typedef int32_t pagoda_status;
@@ -155,6 +162,213 @@ PAGODA_API pagoda_status pagoda_device_describe(int32_t device_idx,
  */
 PAGODA_API pagoda_status pagoda_device_check(int32_t device_idx, int32_t* image_architecture,
                                              pagoda_error* error);
+
+/** Type of the elements of a pool, or of rows that callers hand in. */
+typedef int32_t pagoda_dtype;
+enum { PAGODA_DTYPE_FP32 = 0, PAGODA_DTYPE_FP16 = 1, PAGODA_DTYPE_BF16 = 2 };
+
+/**
+ * Where one layer lies in the blocks of a pool.
+ *
+ * Block b starts at b * block_bytes and holds every layer. The keys of KV head h of this layer are
+ * the tile [block_size, key_head_dim] at key_base_bytes + h * key_tile_bytes from there, its values
+ * the tile [block_size, value_head_dim] at value_base_bytes + h * value_tile_bytes.
+ */
+typedef struct pagoda_kv_layer {
+  uint64_t pool;            /* device, [num_blocks, block_bytes] bytes, 64-byte aligned */
+  int64_t num_blocks;       /* at least 1 */
+  int64_t block_bytes;      /* all of the sizes here are multiples of 64 */
+  int64_t key_base_bytes;   /* from the block's start */
+  int64_t value_base_bytes; /* from the block's start */
+  int64_t key_tile_bytes;   /* from one KV head's keys to the next */
+  int64_t value_tile_bytes; /* from one KV head's values to the next */
+  int32_t num_kv_heads;     /* at least 1 */
+  int32_t block_size;       /* tokens, 1 to 1024 */
+  int32_t key_head_dim;     /* at least 1; attention takes up to 256 */
+  int32_t value_head_dim;   /* at least 1; attention takes up to 256 */
+  pagoda_dtype key_dtype;
+  pagoda_dtype value_dtype; /* the same as key_dtype */
+} pagoda_kv_layer;
+
+/** Rows to write, and their slots. */
+typedef struct pagoda_write_kv_params {
+  pagoda_kv_layer layer;
+  uint64_t keys;                  /* device, [num_tokens, num_kv_heads, key_head_dim] */
+  uint64_t values;                /* device, [num_tokens, num_kv_heads, value_head_dim] */
+  uint64_t slot_mapping;          /* device, int64 [num_tokens] */
+  int64_t key_row_stride_bytes;   /* from one token's keys to the next; a multiple of an element */
+  int64_t value_row_stride_bytes; /* from one token's values to the next; likewise */
+  int32_t num_tokens;             /* at least 0 */
+  pagoda_dtype row_dtype;         /* of keys and values; rounded when the pool's is narrower */
+} pagoda_write_kv_params;
+
+/**
+ * Writes the keys and values of tokens into their slots, in one layer.
+ *
+ * A token's slot is block id * block_size + offset. A slot of -1, or one outside the pool, skips
+ * the token. Slots are distinct: of two rows for one slot, either may win.
+ *
+ *   params   host, read before the call returns
+ *   stream   cudaStream_t, or NULL for the default stream
+ *   error    host, may be NULL
+ *
+ * Threads:   any thread; calls on different streams do not order each other.
+ *
+ * Returns OK, also when num_tokens is 0 (nothing is launched);
+ *         INVALID_ARGUMENT for a value outside what the structs say, before anything is queued;
+ *         UNSUPPORTED for keys and values of different dtypes;
+ *         what pagoda_device_count returns when there is no device;
+ *         CUDA_FAILURE when the launch was refused.
+ */
+PAGODA_API pagoda_status pagoda_write_kv(const pagoda_write_kv_params* params, void* stream,
+                                         pagoda_error* error);
+
+/**
+ * One query row per sequence, and the context it attends to.
+ *
+ * The query of a sequence stands at position p = context_length - 1 and sees the positions k <= p,
+ * with a window those > p - window_tokens. With scores in the natural base:
+ *
+ *   score[k]  = softmax_scale * (q . key[k])
+ *   score[k]  = cap * tanh(score[k] / cap)            with a soft cap
+ *   score[k] += slope * (k - p)                       with ALiBi slopes
+ *   lse       = log(sum of exp(score[k]) + exp(sink))   the sink only with sinks
+ *   output    = sum of exp(score[k] - lse) * value[k]
+ *
+ * A context length of 0 or less yields zeros, and minus infinity (or the sink).
+ */
+typedef struct pagoda_paged_decode_params {
+  pagoda_kv_layer layer;
+  uint64_t queries;            /* device, [num_seqs, num_query_heads, key_head_dim] */
+  uint64_t output;             /* device, [num_seqs, num_query_heads, value_head_dim] */
+  uint64_t maybe_lse;          /* device, FP32 [num_seqs, num_query_heads], natural log; or 0 */
+  uint64_t block_tables;       /* device, int32 [num_seqs, block_table_stride] */
+  uint64_t context_lengths;    /* device, int32 [num_seqs] */
+  uint64_t maybe_alibi_slopes; /* device, FP32 [num_query_heads]; or 0 */
+  uint64_t maybe_sinks;        /* device, FP32 [num_query_heads]; or 0 */
+  uint64_t workspace;          /* device, 256-byte aligned; zeroed once, before its first use */
+  int64_t workspace_bytes;     /* at least what pagoda_paged_decode_workspace says */
+  int64_t query_row_stride_bytes;  /* from one sequence to the next; a multiple of an element */
+  int64_t output_row_stride_bytes; /* from one sequence to the next; likewise */
+  int64_t block_table_stride;      /* entries from one sequence to the next, at least 1 */
+  int32_t num_seqs;                /* at least 0 */
+  int32_t num_query_heads;         /* a multiple of num_kv_heads */
+  pagoda_dtype row_dtype;          /* of queries and output; queries are rounded to the pool's */
+  int32_t window_tokens;           /* 0 for no limit */
+  float softmax_scale;             /* finite */
+  float logit_soft_cap;            /* finite; 0 for none */
+} pagoda_paged_decode_params;
+
+/**
+ * Says how much workspace pagoda_paged_decode needs on the current device.
+ *
+ * It depends on the device, num_query_heads, num_kv_heads and value_head_dim, and no other field is
+ * read. A launch leaves the zeros that it needs as it found them, so that a workspace is zeroed
+ * once; after a fault it must be zeroed again. Launches that share a workspace must not overlap.
+ *
+ *   params            host
+ *   workspace_bytes   host, overwritten on success
+ *   error             host, may be NULL
+ *
+ * Threads:   any thread.
+ *
+ * Returns OK;
+ *         INVALID_ARGUMENT for a null pointer or a field out of range;
+ *         what pagoda_device_count returns when there is no device.
+ */
+PAGODA_API pagoda_status pagoda_paged_decode_workspace(const pagoda_paged_decode_params* params,
+                                                       int64_t* workspace_bytes,
+                                                       pagoda_error* error);
+
+/**
+ * Attends with one query row per sequence, over keys and values in the blocks of its table.
+ *
+ * Contexts are split over the device and merged in the same launch. Block ids of visible tokens are
+ * in [0, num_blocks); they are not checked, and entries behind a context, or before its window, are
+ * not read. Slots that hold no visible token may hold anything, NaN included. On one device the
+ * output repeats to the bit.
+ *
+ *   params   host, read before the call returns
+ *   stream   cudaStream_t, or NULL for the default stream
+ *   error    host, may be NULL
+ *
+ * Threads:   any thread, with a workspace of its own; calls on different streams do not order each
+ *            other.
+ * Numerics:  products in FP32, of elements as the pool holds them; no TF32.
+ *
+ * Returns OK, also when num_seqs is 0 (nothing is launched);
+ *         INVALID_ARGUMENT for a value outside what the structs say, before anything is queued;
+ *         UNSUPPORTED for keys and values of different dtypes;
+ *         what pagoda_device_count returns when there is no device;
+ *         CUDA_FAILURE when the launch was refused.
+ */
+PAGODA_API pagoda_status pagoda_paged_decode(const pagoda_paged_decode_params* params, void* stream,
+                                             pagoda_error* error);
+
+/** One block copy. */
+typedef struct pagoda_block_copy {
+  int32_t source_block;
+  int32_t target_block;
+} pagoda_block_copy;
+
+/** Copies inside one pool. */
+typedef struct pagoda_copy_blocks_params {
+  uint64_t pool;       /* device, [num_blocks, block_bytes] bytes, 16-byte aligned */
+  uint64_t copies;     /* device, pagoda_block_copy [num_copies]; ids in [0, num_blocks) */
+  int64_t block_bytes; /* at least 16, a multiple of 16 */
+  int64_t num_copies;  /* 0 to 2^31 - 1 */
+} pagoda_copy_blocks_params;
+
+/**
+ * Copies whole blocks inside one device pool, every layer at once, in one launch.
+ *
+ * Block copies[i].source_block overwrites block copies[i].target_block. Targets are distinct, and
+ * none is the source of another copy: the copies run in no particular order. Ids are not checked.
+ *
+ *   params   host, read before the call returns
+ *   stream   cudaStream_t, or NULL for the default stream
+ *   error    host, may be NULL
+ *
+ * Threads:   any thread; calls on different streams do not order each other.
+ *
+ * Returns OK, also when num_copies is 0 (nothing is launched);
+ *         INVALID_ARGUMENT for a value outside what the struct says, before anything is queued;
+ *         what pagoda_device_count returns when there is no device;
+ *         CUDA_FAILURE when the launch was refused.
+ */
+PAGODA_API pagoda_status pagoda_copy_blocks(const pagoda_copy_blocks_params* params, void* stream,
+                                            pagoda_error* error);
+
+/** Copies between a device pool and a pinned host pool, either way. */
+typedef struct pagoda_swap_blocks_params {
+  uint64_t source_pool; /* device, or host memory that is pinned and mapped; 16-byte aligned */
+  uint64_t target_pool; /* the other of the two */
+  uint64_t copies;      /* device or pinned host, pagoda_block_copy [num_copies] */
+  int64_t block_bytes;  /* at least 16, a multiple of 16 */
+  int64_t num_copies;   /* 0 to 2^31 - 1 */
+} pagoda_swap_blocks_params;
+
+/**
+ * Swaps whole blocks out to pinned host memory, or in again, in one launch.
+ *
+ * Block copies[i].source_block of the source pool overwrites block copies[i].target_block of the
+ * target pool. Targets are distinct; ids are not checked. A few CTAs do the work, bound by the bus,
+ * and leave the rest of the device to other kernels. The host's bytes are there once the stream has
+ * passed the launch.
+ *
+ *   params   host, read before the call returns
+ *   stream   cudaStream_t, or NULL for the default stream
+ *   error    host, may be NULL
+ *
+ * Threads:   any thread; calls on different streams do not order each other.
+ *
+ * Returns OK, also when num_copies is 0 (nothing is launched);
+ *         INVALID_ARGUMENT for a value outside what the struct says, before anything is queued;
+ *         what pagoda_device_count returns when there is no device;
+ *         CUDA_FAILURE when the launch was refused.
+ */
+PAGODA_API pagoda_status pagoda_swap_blocks(const pagoda_swap_blocks_params* params, void* stream,
+                                            pagoda_error* error);
 
 #ifdef __cplusplus
 }

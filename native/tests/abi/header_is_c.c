@@ -11,5 +11,15 @@ _Static_assert(sizeof(pagoda_error) == 4 + 252, "pagoda_error has no padding");
 _Static_assert(sizeof(pagoda_struct_field) == 2 * 64 + 3 * 8, "pagoda_struct_field has no padding");
 _Static_assert(sizeof(pagoda_device_description) == 256 + 2 * 8 + 6 * 4,
                "pagoda_device_description has no padding");
+_Static_assert(sizeof(pagoda_kv_layer) == 7 * 8 + 6 * 4, "pagoda_kv_layer has no padding");
+_Static_assert(sizeof(pagoda_write_kv_params) == 80 + 5 * 8 + 2 * 4,
+               "pagoda_write_kv_params has no padding");
+_Static_assert(sizeof(pagoda_paged_decode_params) == 80 + 12 * 8 + 6 * 4,
+               "pagoda_paged_decode_params has no padding");
+_Static_assert(sizeof(pagoda_block_copy) == 2 * 4, "pagoda_block_copy has no padding");
+_Static_assert(sizeof(pagoda_copy_blocks_params) == 4 * 8,
+               "pagoda_copy_blocks_params has no padding");
+_Static_assert(sizeof(pagoda_swap_blocks_params) == 5 * 8,
+               "pagoda_swap_blocks_params has no padding");
 
 int main(void) { return PAGODA_STATUS_OK; }

@@ -5,10 +5,16 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.pagoda.cuda.NativeCallException;
+import dev.pagoda.internal.cuda.abi.pagoda_block_copy;
+import dev.pagoda.internal.cuda.abi.pagoda_copy_blocks_params;
 import dev.pagoda.internal.cuda.abi.pagoda_device_description;
 import dev.pagoda.internal.cuda.abi.pagoda_error;
 import dev.pagoda.internal.cuda.abi.pagoda_h;
+import dev.pagoda.internal.cuda.abi.pagoda_kv_layer;
+import dev.pagoda.internal.cuda.abi.pagoda_paged_decode_params;
 import dev.pagoda.internal.cuda.abi.pagoda_struct_field;
+import dev.pagoda.internal.cuda.abi.pagoda_swap_blocks_params;
+import dev.pagoda.internal.cuda.abi.pagoda_write_kv_params;
 import java.lang.foreign.Arena;
 import java.lang.foreign.GroupLayout;
 import java.lang.foreign.MemoryLayout;
@@ -27,7 +33,15 @@ import org.junit.jupiter.api.Test;
 class AbiLayoutTest {
   private static final List<GroupLayout> GENERATED =
       List.of(
-          pagoda_error.layout(), pagoda_struct_field.layout(), pagoda_device_description.layout());
+          pagoda_error.layout(),
+          pagoda_struct_field.layout(),
+          pagoda_device_description.layout(),
+          pagoda_kv_layer.layout(),
+          pagoda_write_kv_params.layout(),
+          pagoda_paged_decode_params.layout(),
+          pagoda_block_copy.layout(),
+          pagoda_copy_blocks_params.layout(),
+          pagoda_swap_blocks_params.layout());
 
   /** One field of one struct, and the size of the struct. */
   private record Field(

@@ -23,10 +23,10 @@ public class pagoda_h extends pagoda_runtime {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int PAGODA_ABI_VERSION = (int)1L;
+    private static final int PAGODA_ABI_VERSION = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define PAGODA_ABI_VERSION 1
+     * #define PAGODA_ABI_VERSION 2
      * }
      */
     public static int PAGODA_ABI_VERSION() {
@@ -467,6 +467,349 @@ public class pagoda_h extends pagoda_runtime {
                 traceDowncall("pagoda_device_check", device_idx, image_architecture, error);
             }
             return (int)mh$.invokeExact(device_idx, image_architecture, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+    /**
+     * {@snippet lang=c :
+     * typedef int32_t pagoda_dtype
+     * }
+     */
+    public static final OfInt pagoda_dtype = pagoda_h.C_INT;
+    private static final int PAGODA_DTYPE_FP32 = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.PAGODA_DTYPE_FP32 = 0
+     * }
+     */
+    public static int PAGODA_DTYPE_FP32() {
+        return PAGODA_DTYPE_FP32;
+    }
+    private static final int PAGODA_DTYPE_FP16 = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.PAGODA_DTYPE_FP16 = 1
+     * }
+     */
+    public static int PAGODA_DTYPE_FP16() {
+        return PAGODA_DTYPE_FP16;
+    }
+    private static final int PAGODA_DTYPE_BF16 = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.PAGODA_DTYPE_BF16 = 2
+     * }
+     */
+    public static int PAGODA_DTYPE_BF16() {
+        return PAGODA_DTYPE_BF16;
+    }
+
+    private static class pagoda_write_kv {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_write_kv").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_write_kv(const pagoda_write_kv_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_write_kv$descriptor() {
+        return pagoda_write_kv.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_write_kv(const pagoda_write_kv_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_write_kv$handle() {
+        return pagoda_write_kv.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_write_kv(const pagoda_write_kv_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_write_kv$address() {
+        return pagoda_write_kv.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_write_kv(const pagoda_write_kv_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_write_kv(MemorySegment params, MemorySegment stream, MemorySegment error) {
+        var mh$ = pagoda_write_kv.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_write_kv", params, stream, error);
+            }
+            return (int)mh$.invokeExact(params, stream, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_paged_decode_workspace {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_paged_decode_workspace").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_decode_workspace(const pagoda_paged_decode_params *params, int64_t *workspace_bytes, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_paged_decode_workspace$descriptor() {
+        return pagoda_paged_decode_workspace.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_decode_workspace(const pagoda_paged_decode_params *params, int64_t *workspace_bytes, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_paged_decode_workspace$handle() {
+        return pagoda_paged_decode_workspace.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_decode_workspace(const pagoda_paged_decode_params *params, int64_t *workspace_bytes, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_paged_decode_workspace$address() {
+        return pagoda_paged_decode_workspace.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_decode_workspace(const pagoda_paged_decode_params *params, int64_t *workspace_bytes, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_paged_decode_workspace(MemorySegment params, MemorySegment workspace_bytes, MemorySegment error) {
+        var mh$ = pagoda_paged_decode_workspace.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_paged_decode_workspace", params, workspace_bytes, error);
+            }
+            return (int)mh$.invokeExact(params, workspace_bytes, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_paged_decode {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_paged_decode").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_decode(const pagoda_paged_decode_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_paged_decode$descriptor() {
+        return pagoda_paged_decode.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_decode(const pagoda_paged_decode_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_paged_decode$handle() {
+        return pagoda_paged_decode.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_decode(const pagoda_paged_decode_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_paged_decode$address() {
+        return pagoda_paged_decode.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_decode(const pagoda_paged_decode_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_paged_decode(MemorySegment params, MemorySegment stream, MemorySegment error) {
+        var mh$ = pagoda_paged_decode.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_paged_decode", params, stream, error);
+            }
+            return (int)mh$.invokeExact(params, stream, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_copy_blocks {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_copy_blocks").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_copy_blocks(const pagoda_copy_blocks_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_copy_blocks$descriptor() {
+        return pagoda_copy_blocks.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_copy_blocks(const pagoda_copy_blocks_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_copy_blocks$handle() {
+        return pagoda_copy_blocks.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_copy_blocks(const pagoda_copy_blocks_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_copy_blocks$address() {
+        return pagoda_copy_blocks.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_copy_blocks(const pagoda_copy_blocks_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_copy_blocks(MemorySegment params, MemorySegment stream, MemorySegment error) {
+        var mh$ = pagoda_copy_blocks.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_copy_blocks", params, stream, error);
+            }
+            return (int)mh$.invokeExact(params, stream, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_swap_blocks {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_swap_blocks").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_swap_blocks(const pagoda_swap_blocks_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_swap_blocks$descriptor() {
+        return pagoda_swap_blocks.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_swap_blocks(const pagoda_swap_blocks_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_swap_blocks$handle() {
+        return pagoda_swap_blocks.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_swap_blocks(const pagoda_swap_blocks_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_swap_blocks$address() {
+        return pagoda_swap_blocks.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_swap_blocks(const pagoda_swap_blocks_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_swap_blocks(MemorySegment params, MemorySegment stream, MemorySegment error) {
+        var mh$ = pagoda_swap_blocks.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_swap_blocks", params, stream, error);
+            }
+            return (int)mh$.invokeExact(params, stream, error);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

@@ -1,0 +1,180 @@
+#include "abi/checks.h"
+
+#include <cinttypes>
+#include <cmath>
+
+#include "abi/device_failures.h"
+
+namespace pagoda {
+namespace {
+
+static_assert(static_cast<int32_t>(DType::kFp32) == PAGODA_DTYPE_FP32);
+static_assert(static_cast<int32_t>(DType::kFp16) == PAGODA_DTYPE_FP16);
+static_assert(static_cast<int32_t>(DType::kBf16) == PAGODA_DTYPE_BF16);
+
+constexpr int64_t kTileAlignmentBytes = 64;
+constexpr int32_t kMostBlockSize = 1024;
+constexpr int64_t kMostBlockBytes = int64_t{1} << 40;
+
+pagoda_status require_multiple(NamedValue field, int64_t unit, pagoda_error* error) {
+  if (field.value % unit != 0) {
+    return fail(error, PAGODA_STATUS_INVALID_ARGUMENT, cudaSuccess,
+                "this must be a multiple of %" PRId64 ": %s=%" PRId64, unit, field.name,
+                field.value);
+  }
+  return PAGODA_STATUS_OK;
+}
+
+/// Keys or values of a layer, whose tiles must hold a block's rows and lie inside the block.
+struct NamedTiles {
+  NamedValue base;
+  NamedValue tile;
+  int32_t head_dim;
+};
+
+pagoda_status require_tiles(const pagoda_kv_layer& layer, const NamedTiles& tiles,
+                            pagoda_error* error) {
+  PAGODA_RETURN_UNLESS_OK(require_range(tiles.base, 0, layer.block_bytes, error));
+  PAGODA_RETURN_UNLESS_OK(require_multiple(tiles.base, kTileAlignmentBytes, error));
+  const int64_t payload_bytes = int64_t{layer.block_size} * tiles.head_dim *
+                                element_bytes(static_cast<DType>(layer.key_dtype));
+  PAGODA_RETURN_UNLESS_OK(require_range(tiles.tile, payload_bytes, layer.block_bytes, error));
+  PAGODA_RETURN_UNLESS_OK(require_multiple(tiles.tile, kTileAlignmentBytes, error));
+  if (tiles.tile.value > (layer.block_bytes - tiles.base.value) / layer.num_kv_heads) {
+    return fail(error, PAGODA_STATUS_INVALID_ARGUMENT, cudaSuccess,
+                "%d tiles of %" PRId64 " bytes from byte %" PRId64
+                " on do not fit a block: block_bytes=%" PRId64,
+                layer.num_kv_heads, tiles.tile.value, tiles.base.value, layer.block_bytes);
+  }
+  return PAGODA_STATUS_OK;
+}
+
+}  // namespace
+
+pagoda_status require_params(const void* params, pagoda_error* error) {
+  if (params == nullptr) {
+    return fail(error, PAGODA_STATUS_INVALID_ARGUMENT, cudaSuccess,
+                "the parameters are missing: params=NULL");
+  }
+  return PAGODA_STATUS_OK;
+}
+
+pagoda_status require_range(NamedValue field, int64_t least, int64_t most, pagoda_error* error) {
+  if (field.value < least || field.value > most) {
+    return fail(error, PAGODA_STATUS_INVALID_ARGUMENT, cudaSuccess,
+                "this must be from %" PRId64 " to %" PRId64 ": %s=%" PRId64, least, most,
+                field.name, field.value);
+  }
+  return PAGODA_STATUS_OK;
+}
+
+pagoda_status require_address(const char* name, uint64_t address, uint64_t alignment_bytes,
+                              pagoda_error* error) {
+  if (address == 0) {
+    return fail(error, PAGODA_STATUS_INVALID_ARGUMENT, cudaSuccess, "an address is missing: %s=0",
+                name);
+  }
+  if (address % alignment_bytes != 0) {
+    return fail(error, PAGODA_STATUS_INVALID_ARGUMENT, cudaSuccess,
+                "this address must be a multiple of %" PRIu64 ": %s=0x%" PRIx64, alignment_bytes,
+                name, address);
+  }
+  return PAGODA_STATUS_OK;
+}
+
+pagoda_status require_dtype(const char* name, pagoda_dtype dtype, pagoda_error* error) {
+  if (dtype < PAGODA_DTYPE_FP32 || dtype > PAGODA_DTYPE_BF16) {
+    return fail(error, PAGODA_STATUS_INVALID_ARGUMENT, cudaSuccess,
+                "there is no such dtype: %s=%d", name, dtype);
+  }
+  return PAGODA_STATUS_OK;
+}
+
+pagoda_status require_finite(const char* name, float value, pagoda_error* error) {
+  if (!std::isfinite(value)) {
+    return fail(error, PAGODA_STATUS_INVALID_ARGUMENT, cudaSuccess, "this must be finite: %s=%g",
+                name, static_cast<double>(value));
+  }
+  return PAGODA_STATUS_OK;
+}
+
+pagoda_status require_row_stride(NamedValue stride, int64_t row_elements, pagoda_dtype dtype,
+                                 pagoda_error* error) {
+  const int64_t one = element_bytes(static_cast<DType>(dtype));
+  PAGODA_RETURN_UNLESS_OK(require_range(stride, row_elements * one, kMostBlockBytes, error));
+  return require_multiple(stride, one, error);
+}
+
+pagoda_status require_layer(const pagoda_kv_layer& layer, int32_t most_head_dim,
+                            pagoda_error* error) {
+  PAGODA_RETURN_UNLESS_OK(require_address("pool", layer.pool, kTileAlignmentBytes, error));
+  PAGODA_RETURN_UNLESS_OK(require_range({"num_blocks", layer.num_blocks}, 1, INT32_MAX, error));
+  PAGODA_RETURN_UNLESS_OK(
+      require_range({"block_bytes", layer.block_bytes}, 1, kMostBlockBytes, error));
+  PAGODA_RETURN_UNLESS_OK(
+      require_multiple({"block_bytes", layer.block_bytes}, kTileAlignmentBytes, error));
+  PAGODA_RETURN_UNLESS_OK(require_range({"num_kv_heads", layer.num_kv_heads}, 1, 1 << 16, error));
+  PAGODA_RETURN_UNLESS_OK(
+      require_range({"block_size", layer.block_size}, 1, kMostBlockSize, error));
+  PAGODA_RETURN_UNLESS_OK(
+      require_range({"key_head_dim", layer.key_head_dim}, 1, most_head_dim, error));
+  PAGODA_RETURN_UNLESS_OK(
+      require_range({"value_head_dim", layer.value_head_dim}, 1, most_head_dim, error));
+  PAGODA_RETURN_UNLESS_OK(require_dtype("key_dtype", layer.key_dtype, error));
+  PAGODA_RETURN_UNLESS_OK(require_dtype("value_dtype", layer.value_dtype, error));
+  if (layer.value_dtype != layer.key_dtype) {
+    return fail(error, PAGODA_STATUS_UNSUPPORTED, cudaSuccess,
+                "keys and values have one dtype: key_dtype=%d, value_dtype=%d", layer.key_dtype,
+                layer.value_dtype);
+  }
+  PAGODA_RETURN_UNLESS_OK(require_tiles(layer,
+                                        {{"key_base_bytes", layer.key_base_bytes},
+                                         {"key_tile_bytes", layer.key_tile_bytes},
+                                         layer.key_head_dim},
+                                        error));
+  return require_tiles(layer,
+                       {{"value_base_bytes", layer.value_base_bytes},
+                        {"value_tile_bytes", layer.value_tile_bytes},
+                        layer.value_head_dim},
+                       error);
+}
+
+pagoda_status query_decode_device(DecodeDevice* device, pagoda_error* error) {
+  int device_idx = 0;
+  cudaError_t answer = cudaGetDevice(&device_idx);
+  const auto query = [&](int32_t* value, cudaDeviceAttr attribute) {
+    if (answer == cudaSuccess) {
+      answer = cudaDeviceGetAttribute(value, attribute, device_idx);
+    }
+  };
+  query(&device->num_multiprocessors, cudaDevAttrMultiProcessorCount);
+  query(&device->shared_bytes_per_multiprocessor, cudaDevAttrMaxSharedMemoryPerMultiprocessor);
+  query(&device->reserved_shared_bytes_per_cta, cudaDevAttrReservedSharedMemoryPerBlock);
+  query(&device->most_shared_bytes_per_cta, cudaDevAttrMaxSharedMemoryPerBlockOptin);
+  query(&device->compute_capability_major, cudaDevAttrComputeCapabilityMajor);
+  if (answer != cudaSuccess) {
+    cudaGetLastError();
+    return fail_without_devices(answer, query_cuda_versions(), error);
+  }
+  return PAGODA_STATUS_OK;
+}
+
+pagoda_status launched(cudaError_t answer, const char* operation, pagoda_error* error) {
+  switch (answer) {
+    case cudaSuccess:
+      return PAGODA_STATUS_OK;
+    case cudaErrorNoDevice:
+    case cudaErrorInsufficientDriver:
+      return fail_without_devices(answer, query_cuda_versions(), error);
+    case cudaErrorNoKernelImageForDevice:
+      return fail(error, PAGODA_STATUS_UNSUPPORTED, answer,
+                  "no kernel fits this device, they were built for %s: operation=%s",
+                  PAGODA_BUILT_ARCHITECTURES, operation);
+    default:
+      return fail(error, PAGODA_STATUS_CUDA_FAILURE, answer,
+                  "CUDA refused the launch of %s, %s: cuda_error=%d", operation,
+                  cudaGetErrorString(answer), static_cast<int>(answer));
+  }
+}
+
+}  // namespace pagoda

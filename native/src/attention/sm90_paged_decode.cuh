@@ -1,0 +1,688 @@
+// Paged decode for Hopper: bulk copies fill a ring of tiles, matrix instructions empty it.
+#ifndef PAGODA_ATTENTION_SM90_PAGED_DECODE_CUH
+#define PAGODA_ATTENTION_SM90_PAGED_DECODE_CUH
+
+#include <algorithm>
+#include <type_traits>
+
+#include "attention/combine.cuh"
+#include "attention/online_softmax.cuh"
+#include "attention/paged_decode.h"
+#include "attention/work_list.cuh"
+#include "device/bulk_copy.cuh"
+#include "device/elements.cuh"
+#include "device/launch_order.cuh"
+#include "device/tensor_core.cuh"
+
+namespace pagoda {
+
+/// Numbers of the kernel that its launcher needs too.
+template <int kHeadDim, int kQueryTiles>
+struct Sm90Decode {
+  static constexpr int kConsumerWarps = 4;
+  static constexpr int kThreads = 32 * (kConsumerWarps + 1);
+  static constexpr int kUnitTokens = 64;  // 16 per consumer warp
+  static constexpr int kTileRows = 8 * kQueryTiles;
+  static constexpr int kRowBytes = 2 * kHeadDim;
+  // Four floats more than a row: heads then lie in different banks.
+  static constexpr int kScratchPitch = kHeadDim + 4;
+  static constexpr int kScratchFloats = 2 * kTileRows * kScratchPitch;
+  static constexpr int kEndFloats = 2 * kConsumerWarps * kTileRows + 2 * kTileRows;
+  static constexpr int kMaxPending = 32;
+  static constexpr int kPendingBytes = kMaxPending * (sizeof(SplitSequence) + 4);
+  static constexpr int kFixedBytes = (kScratchFloats + kEndFloats) * 4 + kPendingBytes;
+  static constexpr int kQueryBytes = kTileRows * kRowBytes;
+  static constexpr int32_t kMaxSlots = 24;
+  // Registers: accumulators and queries grow with both numbers.
+  static constexpr int kMinCtas = kHeadDim * kQueryTiles <= 128 ? 3 : kHeadDim <= 192 ? 2 : 1;
+  static_assert(kHeadDim % 16 == 0 && kHeadDim <= 256);
+
+  /// Granules are 16 bytes further apart than their tokens need, modulo 128: rows of four or eight
+  /// granules that a matrix load reads together then lie in different banks.
+  __host__ __device__ static constexpr int granule_pitch(int granule_tokens) {
+    return (granule_tokens * kRowBytes + 127) / 128 * 128 + 16;
+  }
+
+  __host__ __device__ static constexpr int slot_bytes(int granule_tokens) {
+    // Whole lines, so that every slot starts at the same bank.
+    return (kUnitTokens / granule_tokens * granule_pitch(granule_tokens) + 127) / 128 * 128;
+  }
+
+  /// Query tiles in flight: a piece takes two slots or more, so that no more pieces fit the ring.
+  __host__ __device__ static constexpr int num_query_slots(int num_slots) {
+    return (num_slots + 1) / 2;
+  }
+
+  static constexpr int shared_bytes(int num_slots, int slot_bytes) {
+    constexpr int kDescriptionAndBarriers = 48 + 16;
+    return num_slots * (slot_bytes + kDescriptionAndBarriers) +
+           num_query_slots(num_slots) * kQueryBytes + kFixedBytes;
+  }
+};
+
+/// What the producer tells the consumers about one unit, 48 bytes.
+struct alignas(16) DecodeUnit {
+  int32_t flags;
+  int32_t first_token;    // position of the unit's first token
+  int32_t first_visible;  // token
+  int32_t end_visible;    // token; also where the piece ends, if that is earlier
+  int32_t context_length;
+  int32_t seq_idx;
+  int32_t stripe;
+  int32_t part;
+  int32_t first_part;
+  int32_t last_part;
+  int32_t query_slot;
+  int32_t unused;
+};
+
+constexpr int32_t kUnitEndsPiece = 1;
+constexpr int32_t kUnitEndsWork = 2;
+
+/// Attends with one query row per sequence over keys and values in blocks.
+///
+/// Launch    any grid (more CTAs than the device holds only wait), CTA kThreads, shared_bytes()
+/// Roles     warp 4 walks the work list and queues bulk copies of one granule each, and of the
+///           queries; warps 0 to 3 take 16 tokens of every unit, each with a softmax state of its
+///           own
+/// Reads     queries, block tables, context lengths, visible tokens; of a granule that holds one
+///           visible token all its tokens, which may be NaN
+/// Writes    output and LSE of every sequence; counters, which it leaves 0
+/// Requires  key and value head dim kHeadDim; granules inside blocks; rows on 16 bytes
+/// Numerics  products of 16-bit elements in FP32; probabilities rounded to KvType; base 2 inside;
+///           an empty context yields zeros and minus infinity (or the sink)
+/// Moves     2 * tokens * num_kv_heads * kHeadDim * 2 bytes; bound by memory bandwidth
+template <typename KvType, int kHeadDim, int kQueryTiles>
+__global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
+                                  Sm90Decode<kHeadDim, kQueryTiles>::kMinCtas)
+    sm90_paged_decode_kernel(const __grid_constant__ DecodeParams params) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  using Shape = Sm90Decode<kHeadDim, kQueryTiles>;
+  constexpr int kSteps = kHeadDim / 16;
+  extern __shared__ __align__(128) char shared[];
+
+  const int num_slots = params.num_slots;
+  char* ring = shared;
+  char* query_slots = shared + num_slots * params.slot_bytes;
+  float* scratch = reinterpret_cast<float*>(query_slots +
+                                            Shape::num_query_slots(num_slots) * Shape::kQueryBytes);
+  float* warp_maxima = scratch + Shape::kScratchFloats;                          // [4, kTileRows]
+  float* warp_sums = warp_maxima + Shape::kConsumerWarps * Shape::kTileRows;     // [4, kTileRows]
+  float2* row_ends = reinterpret_cast<float2*>(warp_sums + Shape::kConsumerWarps *
+                                                               Shape::kTileRows);  // [kTileRows]
+  auto* pending = reinterpret_cast<SplitSequence*>(row_ends + Shape::kTileRows);
+  auto* is_last = reinterpret_cast<int32_t*>(pending + Shape::kMaxPending);
+  auto* units = reinterpret_cast<DecodeUnit*>(is_last + Shape::kMaxPending);  // [num_slots]
+  auto* barriers = reinterpret_cast<uint64_t*>(units + num_slots);
+  const uint32_t full = shared_address(barriers);  // [num_slots]
+  const uint32_t empty = full + 8 * num_slots;     // [num_slots]
+
+  const int warp = threadIdx.x / 32;
+  const int lane = threadIdx.x % 32;
+  if (threadIdx.x == 0) {
+    for (int i = 0; i < num_slots; ++i) {
+      barrier_init(full + 8 * i, 1);
+      barrier_init(empty + 8 * i, 32 * Shape::kConsumerWarps);
+    }
+    barrier_init_fence();
+  }
+  wait_for_earlier_launches();
+  __syncthreads();
+  let_later_launches_start();
+
+  constexpr DType kKvDType = std::is_same_v<KvType, __half> ? DType::kFp16 : DType::kBf16;
+  const bool queries_need_rounding = params.row_dtype != kKvDType;
+  const int granule_tokens = params.granule_tokens;
+  const int granules_per_unit = Shape::kUnitTokens / granule_tokens;
+  const int granule_pitch = Shape::granule_pitch(granule_tokens);
+  int slot = 0;
+  uint32_t phase = 0;
+  const auto advance = [&] {
+    if (++slot == num_slots) {
+      slot = 0;
+      phase ^= 1;
+    }
+  };
+
+  if (warp == Shape::kConsumerWarps) {
+    // The producer. Lanes 0 to 7 queue keys, lanes 8 to 15 values, a granule each.
+    const uint64_t policy = read_once_policy();
+    const uint32_t granule_bytes = granule_tokens * Shape::kRowBytes;
+    const int granules_per_block = params.block_size / granule_tokens;
+    WorkWalker walker(params);
+    int32_t grab = blockIdx.x;
+    bool has_grab = grab < walker.num_grabs();
+    if (has_grab) {
+      walker.enter(grab);
+    }
+
+    // Up to 32 granules of one piece, whose block ids the lanes hold.
+    struct Chunk {
+      Piece piece;
+      int32_t first;
+      int32_t num_granules;  // 0 behind the last chunk
+      int32_t block_id;      // of granule first + lane
+    };
+    Piece piece{};
+    int32_t next_granule = 0;
+    const auto fetch = [&] {
+      Chunk chunk{};
+      while (has_grab && next_granule >= piece.end_granule) {
+        if (walker.next(&piece)) {
+          next_granule = piece.first_granule;
+          break;
+        }
+        grab += gridDim.x;
+        has_grab = grab < walker.num_grabs();
+        if (has_grab) {
+          walker.enter(grab);
+        }
+      }
+      if (has_grab) {
+        chunk.piece = piece;
+        chunk.first = next_granule;
+        chunk.num_granules = min(32, piece.end_granule - next_granule);
+        next_granule += chunk.num_granules;
+        if (lane < chunk.num_granules && piece.end_visible > 0) {
+          chunk.block_id = params.block_tables[piece.seq_idx * params.block_table_stride +
+                                               (chunk.first + lane) / granules_per_block];
+        }
+      }
+      return chunk;
+    };
+
+    int query_slot = 0;
+    Chunk chunk = fetch();
+    while (chunk.num_granules > 0) {
+      const TileRows tile(params, chunk.piece.seq_idx, chunk.piece.stripe);
+      const char* keys =
+          params.pool + params.key_base_bytes + tile.kv_head_idx * params.key_tile_bytes;
+      const char* values =
+          params.pool + params.value_base_bytes + tile.kv_head_idx * params.value_tile_bytes;
+      const int32_t chunk_end = chunk.first + chunk.num_granules;
+      const int64_t lane_offset =
+          chunk.block_id * params.block_bytes +
+          static_cast<int64_t>((chunk.first + lane) % granules_per_block) * granule_bytes;
+      Chunk next_chunk{};
+      for (int first = chunk.first; first < chunk_end; first += granules_per_unit) {
+        const bool opens_piece = first == chunk.piece.first_granule;
+        const int num_granules =
+            chunk.piece.end_visible == 0 ? 0 : min(granules_per_unit, chunk_end - first);
+        const int mine = lane % 8;
+        const int64_t offset =
+            __shfl_sync(kAllLanes, lane_offset, (first - chunk.first + mine) % 32);
+        for (int is_value = 0; is_value < 2; ++is_value) {
+          barrier_wait(empty + 8 * slot, phase ^ 1);
+          if (lane == 0) {
+            if (is_value == 0) {
+              DecodeUnit unit;
+              unit.flags =
+                  first + granules_per_unit >= chunk.piece.end_granule ? kUnitEndsPiece : 0;
+              unit.first_token = first * granule_tokens;
+              unit.first_visible = chunk.piece.first_visible;
+              unit.end_visible =
+                  min(chunk.piece.end_visible, chunk.piece.end_granule * granule_tokens);
+              unit.context_length = chunk.piece.end_visible;
+              unit.seq_idx = chunk.piece.seq_idx;
+              unit.stripe = chunk.piece.stripe;
+              unit.part = chunk.piece.part;
+              unit.first_part = chunk.piece.first_part;
+              unit.last_part = chunk.piece.last_part;
+              unit.query_slot = query_slot;
+              units[slot] = unit;
+            }
+            const uint32_t query_bytes = is_value == 0 && opens_piece && !queries_need_rounding
+                                             ? tile.num_rows * Shape::kRowBytes
+                                             : 0;
+            barrier_arrive_expecting(full + 8 * slot, num_granules * granule_bytes + query_bytes);
+            if (query_bytes > 0) {
+              bulk_copy(shared_address(query_slots + query_slot * Shape::kQueryBytes),
+                        static_cast<const char*>(params.queries) +
+                            chunk.piece.seq_idx * params.query_row_stride_bytes +
+                            tile.first_query_head * Shape::kRowBytes,
+                        query_bytes, full + 8 * slot, policy);
+            }
+          }
+          __syncwarp();
+          if (lane / 8 == is_value && mine < num_granules) {
+            bulk_copy(shared_address(ring + slot * params.slot_bytes + mine * granule_pitch),
+                      (is_value ? values : keys) + offset, granule_bytes, full + 8 * slot, policy);
+          }
+          advance();
+        }
+        // Ahead of need: behind all the copies in flight an answer takes microseconds.
+        if (first == chunk.first) {
+          next_chunk = fetch();
+        }
+      }
+      if (chunk_end == chunk.piece.end_granule) {
+        query_slot = query_slot + 1 == Shape::num_query_slots(num_slots) ? 0 : query_slot + 1;
+      }
+      chunk = next_chunk;
+    }
+    barrier_wait(empty + 8 * slot, phase ^ 1);
+    if (lane == 0) {
+      units[slot].flags = kUnitEndsWork;
+      barrier_arrive(full + 8 * slot);
+    }
+    return;
+  }
+
+  // The consumers. Token m of 16 of a warp lies in granule m % granules_per_unit.
+  const int group = lane / 4;
+  const int member = lane % 4;
+  const int rows_per_granule = 16 / granules_per_unit;  // of this warp
+  const auto token_in_unit = [&](int m) {
+    const int granule = m % granules_per_unit;
+    return granule * granule_tokens + warp * rows_per_granule + m / granules_per_unit;
+  };
+  const auto byte_in_slot = [&](int m) {
+    const int granule = m % granules_per_unit;
+    return granule * granule_pitch +
+           (warp * rows_per_granule + m / granules_per_unit) * Shape::kRowBytes;
+  };
+  // Lane i names a row of matrix i / 8. Keys are the left operand as they lie: matrices are (tokens
+  // 0-7, dims 0-7), (8-15, 0-7), (0-7, 8-15), (8-15, 8-15). Values are transposed: (tokens 0-7,
+  // dims 0-7), (0-7, 8-15), (8-15, 0-7), (8-15, 8-15).
+  const uint32_t ring_address = shared_address(ring);
+  const uint32_t key_lane = byte_in_slot(lane % 16) + lane / 16 * 16;
+  const uint32_t value_lane = byte_in_slot(lane % 8 + lane / 16 * 8) + lane / 8 % 2 * 16;
+  const int low_token = token_in_unit(group);
+  const int high_token = token_in_unit(group + 8);
+  const float scale_log2 = params.softmax_scale * kLog2E;
+  constexpr int kConsumers = 32 * Shape::kConsumerWarps;
+  const auto consumers_meet = [] { asm volatile("bar.sync 1, 128;" ::: "memory"); };
+
+  // Partial results are announced, and merged, when the work is over: a fence in the middle of it
+  // takes microseconds, because it waits behind all the copies in flight.
+  int num_pending = 0;
+  const auto settle_pending = [&] {
+    consumers_meet();
+    if (static_cast<int>(threadIdx.x) < num_pending) {
+      is_last[threadIdx.x] = arrives_last(params, pending[threadIdx.x]);
+    }
+    consumers_meet();
+    for (int i = 0; i < num_pending; ++i) {
+      if (is_last[i]) {
+        const SplitSequence split = pending[i];
+        cta_combine_splits<kConsumers, 4>(params, TileRows(params, split.seq_idx, split.stripe),
+                                          split);
+      }
+    }
+    num_pending = 0;
+  };
+
+  while (true) {
+    barrier_wait(full + 8 * slot, phase);
+    DecodeUnit unit = units[slot];
+    if (unit.flags & kUnitEndsWork) {
+      break;
+    }
+    const TileRows tile(params, unit.seq_idx, unit.stripe);
+    uint32_t queries[kQueryTiles][kSteps][2];
+    float rows[kQueryTiles][kSteps][4] = {};  // [dim, query head] of the output, not yet divided
+    float maxima[kQueryTiles][2];
+    float sums[kQueryTiles][2] = {};  // of this lane's tokens alone
+    float slopes_log2[kQueryTiles][2] = {};
+#pragma unroll
+    for (int n = 0; n < kQueryTiles; ++n) {
+      const int row = n * 8 + group;
+      const char* seq_queries = static_cast<const char*>(params.queries) +
+                                unit.seq_idx * params.query_row_stride_bytes;
+      const char* query_row =
+          query_slots + unit.query_slot * Shape::kQueryBytes + row * Shape::kRowBytes;
+#pragma unroll
+      for (int step = 0; step < kSteps; ++step) {
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+          const int dim = step * 16 + half * 8 + 2 * member;
+          uint32_t pair = 0;
+          if (row < tile.num_rows) {
+            if (queries_need_rounding) {
+              const int64_t idx =
+                  static_cast<int64_t>(tile.first_query_head + row) * kHeadDim + dim;
+              pair = pack_pair<KvType>(load_element(seq_queries, params.row_dtype, idx),
+                                       load_element(seq_queries, params.row_dtype, idx + 1));
+            } else {
+              pair = *reinterpret_cast<const uint32_t*>(query_row + 2 * dim);
+            }
+          }
+          queries[n][step][half] = pair;
+        }
+      }
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        maxima[n][i] = minus_infinity();
+        const int own_row = n * 8 + 2 * member + i;
+        if (params.maybe_alibi_slopes != nullptr && own_row < tile.num_rows) {
+          slopes_log2[n][i] = params.maybe_alibi_slopes[tile.first_query_head + own_row] * kLog2E;
+        }
+      }
+    }
+
+    while (true) {
+      float scores[kQueryTiles][4] = {};
+      {
+        // Two chains, because one would wait for its own last sum at every step.
+        float other[kQueryTiles][4] = {};
+        const uint32_t row_address = ring_address + slot * params.slot_bytes + key_lane;
+#pragma unroll
+        for (int step = 0; step < kSteps; ++step) {
+          uint32_t keys[4];
+          load_matrices(keys, row_address + step * 32);
+#pragma unroll
+          for (int n = 0; n < kQueryTiles; ++n) {
+            multiply_accumulate<KvType>(step % 2 == 0 ? scores[n] : other[n], keys,
+                                        queries[n][step][0], queries[n][step][1]);
+          }
+        }
+#pragma unroll
+        for (int n = 0; n < kQueryTiles; ++n) {
+#pragma unroll
+          for (int i = 0; i < 4; ++i) {
+            scores[n][i] += other[n][i];
+          }
+        }
+      }
+      // Every lane by itself: one for the warp is no faster, and racecheck does not follow it.
+      barrier_arrive(empty + 8 * slot);
+      advance();
+
+      const bool is_partial = unit.first_token < unit.first_visible ||
+                              unit.first_token + Shape::kUnitTokens > unit.end_visible;
+      const int visible_from = unit.first_visible - unit.first_token;
+      const int visible_to = unit.end_visible - unit.first_token;
+      const auto is_visible = [&](int token) {
+        return token >= visible_from && token < visible_to;
+      };
+
+      bool rises = false;
+#pragma unroll
+      for (int n = 0; n < kQueryTiles; ++n) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          const int token = i < 2 ? low_token : high_token;
+          float score = scores[n][i] * scale_log2;
+          if (params.logit_soft_cap > 0.0f) {
+            score = params.logit_soft_cap * kLog2E *
+                    tanhf(scores[n][i] * params.softmax_scale / params.logit_soft_cap);
+          }
+          if (params.maybe_alibi_slopes != nullptr) {
+            const int distance = unit.first_token + token - (unit.context_length - 1);
+            score += slopes_log2[n][i % 2] * static_cast<float>(distance);
+          }
+          if (is_partial && !is_visible(token)) {
+            score = minus_infinity();
+          }
+          scores[n][i] = score;
+          // Up to 2^8 above the reference is no danger to a sum in FP32, nor to a 16-bit element.
+          rises |= score > maxima[n][i % 2] + 8.0f;
+        }
+      }
+      if (__any_sync(kAllLanes, rises)) {
+#pragma unroll
+        for (int n = 0; n < kQueryTiles; ++n) {
+#pragma unroll
+          for (int i = 0; i < 2; ++i) {
+            float maximum = fmaxf(maxima[n][i], fmaxf(scores[n][i], scores[n][i + 2]));
+#pragma unroll
+            for (int offset = 4; offset < 32; offset *= 2) {
+              maximum = fmaxf(maximum, __shfl_xor_sync(kAllLanes, maximum, offset));
+            }
+            const float shrink = rescale_factor(maxima[n][i], maximum);
+            maxima[n][i] = maximum;
+            sums[n][i] *= shrink;
+#pragma unroll
+            for (int step = 0; step < kSteps; ++step) {
+              rows[n][step][i] *= shrink;
+              rows[n][step][i + 2] *= shrink;
+            }
+          }
+        }
+      }
+
+      uint32_t probabilities[kQueryTiles][2];
+#pragma unroll
+      for (int n = 0; n < kQueryTiles; ++n) {
+        float p[4];
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          const float maximum = maxima[n][i % 2];
+          p[i] = exp2_approximate(scores[n][i] - (maximum == minus_infinity() ? 0.0f : maximum));
+        }
+        sums[n][0] += p[0] + p[2];
+        sums[n][1] += p[1] + p[3];
+        probabilities[n][0] = transpose_matrix(pack_pair<KvType>(p[0], p[1]));
+        probabilities[n][1] = transpose_matrix(pack_pair<KvType>(p[2], p[3]));
+      }
+
+      barrier_wait(full + 8 * slot, phase);
+      const uint32_t row_address = ring_address + slot * params.slot_bytes + value_lane;
+      if (is_partial) {
+        // A slot that nobody owns may hold NaN, which a probability of 0 would not silence.
+        uint32_t keep[2];
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+          const int token = i * 8 + 2 * member;
+          keep[i] = (is_visible(token_in_unit(token)) ? 0x0000ffffu : 0u) |
+                    (is_visible(token_in_unit(token + 1)) ? 0xffff0000u : 0u);
+        }
+#pragma unroll
+        for (int step = 0; step < kSteps; ++step) {
+          uint32_t values[4];
+          load_matrices_transposed(values, row_address + step * 32);
+          values[0] &= keep[0];
+          values[1] &= keep[0];
+          values[2] &= keep[1];
+          values[3] &= keep[1];
+#pragma unroll
+          for (int n = 0; n < kQueryTiles; ++n) {
+            multiply_accumulate<KvType>(rows[n][step], values, probabilities[n][0],
+                                        probabilities[n][1]);
+          }
+        }
+      } else {
+#pragma unroll
+        for (int step = 0; step < kSteps; ++step) {
+          uint32_t values[4];
+          load_matrices_transposed(values, row_address + step * 32);
+#pragma unroll
+          for (int n = 0; n < kQueryTiles; ++n) {
+            multiply_accumulate<KvType>(rows[n][step], values, probabilities[n][0],
+                                        probabilities[n][1]);
+          }
+        }
+      }
+      barrier_arrive(empty + 8 * slot);
+      advance();
+
+      if (unit.flags & kUnitEndsPiece) {
+        break;
+      }
+      barrier_wait(full + 8 * slot, phase);
+      unit = units[slot];
+    }
+
+    // The piece is read: four warps become one result.
+#pragma unroll
+    for (int n = 0; n < kQueryTiles; ++n) {
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        float sum = sums[n][i];
+#pragma unroll
+        for (int offset = 4; offset < 32; offset *= 2) {
+          sum += __shfl_xor_sync(kAllLanes, sum, offset);
+        }
+        if (group == 0) {
+          const int row = n * 8 + 2 * member + i;
+          warp_maxima[warp * Shape::kTileRows + row] = maxima[n][i];
+          warp_sums[warp * Shape::kTileRows + row] = sum;
+        }
+      }
+    }
+    consumers_meet();
+    float* half = scratch + warp % 2 * Shape::kTileRows * Shape::kScratchPitch;
+#pragma unroll
+    for (int n = 0; n < kQueryTiles; ++n) {
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        const int row = n * 8 + 2 * member + i;
+        float maximum = minus_infinity();
+#pragma unroll
+        for (int w = 0; w < Shape::kConsumerWarps; ++w) {
+          maximum = fmaxf(maximum, warp_maxima[w * Shape::kTileRows + row]);
+        }
+        if (warp == 0 && group == 0) {
+          float sum = 0.0f;
+#pragma unroll
+          for (int w = 0; w < Shape::kConsumerWarps; ++w) {
+            sum += warp_sums[w * Shape::kTileRows + row] *
+                   rescale_factor(warp_maxima[w * Shape::kTileRows + row], maximum);
+          }
+          row_ends[row] = make_float2(maximum, sum);
+        }
+        const float shrink = rescale_factor(maxima[n][i], maximum);
+#pragma unroll
+        for (int step = 0; step < kSteps; ++step) {
+          rows[n][step][i] *= shrink;
+          rows[n][step][i + 2] *= shrink;
+        }
+      }
+    }
+    const auto for_each_element = [&](auto body) {
+#pragma unroll
+      for (int n = 0; n < kQueryTiles; ++n) {
+#pragma unroll
+        for (int step = 0; step < kSteps; ++step) {
+#pragma unroll
+          for (int i = 0; i < 4; ++i) {
+            const int row = n * 8 + 2 * member + i % 2;
+            const int dim = step * 16 + group + i / 2 * 8;
+            body(rows[n][step][i], half[row * Shape::kScratchPitch + dim]);
+          }
+        }
+      }
+    };
+    if (warp >= 2) {
+      for_each_element([](float& mine, float& place) { place = mine; });
+    }
+    consumers_meet();
+    if (warp < 2) {
+      for_each_element([](float& mine, float& place) { place += mine; });
+    }
+    consumers_meet();
+
+    const SplitSequence split{unit.seq_idx, unit.stripe, unit.first_part, unit.last_part};
+    const bool is_whole = split.first_part == split.last_part;
+    float* partial = is_whole ? nullptr : partial_of(params, split, unit.part);
+    constexpr int kVectorsPerRow = kHeadDim / 4;
+    for (int i = threadIdx.x; i < tile.num_rows * kVectorsPerRow; i += kConsumers) {
+      const int row = i / kVectorsPerRow;
+      const int dim = (i - row * kVectorsPerRow) * 4;
+      const float* place = scratch + row * Shape::kScratchPitch + dim;
+      const float4 low = *reinterpret_cast<const float4*>(place);
+      const float4 high =
+          *reinterpret_cast<const float4*>(place + Shape::kTileRows * Shape::kScratchPitch);
+      float values[4] = {low.x + high.x, low.y + high.y, low.z + high.z, low.w + high.w};
+      const float2 ends = row_ends[row];
+      if (is_whole) {
+        const RowEnd end =
+            end_row(ends.x, ends.y, maybe_sink_of(params, tile.first_query_head + row));
+        for (float& value : values) {
+          value *= end.factor;
+        }
+        store_output<4>(params, tile, row, dim, values);
+        if (dim == 0) {
+          store_lse(params, tile, row, end.lse);
+        }
+      } else {
+        *reinterpret_cast<float4*>(partial + 2 * Shape::kTileRows + row * kHeadDim + dim) =
+            make_float4(values[0], values[1], values[2], values[3]);
+        if (dim == 0) {
+          *reinterpret_cast<float2*>(partial + 2 * row) = ends;
+        }
+      }
+    }
+    if (!is_whole) {
+      if (threadIdx.x == 0) {
+        pending[num_pending] = split;
+      }
+      if (++num_pending == Shape::kMaxPending) {
+        settle_pending();
+        consumers_meet();
+      }
+    }
+  }
+  if (num_pending > 0) {
+    settle_pending();
+  }
+#endif
+}
+
+constexpr int64_t kFewItems = 32;
+constexpr int32_t kSaturatingBytes = 100 << 10;
+
+template <typename KvType, int kHeadDim, int kQueryTiles>
+cudaError_t launch_sm90_paged_decode_tiles(DecodeParams params, const DecodeTuning& tuning,
+                                           const DecodeDevice& device, cudaStream_t stream) {
+  using Shape = Sm90Decode<kHeadDim, kQueryTiles>;
+  params.tile_rows = Shape::kTileRows;
+  params.tiles_per_group = (params.group_size + Shape::kTileRows - 1) / Shape::kTileRows;
+  params.granule_tokens = params.block_size % 16 == 0 ? 16 : 8;
+  params.slot_bytes = Shape::slot_bytes(params.granule_tokens);
+  params.min_granules = tuning.min_granules > 0 ? tuning.min_granules : 4;
+  params.num_stripes = params.num_kv_heads * params.tiles_per_group;
+  // Few sequences are split into many parts, whose merging takes longer than a second CTA saves.
+  const bool is_small = int64_t{params.num_seqs} * params.num_stripes <= kFewItems;
+  const int32_t chosen_ctas = is_small ? 1 : std::min(2, Shape::kMinCtas);
+  const int32_t ctas_per_multiprocessor =
+      tuning.ctas_per_multiprocessor > 0
+          ? std::min(tuning.ctas_per_multiprocessor, kMaxDecodeCtasPerMultiprocessor)
+          : chosen_ctas;
+  const int32_t num_ctas = device.num_multiprocessors * ctas_per_multiprocessor;
+  params.max_parts = std::max(1, num_ctas / params.num_stripes);
+  const int32_t room = std::min(device.shared_bytes_per_multiprocessor / ctas_per_multiprocessor -
+                                    device.reserved_shared_bytes_per_cta,
+                                device.most_shared_bytes_per_cta);
+  // About 100 KB in flight per multiprocessor saturate DRAM; more makes every answer slower.
+  const int32_t saturating = std::max(4, kSaturatingBytes / (ctas_per_multiprocessor *
+                                                             params.slot_bytes));
+  params.num_slots = std::min(tuning.num_slots > 0 ? tuning.num_slots : saturating,
+                              Shape::kMaxSlots);
+  while (params.num_slots > 2 && Shape::shared_bytes(params.num_slots, params.slot_bytes) > room) {
+    --params.num_slots;
+  }
+  const int32_t shared_bytes = Shape::shared_bytes(params.num_slots, params.slot_bytes);
+  if (params.num_slots < 2 || shared_bytes > room) {
+    return cudaErrorInvalidConfiguration;
+  }
+  const auto kernel = sm90_paged_decode_kernel<KvType, kHeadDim, kQueryTiles>;
+  const cudaError_t answer =
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes);
+  if (answer != cudaSuccess) {
+    return answer;
+  }
+  cudaLaunchAttribute overlap{};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(num_ctas);
+  config.blockDim = dim3(Shape::kThreads);
+  config.dynamicSmemBytes = shared_bytes;
+  config.stream = stream;
+  config.attrs = &overlap;
+  config.numAttrs = 1;
+  return cudaLaunchKernelEx(&config, kernel, params);
+}
+
+template <typename KvType, int kHeadDim>
+cudaError_t launch_sm90_paged_decode(const DecodeParams& params, const DecodeTuning& tuning,
+                                     const DecodeDevice& device, cudaStream_t stream) {
+  return params.group_size <= 8
+             ? launch_sm90_paged_decode_tiles<KvType, kHeadDim, 1>(params, tuning, device, stream)
+             : launch_sm90_paged_decode_tiles<KvType, kHeadDim, 2>(params, tuning, device, stream);
+}
+
+}  // namespace pagoda
+
+#endif

@@ -1,0 +1,188 @@
+// Which part of a batch a CTA works on: an exact cut of the flat list of granules.
+//
+//   list    sequence 0's granules | sequence 1's granules | ...     the same for every stripe
+//   stripe  one (KV head, query tile) of every sequence
+//   part    a contiguous run of the list; all parts are equally long, to the granule
+//   grab    one part of one stripe: what a CTA does at a time
+//   piece   what a grab holds of one sequence; a sequence in several parts has partial results
+//
+// CTAs with neighbouring numbers take the same part of neighbouring stripes: together they read
+// whole blocks, which DRAM likes much better than scattered tiles (native/NOTES.md).
+//
+// Every CTA computes the same list from the context lengths in device memory, so that lengths can
+// change between replays of a graph and no plan travels from the host.
+#ifndef PAGODA_ATTENTION_WORK_LIST_CUH
+#define PAGODA_ATTENTION_WORK_LIST_CUH
+
+#include <cstdint>
+
+#include "attention/paged_decode.h"
+
+namespace pagoda {
+
+constexpr uint32_t kAllLanes = 0xffffffffu;
+
+/// The cut of the list into parts, in 32 bits: 2^32 granules are more than any device holds.
+class WorkSplit {
+ public:
+  __device__ WorkSplit(const DecodeParams& params, uint32_t granules)
+      : num_parts_(min(static_cast<uint32_t>(params.max_parts),
+                       (granules + params.min_granules - 1) / params.min_granules)),
+        shorter_(granules / num_parts_),
+        num_longer_(granules - shorter_ * num_parts_) {}
+
+  __device__ int32_t num_parts() const { return static_cast<int32_t>(num_parts_); }
+
+  /// First granule of a part; of one past the last part, the end of the list.
+  __device__ uint32_t start_of(uint32_t part) const {
+    return part * shorter_ + min(part, num_longer_);
+  }
+
+  /// The part that holds a granule: the inverse of start_of.
+  __device__ int32_t part_of(uint32_t granule) const {
+    const uint32_t end_of_longer = num_longer_ * (shorter_ + 1);
+    return static_cast<int32_t>(granule < end_of_longer
+                                    ? granule / (shorter_ + 1)
+                                    : num_longer_ + (granule - end_of_longer) / shorter_);
+  }
+
+ private:
+  uint32_t num_parts_;
+  uint32_t shorter_;     // granules of a part; the first num_longer_ parts have one more
+  uint32_t num_longer_;
+};
+
+/// What one sequence adds to the list.
+struct SequenceSpan {
+  int32_t context_length;
+  int32_t first_visible;  // token
+  int32_t first_granule;
+  int32_t num_granules;  // at least 1, so that an empty context still writes its output
+
+  __device__ SequenceSpan(const DecodeParams& params, int32_t seq_idx) {
+    context_length = max(0, params.context_lengths[seq_idx]);
+    first_visible =
+        params.window_tokens == 0 ? 0 : max(0, context_length - params.window_tokens);
+    first_granule = first_visible / params.granule_tokens;
+    const int32_t end_granule =
+        (context_length + params.granule_tokens - 1) / params.granule_tokens;
+    num_granules = max(1, end_granule - first_granule);
+  }
+};
+
+struct Piece {
+  int32_t seq_idx;
+  int32_t stripe;
+  int32_t first_granule;
+  int32_t end_granule;
+  int32_t first_visible;  // tokens
+  int32_t end_visible;
+  int32_t part;
+  int32_t first_part;  // of the sequence
+  int32_t last_part;   // of the sequence
+};
+
+/// Walks the pieces of grabs. All lanes of a warp call it together.
+class WorkWalker {
+ public:
+  __device__ explicit WorkWalker(const DecodeParams& params)
+      : params_(params), lane_(threadIdx.x % 32), split_(params, total_granules()) {}
+
+  __device__ int32_t num_grabs() const { return split_.num_parts() * params_.num_stripes; }
+
+  __device__ void enter(int32_t grab) {
+    part_ = grab / params_.num_stripes;
+    stripe_ = grab - part_ * params_.num_stripes;
+    position_ = split_.start_of(part_);
+    end_ = split_.start_of(part_ + 1);
+    if (position_ < chunk_start_) {
+      load_chunk(0, 0);
+    }
+  }
+
+  /// The next piece of the grab; false behind its last one.
+  __device__ bool next(Piece* piece) {
+    if (position_ >= end_) {
+      return false;
+    }
+    while (position_ >= chunk_end_) {
+      load_chunk(chunk_base_ + 32, chunk_end_);
+    }
+    // Starts rise from lane to lane, and lanes behind the last sequence start at the chunk's end.
+    const int owner = 31 - __clz(__ballot_sync(kAllLanes, lane_start_ <= position_));
+    const uint32_t seq_start = __shfl_sync(kAllLanes, lane_start_, owner);
+    const uint32_t granules = __shfl_sync(kAllLanes, lane_granules_, owner);
+    const int32_t first_granule = __shfl_sync(kAllLanes, lane_first_granule_, owner);
+    const uint32_t seq_end = seq_start + granules;
+    const uint32_t piece_end = min(seq_end, end_);
+
+    piece->seq_idx = chunk_base_ + owner;
+    piece->stripe = stripe_;
+    piece->first_granule = first_granule + static_cast<int32_t>(position_ - seq_start);
+    piece->end_granule = first_granule + static_cast<int32_t>(piece_end - seq_start);
+    piece->first_visible = __shfl_sync(kAllLanes, lane_first_visible_, owner);
+    piece->end_visible = __shfl_sync(kAllLanes, lane_context_, owner);
+    piece->part = part_;
+    piece->first_part = position_ == seq_start ? part_ : split_.part_of(seq_start);
+    piece->last_part = seq_end <= end_ ? part_ : split_.part_of(seq_end - 1);
+    position_ = piece_end;
+    return true;
+  }
+
+ private:
+  /// Sums the list, and leaves the first chunk loaded on the way.
+  __device__ uint32_t total_granules() {
+    load_chunk(0, 0);
+    uint32_t sum = 0;
+    for (int32_t i = 32 + lane_; i < params_.num_seqs; i += 32) {
+      sum += SequenceSpan(params_, i).num_granules;
+    }
+    for (int offset = 16; offset > 0; offset /= 2) {
+      sum += __shfl_xor_sync(kAllLanes, sum, offset);
+    }
+    return chunk_end_ + sum;
+  }
+
+  __device__ void load_chunk(int32_t base, uint32_t start) {
+    chunk_base_ = base;
+    chunk_start_ = start;
+    lane_granules_ = 0;
+    if (base + lane_ < params_.num_seqs) {
+      const SequenceSpan span(params_, base + lane_);
+      lane_context_ = span.context_length;
+      lane_first_visible_ = span.first_visible;
+      lane_first_granule_ = span.first_granule;
+      lane_granules_ = span.num_granules;
+    }
+    uint32_t sum = lane_granules_;
+    for (int offset = 1; offset < 32; offset *= 2) {
+      const uint32_t before = __shfl_up_sync(kAllLanes, sum, offset);
+      sum += lane_ >= offset ? before : 0;
+    }
+    lane_start_ = start + sum - lane_granules_;
+    chunk_end_ = start + __shfl_sync(kAllLanes, sum, 31);
+  }
+
+  const DecodeParams& params_;
+  const int32_t lane_;
+
+  // 32 sequences at a time, one per lane. Before split_, which is made by reading them.
+  int32_t chunk_base_ = 0;
+  uint32_t chunk_start_ = 0;
+  uint32_t chunk_end_ = 0;
+  uint32_t lane_start_ = 0;
+  uint32_t lane_granules_ = 0;
+  int32_t lane_context_ = 0;
+  int32_t lane_first_granule_ = 0;
+  int32_t lane_first_visible_ = 0;
+
+  const WorkSplit split_;
+  int32_t part_ = 0;
+  int32_t stripe_ = 0;
+  uint32_t position_ = 0;
+  uint32_t end_ = 0;
+};
+
+}  // namespace pagoda
+
+#endif

@@ -1,0 +1,74 @@
+// Hopper's bulk copy engine and the barriers that tell when its bytes have landed.
+//
+// For compute capability 9.0 and up: include it under an architecture guard's protection only.
+#ifndef PAGODA_DEVICE_BULK_COPY_CUH
+#define PAGODA_DEVICE_BULK_COPY_CUH
+
+#include <cstdint>
+
+namespace pagoda {
+
+__device__ __forceinline__ uint32_t shared_address(const void* pointer) {
+  return static_cast<uint32_t>(__cvta_generic_to_shared(pointer));
+}
+
+/// Prepares a barrier that completes a phase after `num_arrivals` arrivals and all bytes announced.
+__device__ __forceinline__ void barrier_init(uint32_t barrier, uint32_t num_arrivals) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(num_arrivals)
+               : "memory");
+}
+
+/// Makes initialised barriers visible to the copy engine; a CTA-wide barrier must follow.
+__device__ __forceinline__ void barrier_init_fence() {
+  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+}
+
+__device__ __forceinline__ void barrier_arrive(uint32_t barrier) {
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
+}
+
+/// Arrives, and announces bytes that bulk copies will bring in this phase.
+__device__ __forceinline__ void barrier_arrive_expecting(uint32_t barrier, uint32_t num_bytes) {
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier),
+               "r"(num_bytes)
+               : "memory");
+}
+
+/// Waits until the phase of the given parity has completed.
+__device__ __forceinline__ void barrier_wait(uint32_t barrier, uint32_t parity) {
+  uint32_t done = 0;
+  while (done == 0) {
+    asm volatile(
+        "{\n"
+        ".reg .pred complete;\n"
+        "mbarrier.try_wait.parity.shared::cta.b64 complete, [%1], %2;\n"
+        "selp.u32 %0, 1, 0, complete;\n"
+        "}\n"
+        : "=r"(done)
+        : "r"(barrier), "r"(parity)
+        : "memory");
+  }
+}
+
+/// A cache policy for bytes that are read once: they leave L2 before anything else does.
+__device__ __forceinline__ uint64_t read_once_policy() {
+  uint64_t policy;
+  asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+  return policy;
+}
+
+/// Queues a copy from global to shared memory that completes on `barrier`.
+///
+/// Both addresses and `num_bytes` are multiples of 16.
+__device__ __forceinline__ void bulk_copy(uint32_t target, const void* source, uint32_t num_bytes,
+                                          uint32_t barrier, uint64_t policy) {
+  asm volatile(
+      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint "
+      "[%0], [%1], %2, [%3], %4;" ::"r"(target),
+      "l"(__cvta_generic_to_global(source)), "r"(num_bytes), "r"(barrier), "l"(policy)
+      : "memory");
+}
+
+}  // namespace pagoda
+
+#endif

@@ -1,0 +1,8 @@
+#include "attention/sm90_paged_decode.cuh"
+
+namespace pagoda {
+
+template cudaError_t launch_sm90_paged_decode<__nv_bfloat16, 256>(
+    const DecodeParams&, const DecodeTuning&, const DecodeDevice&, cudaStream_t);
+
+}  // namespace pagoda

@@ -1,0 +1,543 @@
+// Paged decode against a float64 reference: awkward shapes, poisoned outputs, NaN in every slot
+// that no sequence sees.
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <numeric>
+#include <string>
+#include <thread>
+
+#include "kernel_fixture.h"
+
+namespace {
+
+using namespace fixture;
+
+struct DecodeCase {
+  std::string title;
+  PoolShape shape;
+  int num_query_heads = 4;
+  std::vector<int> context_lengths;
+  pagoda_dtype row_dtype = PAGODA_DTYPE_BF16;
+  int window_tokens = 0;
+  float logit_soft_cap = 0.0f;
+  bool has_alibi = false;
+  bool has_sinks = false;
+  int row_padding = 0;             // elements behind each row of queries and output
+  std::vector<int> block_ids = {};  // the first ids to hand out; others are shuffled
+};
+
+/// Everything a case needs, on the host and on the device.
+class DecodeRun {
+ public:
+  DecodeRun(const DecodeCase& what, uint64_t seed)
+      : case_(what),
+        random_(seed),
+        shape_(what.shape),
+        num_seqs_(static_cast<int>(what.context_lengths.size())) {
+    most_blocks_ = 1;
+    int needed = 0;
+    for (const int length : case_.context_lengths) {
+      const int blocks = (std::max(length, 0) + shape_.block_size - 1) / shape_.block_size;
+      most_blocks_ = std::max(most_blocks_, blocks);
+      needed += blocks;
+    }
+    if (shape_.num_blocks == 0) {
+      shape_.num_blocks = needed + 3;
+    }
+    layer_ = layer_of(shape_, 0);
+    pool_ = std::make_unique<DeviceBytes>(shape_.num_blocks * layer_.block_bytes);
+    layer_.pool = pool_->address();
+    fill_blocks();
+    fill_rows();
+  }
+
+  pagoda_paged_decode_params params() {
+    pagoda_paged_decode_params params{};
+    params.layer = layer_;
+    params.queries = queries_device_->address();
+    params.output = output_->address();
+    params.maybe_lse = lse_->address();
+    params.block_tables = tables_->address();
+    params.context_lengths = lengths_->address();
+    params.maybe_alibi_slopes = case_.has_alibi ? slopes_device_->address() : 0;
+    params.maybe_sinks = case_.has_sinks ? sinks_device_->address() : 0;
+    params.workspace = workspace_->address();
+    params.workspace_bytes = static_cast<int64_t>(workspace_->size());
+    params.query_row_stride_bytes = query_stride();
+    params.output_row_stride_bytes = output_stride();
+    params.block_table_stride = most_blocks_;
+    params.num_seqs = num_seqs_;
+    params.num_query_heads = case_.num_query_heads;
+    params.row_dtype = case_.row_dtype;
+    params.window_tokens = case_.window_tokens;
+    params.softmax_scale = 1.0f / std::sqrt(static_cast<float>(shape_.key_head_dim));
+    params.logit_soft_cap = case_.logit_soft_cap;
+    return params;
+  }
+
+  void set_lengths(const std::vector<int>& lengths) { write_all(*lengths_, lengths); }
+
+  void poison_results() {
+    output_->poison();
+    lse_->poison();
+  }
+
+  void launch(cudaStream_t stream) {
+    const pagoda_paged_decode_params p = params();
+    pagoda_error error{};
+    check(pagoda_paged_decode(&p, stream, &error), error);
+  }
+
+  std::vector<char> output() const { return output_->read(); }
+
+  /// Compares with the reference for contexts of these lengths, at most those of the case.
+  void compare(const std::vector<int>& lengths, const std::string& title) {
+    const std::vector<char> output = output_->read();
+    const std::vector<char> lse = lse_->read();
+    double error_squares = 0.0;
+    double squares = 0.0;
+    double worst_lse = 0.0;
+    double worst_row = 0.0;
+    const int heads = case_.num_query_heads;
+    std::vector<std::vector<double>> references(num_seqs_ * heads);
+    std::vector<double> reference_lses(num_seqs_ * heads);
+    std::atomic<int> next{0};
+    std::vector<std::thread> workers;
+    for (unsigned i = 0; i < std::max(1u, std::thread::hardware_concurrency()); ++i) {
+      workers.emplace_back([&] {
+        for (int row = next++; row < num_seqs_ * heads; row = next++) {
+          reference(row / heads, row % heads, lengths[row / heads], &references[row],
+                    &reference_lses[row]);
+        }
+      });
+    }
+    for (std::thread& worker : workers) {
+      worker.join();
+    }
+    for (int seq = 0; seq < num_seqs_; ++seq) {
+      for (int head = 0; head < heads; ++head) {
+        const std::vector<double>& expected = references[seq * heads + head];
+        double row_error = 0.0;
+        double row_square = 0.0;
+        for (int dim = 0; dim < shape_.value_head_dim; ++dim) {
+          const int64_t place =
+              seq * output_stride() + (int64_t{head} * shape_.value_head_dim + dim) *
+                                          element_bytes(case_.row_dtype);
+          const double difference = load(&output[place], case_.row_dtype) - expected[dim];
+          row_error += difference * difference;
+          row_square += expected[dim] * expected[dim];
+        }
+        error_squares += row_error;
+        squares += row_square;
+        const double relative =
+            row_square > 0.0 ? std::sqrt(row_error / row_square) : std::sqrt(row_error);
+        // NaN fails every comparison but this one.
+        worst_row = relative <= worst_row ? worst_row : relative;
+        float actual_lse;
+        std::memcpy(&actual_lse, &lse[4 * (seq * heads + head)], 4);
+        const double expected_lse = reference_lses[seq * heads + head];
+        const double lse_error = std::isinf(expected_lse) && actual_lse == expected_lse
+                                     ? 0.0
+                                     : std::fabs(actual_lse - expected_lse);
+        worst_lse = lse_error <= worst_lse ? worst_lse : lse_error;
+      }
+    }
+    const double relative = squares > 0.0 ? std::sqrt(error_squares / squares) : error_squares;
+    const bool is_exact = shape_.dtype == PAGODA_DTYPE_FP32;
+    const bool is_half = shape_.dtype == PAGODA_DTYPE_FP16 && case_.row_dtype != PAGODA_DTYPE_BF16;
+    const double bound = is_exact && case_.row_dtype == PAGODA_DTYPE_FP32 ? 2e-6
+                         : is_half                                        ? 1e-3
+                                                                          : 6e-3;
+    // Queries are rounded to the pool's dtype, which shifts scores where rows are wider.
+    const double lse_bound = is_exact ? 1e-5 : case_.row_dtype == shape_.dtype ? 1e-4 : 2e-2;
+    std::printf("%-74s error %.2e (row %.2e) of %.0e, lse %.1e\n", title.c_str(), relative,
+                worst_row, bound, worst_lse);
+    CLAIM(relative < bound);
+    CLAIM(worst_row < 3.0 * bound);
+    CLAIM(worst_lse < lse_bound);
+    check_padding(output);
+  }
+
+ private:
+  int64_t query_stride() const {
+    return (int64_t{case_.num_query_heads} * shape_.key_head_dim + case_.row_padding) *
+           element_bytes(case_.row_dtype);
+  }
+  int64_t output_stride() const {
+    return (int64_t{case_.num_query_heads} * shape_.value_head_dim + case_.row_padding) *
+           element_bytes(case_.row_dtype);
+  }
+
+  void check_padding(const std::vector<char>& output) {
+    const int64_t row_bytes = int64_t{case_.num_query_heads} * shape_.value_head_dim *
+                              element_bytes(case_.row_dtype);
+    for (int seq = 0; seq < num_seqs_; ++seq) {
+      for (int64_t i = row_bytes; i < output_stride(); ++i) {
+        if (output[seq * output_stride() + i] != static_cast<char>(0xff)) {
+          CLAIM(!"bytes between rows are written");
+          return;
+        }
+      }
+    }
+  }
+
+  int first_visible(int length) const {
+    return case_.window_tokens == 0 ? 0 : std::max(0, length - case_.window_tokens);
+  }
+
+  void fill_blocks() {
+    std::vector<int> ids(shape_.num_blocks);
+    std::iota(ids.begin(), ids.end(), 0);
+    for (size_t i = ids.size(); i > 1; --i) {
+      std::swap(ids[i - 1], ids[random_.below(static_cast<int>(i))]);
+    }
+    // Wanted ids come first; the shuffled rest may not repeat them.
+    std::vector<int> order = case_.block_ids;
+    for (const int id : ids) {
+      if (std::find(case_.block_ids.begin(), case_.block_ids.end(), id) == case_.block_ids.end()) {
+        order.push_back(id);
+      }
+    }
+    std::vector<int32_t> tables(num_seqs_ * most_blocks_, -1);
+    keys_.resize(num_seqs_);
+    values_.resize(num_seqs_);
+    std::vector<char> block(layer_.block_bytes);
+    size_t next = 0;
+    for (int seq = 0; seq < num_seqs_; ++seq) {
+      const int length = std::max(0, case_.context_lengths[seq]);
+      keys_[seq].resize(int64_t{length} * shape_.num_kv_heads * shape_.key_head_dim);
+      values_[seq].resize(int64_t{length} * shape_.num_kv_heads * shape_.value_head_dim);
+      for (float& key : keys_[seq]) {
+        key = rounded(random_.normal(), shape_.dtype);
+      }
+      for (float& value : values_[seq]) {
+        value = rounded(random_.normal(), shape_.dtype);
+      }
+      for (int first = 0; first < length; first += shape_.block_size) {
+        // Blocks before the window were given back: their table entries are no ids any more.
+        if (first + shape_.block_size <= first_visible(length)) {
+          continue;
+        }
+        const int id = order[next++];
+        tables[seq * most_blocks_ + first / shape_.block_size] = id;
+        std::memset(block.data(), 0xff, block.size());
+        const int end = std::min(length, first + shape_.block_size);
+        for (int token = std::max(first, first_visible(length)); token < end; ++token) {
+          write_token(seq, token, token - first, &block);
+        }
+        pool_->write(block.data(), block.size(), id * layer_.block_bytes);
+      }
+    }
+    tables_ = std::make_unique<DeviceBytes>(tables.size() * 4);
+    write_all(*tables_, tables);
+    lengths_ = std::make_unique<DeviceBytes>(num_seqs_ * 4);
+    set_lengths(case_.context_lengths);
+  }
+
+  void write_token(int seq, int token, int slot, std::vector<char>* block) {
+    const int bytes = element_bytes(shape_.dtype);
+    for (int head = 0; head < shape_.num_kv_heads; ++head) {
+      for (int dim = 0; dim < shape_.key_head_dim; ++dim) {
+        store(&(*block)[layer_.key_base_bytes + head * layer_.key_tile_bytes +
+                        (int64_t{slot} * shape_.key_head_dim + dim) * bytes],
+              shape_.dtype, key(seq, token, head)[dim]);
+      }
+      for (int dim = 0; dim < shape_.value_head_dim; ++dim) {
+        store(&(*block)[layer_.value_base_bytes + head * layer_.value_tile_bytes +
+                        (int64_t{slot} * shape_.value_head_dim + dim) * bytes],
+              shape_.dtype, value(seq, token, head)[dim]);
+      }
+    }
+  }
+
+  const float* key(int seq, int token, int head) const {
+    return &keys_[seq][(int64_t{token} * shape_.num_kv_heads + head) * shape_.key_head_dim];
+  }
+  const float* value(int seq, int token, int head) const {
+    return &values_[seq][(int64_t{token} * shape_.num_kv_heads + head) * shape_.value_head_dim];
+  }
+
+  void fill_rows() {
+    const int heads = case_.num_query_heads;
+    std::vector<char> bytes(num_seqs_ * query_stride(), static_cast<char>(0xff));
+    queries_.resize(int64_t{num_seqs_} * heads * shape_.key_head_dim);
+    for (int seq = 0; seq < num_seqs_; ++seq) {
+      for (int i = 0; i < heads * shape_.key_head_dim; ++i) {
+        const float query = rounded(random_.normal(), case_.row_dtype);
+        queries_[int64_t{seq} * heads * shape_.key_head_dim + i] = query;
+        store(&bytes[seq * query_stride() + i * element_bytes(case_.row_dtype)], case_.row_dtype,
+              query);
+      }
+    }
+    queries_device_ = std::make_unique<DeviceBytes>(bytes.size());
+    write_all(*queries_device_, bytes);
+    slopes_.resize(heads);
+    sinks_.resize(heads);
+    for (int head = 0; head < heads; ++head) {
+      slopes_[head] = std::exp2(-8.0f * static_cast<float>(head + 1) / static_cast<float>(heads));
+      sinks_[head] = random_.normal() + 2.0f;
+    }
+    slopes_device_ = std::make_unique<DeviceBytes>(heads * 4);
+    sinks_device_ = std::make_unique<DeviceBytes>(heads * 4);
+    write_all(*slopes_device_, slopes_);
+    write_all(*sinks_device_, sinks_);
+    output_ = std::make_unique<DeviceBytes>(num_seqs_ * output_stride());
+    lse_ = std::make_unique<DeviceBytes>(int64_t{num_seqs_} * heads * 4);
+    int64_t workspace_bytes = 0;
+    pagoda_error error{};
+    pagoda_paged_decode_params heads_alone{};
+    heads_alone.layer = layer_;
+    heads_alone.num_query_heads = heads;
+    check(pagoda_paged_decode_workspace(&heads_alone, &workspace_bytes, &error), error);
+    workspace_ = std::make_unique<DeviceBytes>(workspace_bytes);
+    workspace_->clear();
+  }
+
+  void reference(int seq, int head, int length, std::vector<double>* output, double* lse) const {
+    const int kv_head = head / (case_.num_query_heads / shape_.num_kv_heads);
+    const float* query =
+        &queries_[(int64_t{seq} * case_.num_query_heads + head) * shape_.key_head_dim];
+    output->assign(shape_.value_head_dim, 0.0);
+    *lse = case_.has_sinks ? sinks_[head] : -std::numeric_limits<double>::infinity();
+    if (length <= 0) {
+      return;
+    }
+    const int first = first_visible(length);
+    std::vector<double> scores(length - first);
+    double maximum = case_.has_sinks ? sinks_[head] : -std::numeric_limits<double>::infinity();
+    for (int token = first; token < length; ++token) {
+      double score = 0.0;
+      for (int dim = 0; dim < shape_.key_head_dim; ++dim) {
+        score += static_cast<double>(query[dim]) * key(seq, token, kv_head)[dim];
+      }
+      score /= std::sqrt(static_cast<double>(shape_.key_head_dim));
+      if (case_.logit_soft_cap > 0.0f) {
+        score = case_.logit_soft_cap * std::tanh(score / case_.logit_soft_cap);
+      }
+      if (case_.has_alibi) {
+        score += static_cast<double>(slopes_[head]) * (token - (length - 1));
+      }
+      scores[token - first] = score;
+      maximum = std::max(maximum, score);
+    }
+    double sum = case_.has_sinks ? std::exp(sinks_[head] - maximum) : 0.0;
+    for (int token = first; token < length; ++token) {
+      const double weight = std::exp(scores[token - first] - maximum);
+      sum += weight;
+      for (int dim = 0; dim < shape_.value_head_dim; ++dim) {
+        (*output)[dim] += weight * value(seq, token, kv_head)[dim];
+      }
+    }
+    for (double& element : *output) {
+      element /= sum;
+    }
+    *lse = maximum + std::log(sum);
+  }
+
+  const DecodeCase case_;
+  Random random_;
+  PoolShape shape_;
+  const int num_seqs_;
+  int most_blocks_;
+  pagoda_kv_layer layer_{};
+  std::unique_ptr<DeviceBytes> pool_;
+  std::unique_ptr<DeviceBytes> tables_;
+  std::unique_ptr<DeviceBytes> lengths_;
+  std::unique_ptr<DeviceBytes> queries_device_;
+  std::unique_ptr<DeviceBytes> slopes_device_;
+  std::unique_ptr<DeviceBytes> sinks_device_;
+  std::unique_ptr<DeviceBytes> output_;
+  std::unique_ptr<DeviceBytes> lse_;
+  std::unique_ptr<DeviceBytes> workspace_;
+  std::vector<std::vector<float>> keys_;    // per sequence [tokens, num_kv_heads, key_head_dim]
+  std::vector<std::vector<float>> values_;  // per sequence [tokens, num_kv_heads, value_head_dim]
+  std::vector<float> queries_;              // [num_seqs, num_query_heads, key_head_dim]
+  std::vector<float> slopes_;
+  std::vector<float> sinks_;
+};
+
+void agrees_and_repeats(const DecodeCase& what, uint64_t seed) {
+  DecodeRun run(what, seed);
+  run.poison_results();
+  run.launch(nullptr);
+  check(cudaDeviceSynchronize(), what.title.c_str());
+  run.compare(what.context_lengths, what.title);
+  const std::vector<char> first = run.output();
+  for (int i = 0; i < 3; ++i) {
+    run.poison_results();
+    run.launch(nullptr);
+  }
+  check(cudaDeviceSynchronize(), what.title.c_str());
+  CLAIM(run.output() == first);
+}
+
+/// Lengths grow in device memory between replays of one captured launch.
+void follows_lengths_in_a_graph(const DecodeCase& what, uint64_t seed) {
+  DecodeRun run(what, seed);
+  cudaStream_t stream;
+  check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreate");
+  cudaGraph_t graph;
+  cudaGraphExec_t executable;
+  check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal), "begin capture");
+  run.launch(stream);
+  check(cudaStreamEndCapture(stream, &graph), "end capture");
+  check(cudaGraphInstantiate(&executable, graph, 0), "instantiate");
+  for (const double part : {0.0, 0.001, 0.3, 0.77, 1.0}) {
+    std::vector<int> lengths;
+    for (const int length : what.context_lengths) {
+      lengths.push_back(static_cast<int>(std::ceil(length * part)));
+    }
+    run.set_lengths(lengths);
+    run.poison_results();
+    check(cudaDeviceSynchronize(), "before replay");
+    check(cudaGraphLaunch(executable, stream), "replay");
+    check(cudaStreamSynchronize(stream), what.title.c_str());
+    char title[160];
+    std::snprintf(title, sizeof title, "%s, replayed at %.3f of its lengths", what.title.c_str(),
+                  part);
+    run.compare(lengths, title);
+  }
+  check(cudaGraphExecDestroy(executable), "destroy");
+  check(cudaGraphDestroy(graph), "destroy");
+  check(cudaStreamDestroy(stream), "destroy");
+}
+
+std::vector<DecodeCase> cases(bool is_short) {
+  const std::vector<int> awkward = {1, 15, 16, 17, 0, 63, 64, 65, 129, 1000};
+  std::vector<DecodeCase> all;
+  const auto add = [&](const std::string& title, auto change) {
+    DecodeCase what;
+    what.title = title;
+    what.context_lengths = awkward;
+    change(what);
+    all.push_back(what);
+  };
+  for (const pagoda_dtype dtype : {PAGODA_DTYPE_BF16, PAGODA_DTYPE_FP16, PAGODA_DTYPE_FP32}) {
+    const char* names[] = {"FP32", "FP16", "BF16"};
+    for (const int dim : {64, 80, 96, 112, 128, 192, 256, 40, 72, 33}) {
+      if (is_short && dim != 64 && dim != 80 && dim != 256) {
+        continue;
+      }
+      add(std::string(names[dtype]) + ", head dim " + std::to_string(dim), [&](DecodeCase& c) {
+        c.shape.dtype = c.row_dtype = dtype;
+        c.shape.key_head_dim = c.shape.value_head_dim = dim;
+      });
+    }
+    for (const int group : {1, 3, 8, 9, 16, 17, 40}) {
+      if (is_short && group != 3 && group != 17) {
+        continue;
+      }
+      add(std::string(names[dtype]) + ", group of " + std::to_string(group), [&](DecodeCase& c) {
+        c.shape.dtype = c.row_dtype = dtype;
+        c.num_query_heads = group * c.shape.num_kv_heads;
+      });
+    }
+  }
+  for (const int block_size : {1, 8, 12, 24, 32, 48, 64, 128, 256}) {
+    if (is_short && block_size != 8 && block_size != 12 && block_size != 64) {
+      continue;
+    }
+    add("block size " + std::to_string(block_size),
+        [&](DecodeCase& c) { c.shape.block_size = block_size; });
+  }
+  for (const pagoda_dtype dtype : {PAGODA_DTYPE_BF16, PAGODA_DTYPE_FP32}) {
+    const std::string name = dtype == PAGODA_DTYPE_BF16 ? "BF16" : "FP32";
+    const auto typed = [&](const std::string& title, auto change) {
+      add(name + ", " + title, [&](DecodeCase& c) {
+        c.shape.dtype = c.row_dtype = dtype;
+        change(c);
+      });
+    };
+    typed("window of 1", [](DecodeCase& c) { c.window_tokens = 1; });
+    typed("window of 70", [](DecodeCase& c) { c.window_tokens = 70; });
+    typed("soft cap", [](DecodeCase& c) { c.logit_soft_cap = 1.5f; });
+    typed("ALiBi", [](DecodeCase& c) { c.has_alibi = true; });
+    typed("sinks", [](DecodeCase& c) { c.has_sinks = true; });
+    typed("window, soft cap, ALiBi and sinks", [](DecodeCase& c) {
+      c.window_tokens = 100;
+      c.logit_soft_cap = 5.0f;
+      c.has_alibi = true;
+      c.has_sinks = true;
+    });
+    typed("rows with padding between them", [](DecodeCase& c) { c.row_padding = 8; });
+    typed("rows that lie on no 16 bytes", [](DecodeCase& c) { c.row_padding = 1; });
+    typed("one token for one sequence", [](DecodeCase& c) { c.context_lengths = {1}; });
+    typed("nothing but empty contexts", [](DecodeCase& c) { c.context_lengths = {0, -1, 0}; });
+  }
+  add("FP32 rows over a BF16 pool", [](DecodeCase& c) { c.row_dtype = PAGODA_DTYPE_FP32; });
+  add("FP16 rows over a BF16 pool", [](DecodeCase& c) { c.row_dtype = PAGODA_DTYPE_FP16; });
+  add("BF16 rows over an FP16 pool", [](DecodeCase& c) { c.shape.dtype = PAGODA_DTYPE_FP16; });
+  add("keys wider than values", [](DecodeCase& c) {
+    c.shape.key_head_dim = 192;
+    c.shape.value_head_dim = 128;
+  });
+  if (is_short) {
+    return all;
+  }
+  add("one long context, split over the device", [](DecodeCase& c) {
+    c.shape.num_layers = 1;
+    c.shape.layer = 0;
+    c.shape.num_kv_heads = 8;
+    c.num_query_heads = 32;
+    c.context_lengths = {20011};
+  });
+  add("one KV head, split over every CTA", [](DecodeCase& c) {
+    c.shape.num_kv_heads = 1;
+    c.num_query_heads = 16;
+    c.context_lengths = {30000};
+  });
+  add("FP32, one long context", [](DecodeCase& c) {
+    c.shape.dtype = c.row_dtype = PAGODA_DTYPE_FP32;
+    c.shape.num_kv_heads = 2;
+    c.num_query_heads = 8;
+    c.context_lengths = {16411};
+  });
+  add("300 sequences of mixed lengths", [](DecodeCase& c) {
+    Random random(7);
+    c.context_lengths.clear();
+    for (int i = 0; i < 300; ++i) {
+      c.context_lengths.push_back(i % 17 == 0 ? 0 : random.below(600));
+    }
+  });
+  add("long beside short", [](DecodeCase& c) {
+    c.shape.num_kv_heads = 4;
+    c.num_query_heads = 32;
+    c.context_lengths = {9000, 1, 1, 5, 3000, 2, 31, 1200};
+  });
+  add("a pool beyond 2^32 bytes, ids around powers of two", [](DecodeCase& c) {
+    c.shape.num_layers = 1;
+    c.shape.layer = 0;
+    c.shape.num_kv_heads = 8;
+    c.num_query_heads = 32;
+    c.shape.num_blocks = 80000;  // of 64 KiB: 5.2 GB
+    c.block_ids = {79999, 65537, 65536, 65535, 32769, 32768, 32767, 16384, 0, 1};
+    c.context_lengths = {150, 1};
+  });
+  return all;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  require_gpu();
+  // Under compute-sanitizer a kernel takes a hundred times as long.
+  const bool is_short = argc > 1 && std::strcmp(argv[1], "short") == 0;
+  const std::string part = argc > 2 ? argv[2] : "";  // of the titles to run
+  uint64_t seed = 1;
+  for (const DecodeCase& what : cases(is_short)) {
+    ++seed;
+    if (what.title.find(part) != std::string::npos) {
+      agrees_and_repeats(what, seed);
+    }
+  }
+  DecodeCase growing;
+  growing.title = "a captured launch";
+  growing.context_lengths = {1000, 3, 200, 64};
+  follows_lengths_in_a_graph(growing, seed++);
+  growing.title = "a captured launch, FP32";
+  growing.shape.dtype = growing.row_dtype = PAGODA_DTYPE_FP32;
+  follows_lengths_in_a_graph(growing, seed++);
+  return num_false_claims == 0 ? 0 : 1;
+}

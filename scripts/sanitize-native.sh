@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Runs the kernel tests under the four tools of compute-sanitizer, each after a planted fault that
+# the tool must report: a run that would not have seen a fault proves nothing.
+#
+#   scripts/sanitize-native.sh BUILD_DIR
+#
+# BUILD_DIR is one of scripts/build-native.sh on a machine with a GPU. Ends with 0 when every
+# planted fault was reported and no kernel of the library had one.
+set -euo pipefail
+
+if [[ $# -ne 1 ]]; then
+  echo "usage: scripts/sanitize-native.sh BUILD_DIR" >&2
+  exit 2
+fi
+tests=$1/native/tests
+if ! command -v compute-sanitizer >/dev/null; then
+  echo "there is no compute-sanitizer on PATH" >&2
+  exit 3
+fi
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+faulty=9
+num_failures=0
+
+# sanitize TOOL PROGRAM [ARGUMENT...]: its exit status, $faulty for a finding.
+sanitize() {
+  local tool=$1
+  shift
+  local status=0
+  compute-sanitizer --tool "$tool" --error-exitcode "$faulty" "$@" >"$log" 2>&1 || status=$?
+  return "$status"
+}
+
+for pair in memcheck:out-of-bounds racecheck:race initcheck:uninitialized synccheck:divergence; do
+  tool=${pair%%:*}
+  fault=${pair#*:}
+  status=0
+  sanitize "$tool" "$tests/planted_faults" "$fault" || status=$?
+  if [[ $status -eq $faulty ]]; then
+    echo "$tool reports the planted fault ($fault)"
+  else
+    echo "$tool does NOT report the planted fault ($fault): status=$status"
+    num_failures=$((num_failures + 1))
+  fi
+  for test in write_kv_test "copy_blocks_test short" "paged_decode_test short"; do
+    status=0
+    # The arguments of a test are words.
+    # shellcheck disable=SC2086
+    sanitize "$tool" "$tests"/$test || status=$?
+    if [[ $status -eq 0 ]]; then
+      echo "$tool finds nothing in $test"
+    else
+      echo "$tool finds something in $test: status=$status"
+      grep -E '=========' "$log" | head -n 30
+      num_failures=$((num_failures + 1))
+    fi
+  done
+done
+[[ $num_failures -eq 0 ]]
