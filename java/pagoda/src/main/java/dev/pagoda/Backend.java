@@ -18,7 +18,7 @@ public enum Backend {
 
   private static final System.Logger LOGGER = System.getLogger("dev.pagoda");
 
-  // CUDA is not among them while it has no attention kernels: to ask it would load the native
+  // CUDA is not among them while its kernels have no Java face: to ask it would load the native
   // library, and every user of the CPU would see the JVM's warning about native access.
   private static final List<Backend> PREFERENCE = List.of(VECTOR, SCALAR);
 

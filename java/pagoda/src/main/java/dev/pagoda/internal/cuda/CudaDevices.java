@@ -17,7 +17,7 @@ public final class CudaDevices {
   /**
    * Why there is no CUDA backend, in one sentence; found out once per process.
    *
-   * @return a reason always, for this library carries no attention kernels for CUDA yet
+   * @return a reason always, for the CUDA kernels have no Java face yet
    */
   public static String unavailabilityReason() {
     return Holder.REASON;
@@ -31,7 +31,7 @@ public final class CudaDevices {
     return switch (answer) {
       case DeviceAnswer.None(String reason) -> reason;
       case DeviceAnswer.Present(List<CudaDevice> devices) ->
-          "this build has no attention kernels for CUDA yet, though it could use "
+          "the CUDA backend has no Java face yet, though the native library could use "
               + devices.stream().map(CudaDevice::describe).collect(Collectors.joining("; "))
               + ": numDevices="
               + devices.size();

@@ -57,7 +57,7 @@ class CudaDevicesTest {
   void areToldWithTheReasonWhyTheyAreNotUsedYet() {
     assertThat(CudaDevices.reason(new DeviceAnswer.Present(List.of(H200))))
         .isEqualTo(
-            "this build has no attention kernels for CUDA yet, though it could use NVIDIA H200 with"
+            "the CUDA backend has no Java face yet, though the native library could use NVIDIA H200 with"
                 + " compute capability 9.0, 132 multiprocessors and 150.0 GiB, driver for CUDA"
                 + " 13.1, library of CUDA 13.0: numDevices=1");
   }
