@@ -331,15 +331,15 @@ class BlockPoolTest {
 
   @Test
   void theMarkThatFindsBlocksGivenTwiceWrapsAround() throws ReflectiveOperationException {
-    long[] pair = allocate(pool, 2);
-    pool.retain(pair, 0, 2);
-    PoolSurgery surgery = new PoolSurgery(pool);
-    surgery.set("releaseMark", -2);
-    for (int i = 0; i < 4; i++) {
-      pool.retain(pair, 0, 2);
-      assertThat(pool.release(pair, 0, 2)).isZero();
-      assertThatIllegalArgumentException()
-          .isThrownBy(() -> pool.release(new long[] {pair[1], pair[1]}, 0, 2));
+    long[] all = allocate(pool, BLOCKS); // never released, so never marked
+    new PoolSurgery(pool).set("releaseMark", -4); // three calls a round: 0 comes with a release
+    for (int i = 0; i < BLOCKS; i += 2) {
+      long[] twice = {all[i], all[i]};
+      assertThat(pool.release(all, i, i + 1)).isEqualTo(1);
+      assertThatIllegalStateException().isThrownBy(() -> pool.release(twice, 0, 2));
+      twice[0] = all[i + 1];
+      twice[1] = all[i + 1];
+      assertThatIllegalArgumentException().isThrownBy(() -> pool.release(twice, 0, 2));
     }
   }
 

@@ -205,13 +205,32 @@ public final class PagedInputs implements AutoCloseable {
     return batch;
   }
 
-  /** One sequence alone: its rows {@code [0, endQuery)}, as if later ones were not there yet. */
-  public RaggedBatch batchOf(int s, int firstQuery, int endQuery) {
+  /**
+   * Computes rows {@code [firstQuery, endQuery)} of one sequence, alone, as if its later tokens
+   * were not in the cache yet.
+   */
+  public void attendChunk(
+      Kernels kernels, int s, int firstQuery, int endQuery, TypedRows output, TypedRows lse) {
+    if (firstQuery == endQuery) {
+      return;
+    }
     SequenceShape sequence = shape.sequences().get(s);
     int contextLength = sequence.contextLength() - sequence.queryLength() + endQuery;
     RaggedBatch batch = new RaggedBatch(0);
     addSequence(batch, s, endQuery - firstQuery, contextLength);
-    return batch;
+    int firstRow = firstQuery;
+    for (int i = 0; i < s; i++) {
+      firstRow += shape.sequences().get(i).queryLength();
+    }
+    AttendCall call = new AttendCall(storage, batch);
+    call.set(
+        AttentionCase.LAYER,
+        shape.spec(),
+        queries.rowsFrom(firstRow),
+        output.rowsFrom(firstRow),
+        shape.wantsLse() ? lse.rowsFrom(firstRow) : Rows.none());
+    int numRows = endQuery - firstQuery;
+    kernels.attend(call, 0, numRows, 0, shape.numKvHeads(), kernels.newScratch(layout));
   }
 
   /** Computes the whole step in one call per sequence. */
@@ -232,6 +251,20 @@ public final class PagedInputs implements AutoCloseable {
     AttendCall call = new AttendCall(storage, batch);
     Rows lseRows = shape.wantsLse() ? lse.rows() : Rows.none();
     call.set(AttentionCase.LAYER, shape.spec(), queries.rows(), output.rows(), lseRows);
+    return call;
+  }
+
+  /** Rewrites the tokens of a batch, with numbers of no meaning. */
+  public WriteCall newWriteCall(RaggedBatch batch) {
+    WriteCall call = new WriteCall(storage, batch);
+    LayerShape layer = layout.shape().layer(AttentionCase.LAYER);
+    int numTokens = batch.numTokens();
+    int keyWidth = layer.numKvHeads() * layer.keyHeadDim();
+    int valueWidth = layer.numKvHeads() * layer.valueHeadDim();
+    call.set(
+        AttentionCase.LAYER,
+        new TypedRows(shape.rowForm(), numTokens, keyWidth).rows(),
+        new TypedRows(shape.rowForm(), numTokens, valueWidth).rows());
     return call;
   }
 

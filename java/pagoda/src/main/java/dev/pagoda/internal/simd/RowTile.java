@@ -140,14 +140,14 @@ final class RowTile {
    */
   void weigh(int slot) {
     int scores = scoresOf(slot);
-    float max = WeightKernel.max(memory, scores, spanMax[slot]);
-    if (max > spanMax[slot]) {
+    if (WeightKernel.exceeds(memory, scores, spanMax[slot])) {
+      float max = WeightKernel.max(memory, scores, spanMax[slot]);
       float factor = CanonicalMath.weight(spanMax[slot], max);
       RowKernel.scale(memory, sumsOf(slot), Lanes.GROUP, factor);
       RowKernel.scale(memory, spanValuesOf(slot), valueStride, factor);
       spanMax[slot] = max;
     }
-    WeightKernel.weigh(memory, scores, sumsOf(slot), max);
+    WeightKernel.weigh(memory, scores, sumsOf(slot), spanMax[slot]);
   }
 
   /** Merges the span, which starts at a position, into the rows that saw some of it. */

@@ -16,6 +16,16 @@ final class WeightKernel {
 
   private WeightKernel() {}
 
+  /** Whether one of a row's scores is larger than a maximum. */
+  static boolean exceeds(float[] memory, int scores, float max) {
+    FloatVector best = FloatVector.broadcast(FLOATS, max);
+    for (int at = 0; at < TILE; at += COUNT) {
+      FloatVector s = FloatVector.fromArray(FLOATS, memory, scores + at);
+      best = best.blend(s, s.compare(VectorOperators.GT, best));
+    }
+    return best.compare(VectorOperators.GT, max).anyTrue();
+  }
+
   /** The largest of a maximum and a row's scores. */
   static float max(float[] memory, int scores, float max) {
     FloatVector best = FloatVector.broadcast(FLOATS, max);
@@ -23,9 +33,7 @@ final class WeightKernel {
       FloatVector s = FloatVector.fromArray(FLOATS, memory, scores + at);
       best = best.blend(s, s.compare(VectorOperators.GT, best));
     }
-    return best.compare(VectorOperators.GT, max).anyTrue()
-        ? best.reduceLanes(VectorOperators.MAX)
-        : max;
+    return best.reduceLanes(VectorOperators.MAX);
   }
 
   /**

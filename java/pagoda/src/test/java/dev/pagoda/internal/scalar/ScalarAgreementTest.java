@@ -1,13 +1,9 @@
 package dev.pagoda.internal.scalar;
 
 import dev.pagoda.internal.kernel.Kernels;
-import dev.pagoda.testing.AttentionAssertions;
 import dev.pagoda.testing.AttentionCase;
 import dev.pagoda.testing.AttentionCases;
-import dev.pagoda.testing.Float64Attention;
-import dev.pagoda.testing.PagedInputs;
-import dev.pagoda.testing.PagedInputs.Garbage;
-import dev.pagoda.testing.PagedInputs.Placement;
+import dev.pagoda.testing.AttentionChecks;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,18 +20,12 @@ class ScalarAgreementTest {
   @ParameterizedTest
   @MethodSource("awkward")
   void agreesWithFloat64OverAwkwardShapes(AttentionCase shape) {
-    checkAgainstFloat64(SCALAR, shape);
+    AttentionChecks.agreesWithFloat64(SCALAR, shape);
   }
 
   @Test
   void agreesWithFloat64OverRandomShapes() {
-    AttentionCases.random(1, 500).forEach(shape -> checkAgainstFloat64(SCALAR, shape));
-  }
-
-  private static void checkAgainstFloat64(Kernels kernels, AttentionCase shape) {
-    try (PagedInputs inputs =
-        new PagedInputs(shape, new Placement(shape.seed(), Garbage.NAN), kernels)) {
-      AttentionAssertions.assertClose(inputs.attend(kernels), Float64Attention.of(inputs), shape);
-    }
+    AttentionCases.random(1, 500)
+        .forEach(shape -> AttentionChecks.agreesWithFloat64(SCALAR, shape));
   }
 }

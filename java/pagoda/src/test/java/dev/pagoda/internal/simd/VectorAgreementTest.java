@@ -1,14 +1,10 @@
 package dev.pagoda.internal.simd;
 
-import static dev.pagoda.testing.AttentionAssertions.assertSameBits;
-
 import dev.pagoda.internal.kernel.Kernels;
 import dev.pagoda.internal.scalar.ScalarKernels;
 import dev.pagoda.testing.AttentionCase;
 import dev.pagoda.testing.AttentionCases;
-import dev.pagoda.testing.PagedInputs;
-import dev.pagoda.testing.PagedInputs.Garbage;
-import dev.pagoda.testing.PagedInputs.Placement;
+import dev.pagoda.testing.AttentionChecks;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -28,18 +24,12 @@ class VectorAgreementTest {
   @ParameterizedTest
   @MethodSource("awkward")
   void equalsScalarToTheBitOverAwkwardShapes(AttentionCase shape) {
-    checkAgainstScalar(shape);
+    AttentionChecks.agreesToTheBit(VECTOR, SCALAR, shape);
   }
 
   @Test
   void equalsScalarToTheBitOverRandomShapes() {
-    AttentionCases.random(10_000, 3_000).forEach(VectorAgreementTest::checkAgainstScalar);
-  }
-
-  private static void checkAgainstScalar(AttentionCase shape) {
-    Placement placement = new Placement(shape.seed(), Garbage.NAN);
-    try (PagedInputs inputs = new PagedInputs(shape, placement, VECTOR)) {
-      assertSameBits("vector equals scalar", inputs.attend(VECTOR), inputs.attend(SCALAR), shape);
-    }
+    AttentionCases.random(10_000, 3_000)
+        .forEach(shape -> AttentionChecks.agreesToTheBit(VECTOR, SCALAR, shape));
   }
 }
