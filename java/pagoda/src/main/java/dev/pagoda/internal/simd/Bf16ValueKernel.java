@@ -56,7 +56,7 @@ final class Bf16ValueKernel {
       for (int t = start; t < end; t++) {
         long at = base + (long) t * rowBytes;
         FloatVector x0 = Lanes.widenBf16(source, at);
-        FloatVector x1 = Lanes.widenBf16(source, at + COUNT * Short.BYTES);
+        FloatVector x1 = Lanes.widenBf16(source, at + (long) COUNT * Short.BYTES);
         FloatVector x2 = Lanes.widenBf16(source, at + 2L * COUNT * Short.BYTES);
         FloatVector x3 = Lanes.widenBf16(source, at + 3L * COUNT * Short.BYTES);
         FloatVector p = FloatVector.broadcast(FLOATS, memory[w + t]);
@@ -122,7 +122,7 @@ final class Bf16ValueKernel {
       for (int t = start; t < end; t++) {
         long at = base + (long) t * rowBytes;
         FloatVector x0 = Lanes.widenBf16(source, at);
-        FloatVector x1 = Lanes.widenBf16(source, at + COUNT * Short.BYTES);
+        FloatVector x1 = Lanes.widenBf16(source, at + (long) COUNT * Short.BYTES);
         FloatVector x2 = Lanes.widenBf16(source, at + 2L * COUNT * Short.BYTES);
         FloatVector x3 = Lanes.widenBf16(source, at + 3L * COUNT * Short.BYTES);
         FloatVector p = FloatVector.broadcast(FLOATS, memory[w + t]);

@@ -81,7 +81,7 @@ final class ContextTile {
 
     hasKeyGroups = isGrouped && layout.keyOrder() == KeyOrder.DIM_MAJOR;
     keysAreBf16 = hasKeyGroups && shape.keyDType() == DType.BF16 && fewRows;
-    keysInPlace = keysAreBf16 || hasKeyGroups && shape.keyDType() == DType.FP32;
+    keysInPlace = keysAreBf16 || (hasKeyGroups && shape.keyDType() == DType.FP32);
     keys = keysInPlace ? pool : scratch.panels;
     keyStrideBytes = keysInPlace ? layout.keyDimStrideBytes(layer) : Lanes.GROUP_BYTES;
     keyDim = shape.keyHeadDim();
@@ -93,7 +93,7 @@ final class ContextTile {
             && shape.valueDType() == DType.BF16
             && valueDim % ValueKernel.WIDE == 0
             && fewRows;
-    valuesInPlace = valuesAreBf16 || hasValueGroups && shape.valueDType() == DType.FP32;
+    valuesInPlace = valuesAreBf16 || (hasValueGroups && shape.valueDType() == DType.FP32);
     values = valuesInPlace ? pool : scratch.panels;
     valueRowBytes =
         VectorScratch.valueStride(valueDim) * (valuesAreBf16 ? Short.BYTES : Float.BYTES);

@@ -68,7 +68,7 @@ final class ValueKernel {
         long at = base + (long) t * rowBytes;
         FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, source, at, ORDER);
         FloatVector x1 =
-            FloatVector.fromMemorySegment(FLOATS, source, at + COUNT * Float.BYTES, ORDER);
+            FloatVector.fromMemorySegment(FLOATS, source, at + (long) COUNT * Float.BYTES, ORDER);
         FloatVector x2 =
             FloatVector.fromMemorySegment(FLOATS, source, at + 2L * COUNT * Float.BYTES, ORDER);
         FloatVector x3 =
@@ -137,7 +137,7 @@ final class ValueKernel {
         long at = base + (long) t * rowBytes;
         FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, source, at, ORDER);
         FloatVector x1 =
-            FloatVector.fromMemorySegment(FLOATS, source, at + COUNT * Float.BYTES, ORDER);
+            FloatVector.fromMemorySegment(FLOATS, source, at + (long) COUNT * Float.BYTES, ORDER);
         FloatVector x2 =
             FloatVector.fromMemorySegment(FLOATS, source, at + 2L * COUNT * Float.BYTES, ORDER);
         FloatVector x3 =
