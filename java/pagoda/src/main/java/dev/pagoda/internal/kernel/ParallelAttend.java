@@ -66,8 +66,11 @@ public final class ParallelAttend implements Runnable {
     } catch (RejectedExecutionException refused) {
       // The caller does the work alone.
     } finally {
-      takeUnits();
-      close();
+      try {
+        takeUnits();
+      } finally {
+        close();
+      }
     }
     Throwable thrown = failure.getPlain();
     if (thrown instanceof Error error) {
@@ -120,7 +123,7 @@ public final class ParallelAttend implements Runnable {
     }
     int numKvHeads = call.storage().layout().shape().layer(call.layer()).numKvHeads();
     // All heads of a tile in one unit read a block while it is at hand; single heads spread better.
-    boolean enoughTiles = numThreads == 1 || tileStarts[numSeqs] >= 8 * numThreads;
+    boolean enoughTiles = numThreads == 1 || tileStarts[numSeqs] / 8 >= numThreads;
     kvHeadsPerUnit = enoughTiles ? numKvHeads : 1;
     unitsPerTile = numKvHeads / kvHeadsPerUnit;
     numUnits = Math.multiplyExact(tileStarts[numSeqs], unitsPerTile);

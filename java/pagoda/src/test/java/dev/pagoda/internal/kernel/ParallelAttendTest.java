@@ -296,7 +296,7 @@ class ParallelAttendTest {
     RecordingKernels kernels = new RecordingKernels();
     AtomicInteger asked = new AtomicInteger();
     Attention attention = attention(kernels, 2);
-    attention.batch(1, 1).run(task -> asked.incrementAndGet(), 1000);
+    attention.batch(1, 1).run(task -> asked.incrementAndGet(), Integer.MAX_VALUE);
     kernels.requireDone();
     assertThat(asked).as("two heads, one of which the caller computes").hasValue(1);
     attention.batch(1).run(task -> asked.incrementAndGet(), 8);
@@ -351,10 +351,10 @@ class ParallelAttendTest {
   // Waiting for those inside.
 
   /** The caller's own share is done, and a lent thread is in the middle of its unit. */
-  private static final class HeldKernels extends RecordingKernels {
-    private final Thread caller = Thread.currentThread();
-    private final CountDownLatch lentThreadIsInside = new CountDownLatch(1);
-    private final CountDownLatch release = new CountDownLatch(1);
+  private static class HeldKernels extends RecordingKernels {
+    final Thread caller = Thread.currentThread();
+    final CountDownLatch lentThreadIsInside = new CountDownLatch(1);
+    final CountDownLatch release = new CountDownLatch(1);
 
     @Override
     void work() {
@@ -506,6 +506,48 @@ class ParallelAttendTest {
       attention.batch(1, 5, 2).run(platform, 1 + i % 4);
       kernels.requireDone();
     }
+  }
+
+  /** Scratch runs out for the caller while a lent thread is in the middle of its unit. */
+  private static final class NoScratchForTheCaller extends HeldKernels {
+    @Override
+    public Scratch newScratch(KvLayout layout) {
+      if (Thread.currentThread() == caller) {
+        super.work(); // until the lent thread is inside
+        throw new IllegalStateException("planted");
+      }
+      return super.newScratch(layout);
+    }
+  }
+
+  @Test
+  void runWaitsForLentThreadsAlsoWhereTheCallerHasNoScratch() throws InterruptedException {
+    NoScratchForTheCaller kernels = new NoScratchForTheCaller();
+    Attention attention = attention(kernels, 2);
+    AtomicInteger thrown = new AtomicInteger();
+    Thread caller = Thread.currentThread();
+    Thread releaser =
+        new Thread(() -> {
+          while (kernels.lentThreadIsInside.getCount() > 0
+              || (caller.getState() != Thread.State.WAITING && thrown.get() == 0)) {
+            Thread.onSpinWait();
+          }
+          kernels.release.countDown();
+        });
+    releaser.start();
+    attention.batch(1, 1);
+    assertThatThrownBy(
+            () -> {
+              try {
+                attention.run(platform, 2);
+              } finally {
+                thrown.set(1 + kernels.inside.get());
+              }
+            })
+        .hasMessage("planted");
+    assertThat(thrown).as("one more than were inside").hasValue(1);
+    releaser.join();
+    kernels.requireDone();
   }
 
   @Test
