@@ -41,6 +41,7 @@ public final class AttentionCase {
   private float queryScale = 1f;
   private TypedRows.Form rowForm = TypedRows.Form.ARRAY;
   private boolean wantsLse = true;
+  private boolean hasSpecialNumbers;
 
   public AttentionCase(long seed) {
     this.seed = seed;
@@ -118,6 +119,16 @@ public final class AttentionCase {
   public AttentionCase withoutLse() {
     wantsLse = false;
     return this;
+  }
+
+  /** Queries, keys and values hold NaN, infinities, zeros, and the largest and smallest numbers. */
+  public AttentionCase specialNumbers() {
+    hasSpecialNumbers = true;
+    return this;
+  }
+
+  public boolean hasSpecialNumbers() {
+    return hasSpecialNumbers;
   }
 
   public long seed() {
@@ -237,6 +248,8 @@ public final class AttentionCase {
         + rowForm
         + ", lse="
         + wantsLse
+        + ", specialNumbers="
+        + hasSpecialNumbers
         + ", sequences="
         + sequences;
   }

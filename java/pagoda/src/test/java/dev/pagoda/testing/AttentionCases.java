@@ -1,5 +1,6 @@
 package dev.pagoda.testing;
 
+import static dev.pagoda.layout.AttentionMask.slidingWindow;
 import static dev.pagoda.layout.DType.BF16;
 import static dev.pagoda.layout.DType.FP16;
 import static dev.pagoda.layout.DType.FP32;
@@ -74,7 +75,7 @@ public final class AttentionCases {
         cases.add(masked.sequence(1, 1).sequence(70, 200).sequence(1, 130).sequence(17, 17));
       }
     }
-    AttentionMask window = AttentionMask.slidingWindow(30);
+    AttentionMask window = slidingWindow(30);
     cases.add(new AttentionCase(1).softCap(5f).queryScale(6f).sequence(9, 80).sequence(1, 129));
     cases.add(new AttentionCase(2).alibi().heads(2, 4).sequence(9, 80).sequence(1, 1029));
     cases.add(new AttentionCase(3).sinks().heads(2, 4).sequence(9, 80).sequence(1, 129));
@@ -105,6 +106,24 @@ public final class AttentionCases {
 
   private static AttentionCase next(List<AttentionCase> cases) {
     return new AttentionCase(100 + cases.size());
+  }
+
+  /** The awkward shapes and as many random ones as there is patience for. */
+  public static Stream<AttentionCase> awkwardAndRandom(long firstSeed, int count) {
+    return Stream.concat(awkward().stream(), random(firstSeed, count));
+  }
+
+  /** Causal ones of all shapes, among them prompts that are longer than a tile of any kernel. */
+  public static Stream<AttentionCase> prompts(long firstSeed, int count) {
+    Stream<AttentionCase> longOnes =
+        Stream.of(
+            new AttentionCase(1).heads(2, 1).sequence(150, 150),
+            new AttentionCase(2).heads(1, 7).headDim(80).sequence(100, 170).blockSize(5),
+            new AttentionCase(3).heads(1, 4).mask(slidingWindow(70)).sequence(140, 140),
+            new AttentionCase(4).heads(1, 2).headDim(64).dtypes(BF16, BF16).sequence(90, 90));
+    Stream<AttentionCase> causal =
+        awkwardAndRandom(firstSeed, count).filter(shape -> shape.spec().mask().causal());
+    return Stream.concat(longOnes, causal);
   }
 
   /** Small shapes, everything drawn at random. */

@@ -5,6 +5,7 @@ import dev.pagoda.internal.kernel.Kernels;
 import dev.pagoda.internal.kernel.RaggedBatch;
 import dev.pagoda.internal.kernel.Scratch;
 import dev.pagoda.internal.kernel.WriteCall;
+import dev.pagoda.layout.BFloat16;
 import dev.pagoda.layout.DType;
 import dev.pagoda.layout.KvLayout;
 import dev.pagoda.layout.LayerShape;
@@ -25,6 +26,21 @@ import java.util.random.RandomGenerator;
  */
 public final class PagedInputs implements AutoCloseable {
   private static final int SPARE_BLOCKS = 3;
+  private static final ValueLayout.OfInt INT =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final float[] SPECIAL_NUMBERS = {
+    Float.NaN,
+    Float.POSITIVE_INFINITY,
+    Float.NEGATIVE_INFINITY,
+    0f,
+    -0f,
+    Float.MAX_VALUE,
+    -Float.MAX_VALUE,
+    Float.MIN_VALUE,
+    -Float.MIN_VALUE
+  };
 
   /** What unowned slots hold. */
   public enum Garbage {
@@ -101,21 +117,19 @@ public final class PagedInputs implements AutoCloseable {
 
   private void fill(long offsetBytes, int count, DType dtype, Garbage garbage) {
     MemorySegment tile = storage.segment().asSlice(offsetBytes, (long) count * dtype.byteSize());
+    if (garbage == Garbage.ZERO) {
+      tile.fill((byte) 0);
+      return;
+    }
+    boolean isNan = garbage == Garbage.NAN;
     for (int i = 0; i < count; i++) {
-      boolean isNan = garbage == Garbage.NAN;
-      switch (garbage == Garbage.ZERO ? null : dtype) {
-        case null -> tile.fill((byte) 0);
+      switch (dtype) {
         case FP32 -> tile.set(INT, 4L * i, isNan ? 0x7fc00000 : 0x7f800000);
         case FP16 -> tile.set(SHORT, 2L * i, (short) (isNan ? 0x7e00 : 0x7c00));
         case BF16 -> tile.set(SHORT, 2L * i, (short) (isNan ? 0x7fc0 : 0x7f80));
       }
     }
   }
-
-  private static final ValueLayout.OfInt INT =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfShort SHORT =
-      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private void writeContexts(Kernels writer) {
     LayerShape layer = layout.shape().layer(AttentionCase.LAYER);
@@ -145,7 +159,7 @@ public final class PagedInputs implements AutoCloseable {
   }
 
   /** Draws a row and keeps what is left of it after both roundings: the caller's and the pool's. */
-  private static void drawRow(
+  private void drawRow(
       RandomGenerator random,
       TypedRows rows,
       int row,
@@ -154,16 +168,23 @@ public final class PagedInputs implements AutoCloseable {
       int width,
       DType dtype) {
     for (int i = 0; i < width; i++) {
-      rows.set(row, i, random.nextFloat(-2f, 2f));
+      rows.set(row, i, draw(random, 2f));
       kept[position * width + i] = rounded(rows.get(row, i), dtype);
     }
+  }
+
+  private float draw(RandomGenerator random, float bound) {
+    if (shape.hasSpecialNumbers() && random.nextInt(100) == 0) {
+      return SPECIAL_NUMBERS[random.nextInt(SPECIAL_NUMBERS.length)];
+    }
+    return random.nextFloat(-bound, bound);
   }
 
   private static float rounded(float value, DType dtype) {
     return switch (dtype) {
       case FP32 -> value;
       case FP16 -> Float.float16ToFloat(Float.floatToFloat16(value));
-      case BF16 -> dev.pagoda.layout.BFloat16.toFloat(dev.pagoda.layout.BFloat16.fromFloat(value));
+      case BF16 -> BFloat16.toFloat(BFloat16.fromFloat(value));
     };
   }
 
@@ -179,7 +200,7 @@ public final class PagedInputs implements AutoCloseable {
         RandomGenerator random =
             Seeds.generator(shape.seed(), "query " + s + " " + (firstPosition + i));
         for (int e = 0; e < width; e++) {
-          rows.set(row, e, shape.queryScale() * random.nextFloat(-1f, 1f));
+          rows.set(row, e, shape.queryScale() * draw(random, 1f));
         }
         row++;
       }

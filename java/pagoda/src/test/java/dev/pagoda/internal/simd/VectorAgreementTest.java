@@ -32,4 +32,11 @@ class VectorAgreementTest {
     AttentionCases.random(10_000, 3_000)
         .forEach(shape -> AttentionChecks.agreesToTheBit(VECTOR, SCALAR, shape));
   }
+
+  @Test
+  void equalsScalarToTheBitOverNanInfinityAndTheLike() {
+    AttentionCases.random(15_000, 500)
+        .map(AttentionCase::specialNumbers)
+        .forEach(shape -> AttentionChecks.agreesToTheBit(VECTOR, SCALAR, shape));
+  }
 }
