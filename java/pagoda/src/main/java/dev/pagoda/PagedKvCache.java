@@ -101,6 +101,7 @@ public final class PagedKvCache implements AutoCloseable {
           case Capacity.Blocks blocks -> kernels.openStorage(layout, blocks.numBlocks());
           case Capacity.Bytes bytes -> kernels.openStorage(layout, bytes.numBlocks(layout));
           case Capacity.Within within -> HostStorage.over(layout, within.segment());
+          case Capacity.Counted counted -> HostStorage.counted(layout, counted.numBlocks());
         };
     try {
       return new PagedKvCache(backend, kernels, storage, checks);
@@ -152,7 +153,7 @@ public final class PagedKvCache implements AutoCloseable {
         + shape().blockSize()
         + " tokens, "
         + layout().blockBytes()
-        + " bytes each";
+        + (storage.hasMemory() ? " bytes each" : " bytes each, counted without memory");
   }
 
   /**
