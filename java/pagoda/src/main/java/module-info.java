@@ -20,4 +20,5 @@ module dev.pagoda {
   exports dev.pagoda.layout;
   exports dev.pagoda.memory;
   exports dev.pagoda.tier;
+  exports dev.pagoda.tier.file;
 }

@@ -61,6 +61,15 @@ class DependencyRulesTest {
               "dev.pagoda.tier",
               Set.of("dev.pagoda", "dev.pagoda.block", "dev.pagoda.layout", "dev.pagoda.memory")),
           entry(
+              "dev.pagoda.tier.file",
+              Set.of(
+                  "dev.pagoda",
+                  "dev.pagoda.block",
+                  "dev.pagoda.layout",
+                  "dev.pagoda.memory",
+                  "dev.pagoda.tier",
+                  FFM)),
+          entry(
               "dev.pagoda",
               Set.of(
                   "dev.pagoda.block",
