@@ -3,6 +3,7 @@ package dev.pagoda;
 import dev.pagoda.block.BlockHandle;
 import dev.pagoda.block.BlockPool;
 import dev.pagoda.block.BlockTable;
+import dev.pagoda.block.IdleOrder;
 import dev.pagoda.internal.kernel.IdlePool;
 import dev.pagoda.internal.kernel.Kernels;
 import dev.pagoda.internal.kernel.Scratch;
@@ -14,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Collectors;
 
@@ -21,7 +23,7 @@ import java.util.stream.Collectors;
  * Keys and values of any number of sequences, in fixed-size blocks of one pool off the heap.
  *
  * <p>Memory: one contiguous pool of {@code numBlocks * blockBytes} bytes (see {@link KvLayout}),
- * plus 24 bytes of bookkeeping per block. Whoever opens a cache closes it, after its sequences;
+ * plus 29 bytes of bookkeeping per block. Whoever opens a cache closes it, after its sequences;
  * closing twice is an {@link IllegalStateException}.
  *
  * <p>Threads: safe for any number. A sequence and a step have one writer at a time; different ones
@@ -37,6 +39,8 @@ public final class PagedKvCache implements AutoCloseable {
   private final BlockPool pool;
   private final IdlePool<Scratch> scratches;
   private final ReentrantLock lock = new ReentrantLock();
+
+  private volatile Optional<CachedBlocks> cachedBlocks = Optional.empty();
 
   // Guarded by the lock.
   private final List<KvSequence> sequences = new ArrayList<>();
@@ -198,7 +202,7 @@ public final class PagedKvCache implements AutoCloseable {
     return new Step(this, kernels, storage, scratches);
   }
 
-  private KvSequence register(BlockTable table, int length) {
+  KvSequence register(BlockTable table, int length) {
     KvSequence sequence = new KvSequence(this, nextSequenceId++, table, length);
     sequence.registryIndex = sequences.size();
     sequences.add(sequence);
@@ -245,6 +249,7 @@ public final class PagedKvCache implements AutoCloseable {
       sequence.table.truncate(shape().blocksFor(newLength));
       numTokens -= sequence.length() - newLength;
       sequence.setLength(newLength);
+      sequence.observer().truncated(newLength);
     } finally {
       lock.unlock();
     }
@@ -379,9 +384,57 @@ public final class PagedKvCache implements AutoCloseable {
       for (KvSequence sequence : group.sequences()) {
         sequence.setLength(0);
         sequence.state = KvSequence.State.IDLE;
+        sequence.observer().dropped();
       }
     } finally {
       lock.unlock();
+    }
+  }
+
+  /**
+   * Has blocks outlive their owners, as somebody says: the door for a prefix cache.
+   *
+   * @param order which idle blocks are given up first
+   * @param eviction told of blocks that are given up
+   * @return the cached blocks, the caller's to close
+   * @throws IllegalStateException if somebody has them already
+   */
+  public CachedBlocks openCachedBlocks(IdleOrder order, BlockEviction eviction) {
+    lock.lock();
+    try {
+      requireOpen();
+      if (cachedBlocks.isPresent()) {
+        throw new IllegalStateException("the cache has a prefix cache already: cache=" + this);
+      }
+      pool.setIdleOrder(order);
+      CachedBlocks opened = new CachedBlocks(this, eviction);
+      cachedBlocks = Optional.of(opened);
+      return opened;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  void forgetCachedBlocks(CachedBlocks closed) {
+    lock.lock();
+    try {
+      if (!this.closed) {
+        pool.unsetIdleOrder();
+      }
+      cachedBlocks = cachedBlocks.filter(open -> open != closed);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Lets the content of blocks that were given up be saved, before anybody overwrites it. Not
+   * inside the lock.
+   */
+  void saveReclaimed(long[] handles, int from, int to) {
+    if (from < to) {
+      // Reclaimed blocks were cached, and only cachedBlocks caches.
+      cachedBlocks.ifPresent(blocks -> blocks.evicted(Arrays.copyOfRange(handles, from, to)));
     }
   }
 
@@ -408,9 +461,10 @@ public final class PagedKvCache implements AutoCloseable {
   }
 
   /**
-   * Proves the bookkeeping by a full scan: the pool's own conservation, and that the block tables
-   * of all sequences hold exactly the references the pool has counted. Not while a step is open:
-   * its blocks belong to no sequence yet. For tests and debugging.
+   * Proves the bookkeeping by a full scan: the pool's own conservation (free + owned + idle + in
+   * flight = all blocks), and that the block tables of all sequences hold exactly the references
+   * the pool has counted. Not while a step is open: its blocks belong to no sequence yet. For tests
+   * and debugging.
    *
    * @throws IllegalStateException if it does not hold
    */
@@ -552,7 +606,7 @@ public final class PagedKvCache implements AutoCloseable {
     requireState(sequence, KvSequence.State.IDLE);
   }
 
-  private void requireHere(KvSequence sequence) {
+  void requireHere(KvSequence sequence) {
     if (sequence.state != KvSequence.State.BUSY) {
       requireIdle(sequence);
     }

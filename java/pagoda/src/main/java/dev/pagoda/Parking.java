@@ -67,8 +67,9 @@ final class Parking {
     long[] handles = new long[parked.numBlocks()];
     claim(parked);
     try {
-      cache.pool().allocate(handles, 0, handles.length);
+      int numReclaimed = cache.pool().allocate(handles, 0, handles.length);
       try {
+        cache.saveReclaimed(handles, handles.length - numReclaimed, handles.length);
         int[] blockIds = new int[handles.length];
         for (int i = 0; i < blockIds.length; i++) {
           blockIds[i] = BlockHandle.blockId(handles[i]);
