@@ -531,6 +531,90 @@ PAGODA_API pagoda_status pagoda_paged_decode_workspace(const pagoda_paged_decode
 PAGODA_API pagoda_status pagoda_paged_decode(const pagoda_paged_decode_params* params, void* stream,
                                              pagoda_error* error);
 
+/**
+ * A ragged batch of query rows: prompts, chunks of prompts and single rows, in any mixture.
+ *
+ * The rows of sequence s are cumulative_query_lengths[s] to cumulative_query_lengths[s + 1], none
+ * where the two are equal. They are the last tokens of its context: row t stands at position
+ *
+ *   p = context_lengths[s] - (cumulative_query_lengths[s + 1] - t)
+ *
+ * and sees the positions k of the context with k <= p, or all of them when is_causal is 0; with a
+ * window those > p - window_tokens. Scores, LSE and output are those of pagoda_paged_decode_params.
+ * A row that sees nothing yields zeros, and minus infinity (or the sink). Rows behind those of the
+ * last sequence are padding: they are neither read nor written.
+ */
+typedef struct pagoda_paged_prefill_params {
+  pagoda_kv_layer layer;
+  uint64_t queries;         /* device, [num_tokens, num_query_heads, key_head_dim] */
+  uint64_t output;          /* device, [num_tokens, num_query_heads, value_head_dim] */
+  uint64_t maybe_lse;       /* device, FP32 [num_tokens, num_query_heads], natural log; or 0 */
+  uint64_t block_tables;    /* device, int32 [num_seqs, block_table_stride] */
+  uint64_t context_lengths; /* device, int32 [num_seqs]; with the tokens of this step */
+  uint64_t cumulative_query_lengths; /* device, int32 [num_seqs + 1]: 0, rising to num_tokens */
+  uint64_t maybe_alibi_slopes;       /* device, FP32 [num_query_heads]; or 0 */
+  uint64_t maybe_sinks;              /* device, FP32 [num_query_heads]; or 0 */
+  uint64_t workspace;                /* device, 256-byte aligned; zeroed once, before first use */
+  int64_t workspace_bytes;           /* at least what pagoda_paged_prefill_workspace says */
+  int64_t query_row_stride_bytes;    /* from one token to the next; a multiple of an element */
+  int64_t output_row_stride_bytes;   /* from one token to the next; likewise */
+  int64_t block_table_stride;        /* entries from one sequence to the next, at least 1 */
+  int32_t num_seqs;                  /* at least 0 */
+  int32_t num_tokens;                /* rows, padding included; at least 0 */
+  int32_t num_query_heads;           /* a multiple of num_kv_heads */
+  pagoda_dtype row_dtype;            /* of queries and output; queries are rounded to the pool's */
+  int32_t window_tokens;             /* 0 for no limit */
+  int32_t is_causal;                 /* 1; 0 when a row sees what comes after it too */
+  float softmax_scale;               /* finite */
+  float logit_soft_cap;              /* finite; 0 for none */
+} pagoda_paged_prefill_params;
+
+/**
+ * Says how much workspace pagoda_paged_prefill needs on the current device.
+ *
+ * It depends on what the size for pagoda_paged_decode depends on, is at least as much, and follows
+ * the same rules: a workspace of this size serves both, one launch at a time.
+ *
+ *   params            host
+ *   workspace_bytes   host, overwritten on success
+ *   error             host, may be NULL
+ *
+ * Threads:   any thread.
+ *
+ * Returns OK;
+ *         INVALID_ARGUMENT for a null pointer or a field out of range;
+ *         what pagoda_device_count returns when there is no device.
+ */
+PAGODA_API pagoda_status pagoda_paged_prefill_workspace(const pagoda_paged_prefill_params* params,
+                                                        int64_t* workspace_bytes,
+                                                        pagoda_error* error);
+
+/**
+ * Attends with all rows of a ragged batch, over keys and values in the blocks of its tables.
+ *
+ * The launch depends on the params alone: a captured one can be replayed with other lengths, up to
+ * num_seqs sequences and num_tokens rows. Block ids of tokens that some row of a sequence sees are
+ * in [0, num_blocks); they are not checked, and entries behind a context, or before every window,
+ * are not read. Slots that hold no such token may hold anything, NaN included. On one device the
+ * output repeats to the bit.
+ *
+ *   params   host, read before the call returns
+ *   stream   cudaStream_t, or NULL for the default stream
+ *   error    host, may be NULL
+ *
+ * Threads:   any thread, with a workspace of its own; calls on different streams do not order each
+ *            other.
+ * Numerics:  products in FP32, of elements as the pool holds them; no TF32.
+ *
+ * Returns OK, also when num_seqs or num_tokens is 0 (nothing is launched);
+ *         INVALID_ARGUMENT for a value outside what the structs say, before anything is queued;
+ *         UNSUPPORTED for keys and values of different dtypes;
+ *         what pagoda_device_count returns when there is no device;
+ *         CUDA_FAILURE when the launch was refused.
+ */
+PAGODA_API pagoda_status pagoda_paged_prefill(const pagoda_paged_prefill_params* params,
+                                              void* stream, pagoda_error* error);
+
 /** One block copy. */
 typedef struct pagoda_block_copy {
   int32_t source_block;

@@ -16,6 +16,8 @@ _Static_assert(sizeof(pagoda_write_kv_params) == 80 + 5 * 8 + 2 * 4,
                "pagoda_write_kv_params has no padding");
 _Static_assert(sizeof(pagoda_paged_decode_params) == 80 + 12 * 8 + 6 * 4,
                "pagoda_paged_decode_params has no padding");
+_Static_assert(sizeof(pagoda_paged_prefill_params) == 80 + 13 * 8 + 8 * 4,
+               "pagoda_paged_prefill_params has no padding");
 _Static_assert(sizeof(pagoda_block_copy) == 2 * 4, "pagoda_block_copy has no padding");
 _Static_assert(sizeof(pagoda_copy_blocks_params) == 4 * 8,
                "pagoda_copy_blocks_params has no padding");

@@ -2179,6 +2179,130 @@ public class pagoda_h extends pagoda_runtime {
         }
     }
 
+    private static class pagoda_paged_prefill_workspace {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_paged_prefill_workspace").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_prefill_workspace(const pagoda_paged_prefill_params *params, int64_t *workspace_bytes, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_paged_prefill_workspace$descriptor() {
+        return pagoda_paged_prefill_workspace.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_prefill_workspace(const pagoda_paged_prefill_params *params, int64_t *workspace_bytes, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_paged_prefill_workspace$handle() {
+        return pagoda_paged_prefill_workspace.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_prefill_workspace(const pagoda_paged_prefill_params *params, int64_t *workspace_bytes, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_paged_prefill_workspace$address() {
+        return pagoda_paged_prefill_workspace.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_prefill_workspace(const pagoda_paged_prefill_params *params, int64_t *workspace_bytes, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_paged_prefill_workspace(MemorySegment params, MemorySegment workspace_bytes, MemorySegment error) {
+        var mh$ = pagoda_paged_prefill_workspace.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_paged_prefill_workspace", params, workspace_bytes, error);
+            }
+            return (int)mh$.invokeExact(params, workspace_bytes, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_paged_prefill {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_paged_prefill").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_prefill(const pagoda_paged_prefill_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_paged_prefill$descriptor() {
+        return pagoda_paged_prefill.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_prefill(const pagoda_paged_prefill_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_paged_prefill$handle() {
+        return pagoda_paged_prefill.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_prefill(const pagoda_paged_prefill_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_paged_prefill$address() {
+        return pagoda_paged_prefill.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_prefill(const pagoda_paged_prefill_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_paged_prefill(MemorySegment params, MemorySegment stream, MemorySegment error) {
+        var mh$ = pagoda_paged_prefill.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_paged_prefill", params, stream, error);
+            }
+            return (int)mh$.invokeExact(params, stream, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class pagoda_copy_blocks {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             pagoda_h.C_INT,
