@@ -1,6 +1,7 @@
 package dev.pagoda;
 
 import dev.pagoda.block.BlockTable;
+import java.util.Objects;
 
 /**
  * One stream of tokens whose keys and values are in a cache.
@@ -35,6 +36,7 @@ public final class KvSequence implements AutoCloseable {
   long parking; // which parking it is in while PARKED
   long numBlockCopies;
   private volatile int length;
+  private SequenceObserver observer = SequenceObserver.NONE;
 
   KvSequence(PagedKvCache cache, long id, BlockTable table, int length) {
     this.cache = cache;
@@ -159,6 +161,23 @@ public final class KvSequence implements AutoCloseable {
   @Override
   public void close() {
     cache.close(this);
+  }
+
+  /**
+   * Has somebody told what happens to this sequence, in place of whom was told before.
+   *
+   * @param newObserver told by the writer's thread
+   */
+  public void observe(SequenceObserver newObserver) {
+    observer = Objects.requireNonNull(newObserver, "newObserver");
+  }
+
+  SequenceObserver observer() {
+    return observer;
+  }
+
+  void tellCommitted() {
+    observer.committed(this);
   }
 
   @Override

@@ -3,6 +3,7 @@ package dev.pagoda;
 import dev.pagoda.block.BlockHandle;
 import dev.pagoda.block.BlockPool;
 import dev.pagoda.block.BlockTable;
+import dev.pagoda.block.IdleOrder;
 import dev.pagoda.internal.kernel.IdlePool;
 import dev.pagoda.internal.kernel.Kernels;
 import dev.pagoda.internal.kernel.Scratch;
@@ -11,8 +12,10 @@ import dev.pagoda.layout.KvShape;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Collectors;
 
@@ -20,7 +23,7 @@ import java.util.stream.Collectors;
  * Keys and values of any number of sequences, in fixed-size blocks of one pool off the heap.
  *
  * <p>Memory: one contiguous pool of {@code numBlocks * blockBytes} bytes (see {@link KvLayout}),
- * plus 24 bytes of bookkeeping per block. Whoever opens a cache closes it, after its sequences;
+ * plus 29 bytes of bookkeeping per block. Whoever opens a cache closes it, after its sequences;
  * closing twice is an {@link IllegalStateException}.
  *
  * <p>Threads: safe for any number. A sequence and a step have one writer at a time; different ones
@@ -36,6 +39,8 @@ public final class PagedKvCache implements AutoCloseable {
   private final BlockPool pool;
   private final IdlePool<Scratch> scratches;
   private final ReentrantLock lock = new ReentrantLock();
+
+  private volatile Optional<CachedBlocks> cachedBlocks = Optional.empty();
 
   // Guarded by the lock.
   private final List<KvSequence> sequences = new ArrayList<>();
@@ -198,7 +203,7 @@ public final class PagedKvCache implements AutoCloseable {
     return new Step(this, kernels, storage, scratches);
   }
 
-  private KvSequence register(BlockTable table, int length) {
+  KvSequence register(BlockTable table, int length) {
     KvSequence sequence = new KvSequence(this, nextSequenceId++, table, length);
     sequence.registryIndex = sequences.size();
     sequences.add(sequence);
@@ -245,6 +250,7 @@ public final class PagedKvCache implements AutoCloseable {
       sequence.table.truncate(shape().blocksFor(newLength));
       numTokens -= sequence.length() - newLength;
       sequence.setLength(newLength);
+      sequence.observer().truncated(newLength);
     } finally {
       lock.unlock();
     }
@@ -323,6 +329,37 @@ public final class PagedKvCache implements AutoCloseable {
   }
 
   /**
+   * Opens sequences that are parked from the start, for content that comes from elsewhere: a file,
+   * for instance. Takes no block; {@link #unpark} does, and until then they can be closed.
+   *
+   * @param lengths {@code [numSequences]} tokens of each, at least one sequence
+   * @param blockNumbers {@code [numSequences, blocksFor(length)]} which of the group's distinct
+   *     blocks a sequence has, in token order. Numbers start at 0 without a gap; sequences that
+   *     share a block have it at the same index
+   * @return how to bring their content in
+   * @throws IllegalArgumentException if the tables do not describe such a group
+   */
+  public ParkedGroup openParked(int[] lengths, int[][] blockNumbers) {
+    int[][] tables = Arrays.stream(blockNumbers).map(int[]::clone).toArray(int[][]::new);
+    int numBlocks = Parking.requireGroup(shape(), lengths, tables);
+    lock.lock();
+    try {
+      requireOpen();
+      List<KvSequence> group = new ArrayList<>();
+      for (int length : lengths) {
+        KvSequence sequence = register(new BlockTable(pool, 0), length);
+        numTokens -= length;
+        sequence.state = KvSequence.State.PARKED;
+        sequence.parking = nextParking;
+        group.add(sequence);
+      }
+      return new ParkedGroup(nextParking(), group, numBlocks, tables);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
    * Gives parked sequences blocks again, all or none, shared as they were, and then has their
    * content moved in.
    *
@@ -348,9 +385,57 @@ public final class PagedKvCache implements AutoCloseable {
       for (KvSequence sequence : group.sequences()) {
         sequence.setLength(0);
         sequence.state = KvSequence.State.IDLE;
+        sequence.observer().dropped();
       }
     } finally {
       lock.unlock();
+    }
+  }
+
+  /**
+   * Has blocks outlive their owners, as somebody says: the door for a prefix cache.
+   *
+   * @param order which idle blocks are given up first
+   * @param eviction told of blocks that are given up
+   * @return the cached blocks, the caller's to close
+   * @throws IllegalStateException if somebody has them already
+   */
+  public CachedBlocks openCachedBlocks(IdleOrder order, BlockEviction eviction) {
+    lock.lock();
+    try {
+      requireOpen();
+      if (cachedBlocks.isPresent()) {
+        throw new IllegalStateException("the cache has a prefix cache already: cache=" + this);
+      }
+      pool.setIdleOrder(order);
+      CachedBlocks opened = new CachedBlocks(this, eviction);
+      cachedBlocks = Optional.of(opened);
+      return opened;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  void forgetCachedBlocks(CachedBlocks closed) {
+    lock.lock();
+    try {
+      if (!this.closed) {
+        pool.unsetIdleOrder();
+      }
+      cachedBlocks = cachedBlocks.filter(open -> open != closed);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Lets the content of blocks that were given up be saved, before anybody overwrites it. Not
+   * inside the lock.
+   */
+  void saveReclaimed(long[] handles, int from, int to) {
+    if (from < to) {
+      // Reclaimed blocks were cached, and only cachedBlocks caches.
+      cachedBlocks.ifPresent(blocks -> blocks.evicted(Arrays.copyOfRange(handles, from, to)));
     }
   }
 
@@ -377,9 +462,10 @@ public final class PagedKvCache implements AutoCloseable {
   }
 
   /**
-   * Proves the bookkeeping by a full scan: the pool's own conservation, and that the block tables
-   * of all sequences hold exactly the references the pool has counted. Not while a step is open:
-   * its blocks belong to no sequence yet. For tests and debugging.
+   * Proves the bookkeeping by a full scan: the pool's own conservation (free + owned + idle + in
+   * flight = all blocks), and that the block tables of all sequences hold exactly the references
+   * the pool has counted. Not while a step is open: its blocks belong to no sequence yet. For tests
+   * and debugging.
    *
    * @throws IllegalStateException if it does not hold
    */
@@ -521,7 +607,7 @@ public final class PagedKvCache implements AutoCloseable {
     requireState(sequence, KvSequence.State.IDLE);
   }
 
-  private void requireHere(KvSequence sequence) {
+  void requireHere(KvSequence sequence) {
     if (sequence.state != KvSequence.State.BUSY) {
       requireIdle(sequence);
     }

@@ -1,6 +1,7 @@
 package dev.pagoda;
 
 import dev.pagoda.block.BlockHandle;
+import dev.pagoda.block.BlockStatistics;
 import dev.pagoda.block.BlockTable;
 import dev.pagoda.block.OutOfBlocksException;
 import dev.pagoda.internal.kernel.RaggedBatch;
@@ -36,6 +37,8 @@ final class Reservation {
   private int[] sources = new int[8];
   private int[] targets = new int[8];
   private int numEntries;
+  private int numNew;
+  private int numReclaimed;
 
   Reservation(PagedKvCache cache) {
     this.cache = cache;
@@ -88,6 +91,7 @@ final class Reservation {
       lock.unlock();
     }
     try {
+      cache.saveReclaimed(handles, numNew - numReclaimed, numNew);
       cache.storage().copyBlocks(sources, targets, numCopies);
       describe(batch);
     } catch (Throwable refused) {
@@ -132,16 +136,18 @@ final class Reservation {
 
   /** Decides who copies; returns how many new blocks that and the growth take. */
   private int planBlocks() {
-    long numNew = planGrowth();
+    long needed = planGrowth();
     gatherSharers();
     for (int i = 0; i < numEntries; i++) {
       long last = originals[i];
       if (last != BlockHandle.NONE) {
         int writer = cache.plannedWriter(last);
-        if (writer == i && numSharers[i] == cache.pool().referenceCount(last)) {
+        if (writer == i
+            && numSharers[i] == cache.pool().referenceCount(last)
+            && !cache.pool().isCached(last)) {
           originals[i] = BlockHandle.NONE; // every owner is here, and the others get copies
         } else {
-          numNew++;
+          needed++;
         }
       }
     }
@@ -150,7 +156,7 @@ final class Reservation {
         cache.clearPlannedWriter(sequences[i].table.handle(tableSizes[i] - 1));
       }
     }
-    return Math.toIntExact(numNew);
+    return Math.toIntExact(needed);
   }
 
   /**
@@ -166,7 +172,8 @@ final class Reservation {
     int numBlocks = cache.pool().numBlocks();
     if (growth > numBlocks) {
       int needed = (int) Math.min(growth, Integer.MAX_VALUE);
-      throw new OutOfBlocksException(needed, cache.pool().numFree(), numBlocks);
+      BlockStatistics blocks = cache.pool().statistics();
+      throw new OutOfBlocksException(needed, blocks.numFree(), blocks.numReclaimable(), numBlocks);
     }
     for (int i = 0; i < numEntries; i++) {
       BlockTable table = sequences[i].table;
@@ -188,7 +195,7 @@ final class Reservation {
       numSharers[i] = 0;
       if (sequence.length() % blockSize != 0) {
         long last = sequence.table.handle(tableSizes[i] - 1);
-        if (cache.pool().referenceCount(last) > 1) {
+        if (!cache.pool().isWritable(last)) {
           originals[i] = last;
           int writer = cache.plannedWriter(last);
           int sharers = writer < 0 ? 1 : numSharers[writer] + 1;
@@ -202,11 +209,12 @@ final class Reservation {
     }
   }
 
-  private void takeBlocks(int numNew) {
+  private void takeBlocks(int count) {
+    numNew = count;
     if (numNew > handles.length) {
       handles = new long[Math.max(numNew, 2 * handles.length)];
     }
-    cache.pool().allocate(handles, 0, numNew);
+    numReclaimed = cache.pool().allocate(handles, 0, numNew);
   }
 
   /** Puts the new blocks into the tables; returns the number of copies. Cannot fail. */
@@ -257,9 +265,16 @@ final class Reservation {
         cache.addTokens(numAppended[i]);
       }
       cache.countCommit();
-      clear();
     } finally {
       lock.unlock();
+    }
+    // Outside the lock, and after all of it: observers may use the cache.
+    try {
+      for (int i = 0; i < numEntries; i++) {
+        sequences[i].tellCommitted();
+      }
+    } finally {
+      clear();
     }
   }
 

@@ -58,8 +58,26 @@ class DependencyRulesTest {
           entry(
               "dev.pagoda.decoding", Set.of("dev.pagoda", "dev.pagoda.block", "dev.pagoda.layout")),
           entry(
-              "dev.pagoda.tier",
+              "dev.pagoda.prefix",
               Set.of("dev.pagoda", "dev.pagoda.block", "dev.pagoda.layout", "dev.pagoda.memory")),
+          entry(
+              "dev.pagoda.tier",
+              Set.of(
+                  "dev.pagoda",
+                  "dev.pagoda.block",
+                  "dev.pagoda.layout",
+                  "dev.pagoda.memory",
+                  "dev.pagoda.prefix")),
+          entry(
+              "dev.pagoda.tier.file",
+              Set.of(
+                  "dev.pagoda",
+                  "dev.pagoda.block",
+                  "dev.pagoda.layout",
+                  "dev.pagoda.memory",
+                  "dev.pagoda.prefix",
+                  "dev.pagoda.tier",
+                  FFM)),
           entry(
               "dev.pagoda",
               Set.of(
@@ -153,7 +171,10 @@ class DependencyRulesTest {
           dev.pagoda                   | import dev.pagoda.decoding.BeamSearch;
           dev.pagoda                   | class A { dev.pagoda.internal.cuda.abi.pagoda_h h; }
           dev.pagoda                   | class A { dev.pagoda.internal.cuda.abi. pagoda_h h; }
-          dev.pagoda.prefix            | import dev.pagoda.layout.DType;
+          dev.pagoda.prefix            | import dev.pagoda.tier.SwapSpace;
+          dev.pagoda.prefix            | import dev.pagoda.internal.kernel.Kernels;
+          dev.pagoda                   | import dev.pagoda.prefix.PrefixCache;
+          dev.pagoda.report            | import dev.pagoda.layout.DType;
           """)
   void plantedEdgeIsReportedWithFileAndLine(String importer, String line) {
     SourceFile planted =

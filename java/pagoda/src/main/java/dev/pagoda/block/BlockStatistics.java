@@ -4,27 +4,44 @@ package dev.pagoda.block;
  * A pool's numbers at one moment.
  *
  * @param numBlocks blocks in the pool
- * @param numFree blocks nobody owns
+ * @param numFree blocks that nobody owns and nothing is known of
+ * @param numIdle cached blocks that nobody owns
+ * @param numReclaimable idle blocks that may be given up now
+ * @param numInFlight blocks that nobody owns but work in flight still uses
  * @param numShared blocks with more than one owner
  * @param numReferences sum of all reference counts
  * @param peakUsed most blocks ever owned at once
  * @param numAllocations blocks handed out since the pool exists
+ * @param numReclaimed those of them that were idle before
  * @param numRefusals requests refused for want of blocks
  */
 public record BlockStatistics(
     int numBlocks,
     int numFree,
+    int numIdle,
+    int numReclaimable,
+    int numInFlight,
     int numShared,
     long numReferences,
     int peakUsed,
     long numAllocations,
+    long numReclaimed,
     long numRefusals) {
   /**
    * Blocks with at least one owner.
    *
-   * @return {@code numBlocks - numFree}
+   * @return {@code numBlocks - numFree - numIdle - numInFlight}
    */
   public int numUsed() {
-    return numBlocks - numFree;
+    return numBlocks - numFree - numIdle - numInFlight;
+  }
+
+  /**
+   * Blocks that a request can have now.
+   *
+   * @return {@code numFree + numReclaimable}
+   */
+  public int numAvailable() {
+    return numFree + numReclaimable;
   }
 }

@@ -91,8 +91,9 @@ public final class DroppedGroup {
    */
   public void restore(TokenFeeder feeder) {
     BlockStatistics blocks = cache.statistics().blocks();
-    if (plan.numBlocks() > blocks.numFree()) {
-      throw new OutOfBlocksException(plan.numBlocks(), blocks.numFree(), blocks.numBlocks());
+    if (plan.numBlocks() > blocks.numAvailable()) {
+      throw new OutOfBlocksException(
+          plan.numBlocks(), blocks.numFree(), blocks.numReclaimable(), blocks.numBlocks());
     }
     reopen();
     try {

@@ -3,6 +3,7 @@ package dev.pagoda.block;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.pagoda.ModelRun;
+import dev.pagoda.testing.PoolNumbers;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -267,7 +268,7 @@ class BlockPoolModelTest {
         shared += life.owners > 1 ? 1 : 0;
       }
       BlockStatistics expected =
-          new BlockStatistics(
+          PoolNumbers.uncached(
               numBlocks, freeIds.size(), shared, references, peakUsed, numAllocations, numRefusals);
       BlockStatistics actual = pool.statistics();
       require(actual.equals(expected), "statistics", actual + " instead of " + expected);
