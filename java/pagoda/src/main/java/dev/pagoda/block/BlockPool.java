@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
  * Which blocks are free, and how many owners the others have.
  *
  * <p>Words: a block is <b>owned</b> while its reference count is above 0, <b>shared</b> above 1,
- * <b>free</b> at 0. A {@linkplain BlockHandle handle} stands for the block in its present life.
+ * <b>free</b> at 0. Some of the free blocks may be <b>reserved</b>: promised to somebody, who alone
+ * can allocate them. A {@linkplain BlockHandle handle} stands for the block in its present life.
  *
  * <pre>
  *   referenceCounts  [numBlocks]   0: free
@@ -28,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  * <ol>
  *   <li>Every call that throws has changed nothing. Calls over several blocks do all or nothing.
  *   <li>Free blocks + owned blocks = blocks, always; {@link #checkConservation} proves it.
+ *   <li>Reserved blocks are free blocks, always: who has reserved allocates without fail.
  *   <li>Use after free, double free, a handle of another pool, a number that is no block and the
  *       same block twice in one release are exceptions that name the block.
  * </ol>
@@ -48,6 +50,7 @@ public final class BlockPool implements AutoCloseable {
   private final @Nullable AllocationSites sites;
 
   private int numFree;
+  private int numReserved; // of the free ones
   private int numShared;
   private long numReferences;
   private int peakUsed;
@@ -119,18 +122,41 @@ public final class BlockPool implements AutoCloseable {
    * @param handles receives one handle per block
    * @param from index of the first handle
    * @param to index behind the last one
-   * @throws OutOfBlocksException if fewer are free; nothing has changed
+   * @throws OutOfBlocksException if fewer are free and not reserved; nothing has changed
    */
   public void allocate(long[] handles, int from, int to) {
+    allocate(handles, from, to, 0);
+  }
+
+  /**
+   * Takes blocks, each with a reference count of 1, some of which were reserved, all or none.
+   *
+   * @param handles receives one handle per block
+   * @param from index of the first handle
+   * @param to index behind the last one
+   * @param numPromised how many of them are the caller's by {@link #reserve}; their reservation is
+   *     used up
+   * @throws OutOfBlocksException if fewer than the others are free and not reserved; nothing has
+   *     changed
+   * @throws IllegalArgumentException if more are promised than reserved or asked for
+   */
+  public void allocate(long[] handles, int from, int to, int numPromised) {
     Objects.checkFromToIndex(from, to, handles.length);
     lock.lock();
     try {
       requireOpen();
       int count = to - from;
-      if (count > numFree) {
-        numRefusals++;
-        throw new OutOfBlocksException(count, numFree, numBlocks());
+      if (numPromised < 0 || numPromised > Math.min(count, numReserved)) {
+        throw new IllegalArgumentException(
+            "more blocks are promised than reserved or asked for: count="
+                + count
+                + ", numReserved="
+                + numReserved
+                + ", numPromised="
+                + numPromised);
       }
+      requireUnreserved(count - numPromised);
+      numReserved -= numPromised;
       for (int i = from; i < to; i++) {
         numFree--;
         int blockId = freeIds[numFree];
@@ -145,6 +171,79 @@ public final class BlockPool implements AutoCloseable {
       peakUsed = Math.max(peakUsed, numBlocks() - numFree);
     } finally {
       lock.unlock();
+    }
+  }
+
+  private void requireUnreserved(int count) {
+    if (count > numFree - numReserved) {
+      numRefusals++;
+      throw new OutOfBlocksException(count, numFree - numReserved, numBlocks());
+    }
+  }
+
+  /**
+   * Promises free blocks to the caller, all or none: nobody else can allocate them.
+   *
+   * @param count blocks to reserve, at least 0
+   * @throws OutOfBlocksException if fewer are free and not reserved; nothing has changed
+   */
+  public void reserve(int count) {
+    requireCount(count);
+    lock.lock();
+    try {
+      requireOpen();
+      requireUnreserved(count);
+      numReserved += count;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Takes a promise back, whole or in part. Allowed on a closed pool, where it does nothing.
+   *
+   * @param count blocks that were reserved and not allocated
+   * @throws IllegalArgumentException if fewer are reserved
+   */
+  public void unreserve(int count) {
+    requireCount(count);
+    lock.lock();
+    try {
+      if (closed) {
+        return;
+      }
+      if (count > numReserved) {
+        throw new IllegalArgumentException(
+            "fewer blocks are reserved: numReserved=" + numReserved + ", count=" + count);
+      }
+      numReserved -= count;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Refuses what this pool could not give if it were empty, and counts the refusal.
+   *
+   * @param count blocks somebody wants
+   * @throws OutOfBlocksException if the pool has fewer blocks in all
+   */
+  public void requireCapacity(long count) {
+    lock.lock();
+    try {
+      if (count > numBlocks()) {
+        numRefusals++;
+        int needed = (int) Math.min(count, Integer.MAX_VALUE);
+        throw new OutOfBlocksException(needed, numFree - numReserved, numBlocks());
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private static void requireCount(int count) {
+    if (count < 0) {
+      throw new IllegalArgumentException("a number of blocks is not negative: count=" + count);
     }
   }
 
@@ -204,7 +303,24 @@ public final class BlockPool implements AutoCloseable {
    * @throws IllegalArgumentException if one is no handle of this pool, or is given twice
    */
   public int release(long[] handles, int from, int to) {
+    return release(handles, from, to, 0);
+  }
+
+  /**
+   * Drops an owner of each block, last one first, all or none, and reserves some of the blocks that
+   * become free by it in the same moment: a promise that was used is a promise again.
+   *
+   * @param handles blocks that are owned, each one once
+   * @param from index of the first handle
+   * @param to index behind the last one
+   * @param numReservedMax how many of those that become free to reserve at most
+   * @return how many blocks became free
+   * @throws IllegalStateException if one is not owned any more
+   * @throws IllegalArgumentException if one is no handle of this pool, or is given twice
+   */
+  public int release(long[] handles, int from, int to, int numReservedMax) {
     Objects.checkFromToIndex(from, to, handles.length);
+    requireCount(numReservedMax);
     lock.lock();
     try {
       requireOpen();
@@ -222,6 +338,7 @@ public final class BlockPool implements AutoCloseable {
         }
       }
       numReferences -= to - from;
+      numReserved += Math.min(freed, numReservedMax);
       for (int i = numFree - freed; i < numFree; i++) {
         onFree.accept(freeIds[i]);
       }
@@ -326,7 +443,14 @@ public final class BlockPool implements AutoCloseable {
     lock.lock();
     try {
       return new BlockStatistics(
-          numBlocks(), numFree, numShared, numReferences, peakUsed, numAllocations, numRefusals);
+          numBlocks(),
+          numFree,
+          numReserved,
+          numShared,
+          numReferences,
+          peakUsed,
+          numAllocations,
+          numRefusals);
     } finally {
       lock.unlock();
     }
@@ -356,6 +480,12 @@ public final class BlockPool implements AutoCloseable {
         references += count;
         shared += count > 1 ? 1 : 0;
       }
+      require(
+          numReserved >= 0 && numReserved <= numFree,
+          "more blocks are reserved than free: numFree="
+              + numFree
+              + ", numReserved="
+              + numReserved);
       require(
           references == numReferences && shared == numShared,
           "counters disagree with the blocks: numReferences="

@@ -5,6 +5,7 @@ package dev.pagoda.block;
  *
  * @param numBlocks blocks in the pool
  * @param numFree blocks nobody owns
+ * @param numReserved free blocks that are promised to somebody
  * @param numShared blocks with more than one owner
  * @param numReferences sum of all reference counts
  * @param peakUsed most blocks ever owned at once
@@ -14,6 +15,7 @@ package dev.pagoda.block;
 public record BlockStatistics(
     int numBlocks,
     int numFree,
+    int numReserved,
     int numShared,
     long numReferences,
     int peakUsed,
@@ -26,5 +28,14 @@ public record BlockStatistics(
    */
   public int numUsed() {
     return numBlocks - numFree;
+  }
+
+  /**
+   * Blocks that anybody can have now.
+   *
+   * @return {@code numFree - numReserved}
+   */
+  public int numUnreserved() {
+    return numFree - numReserved;
   }
 }

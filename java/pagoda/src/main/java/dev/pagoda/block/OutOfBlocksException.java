@@ -10,7 +10,7 @@ public final class OutOfBlocksException extends RuntimeException {
   /** Blocks the request needed. */
   private final int needed;
 
-  /** Blocks that were free. */
+  /** Blocks that were free and not reserved by others. */
   private final int free;
 
   /** Blocks in the pool. */
@@ -20,7 +20,7 @@ public final class OutOfBlocksException extends RuntimeException {
    * Says what was needed and what there was.
    *
    * @param needed blocks the request needed
-   * @param free blocks that were free
+   * @param free blocks that were free and not reserved by others
    * @param total blocks in the pool
    */
   public OutOfBlocksException(int needed, int free, int total) {
@@ -46,7 +46,7 @@ public final class OutOfBlocksException extends RuntimeException {
   }
 
   /**
-   * Blocks that were free.
+   * Blocks that were free and not reserved by others.
    *
    * @return number of blocks, less than {@link #needed}
    */

@@ -44,6 +44,7 @@ class BlockPoolTest {
             new BlockStatistics(
                 before.numBlocks(),
                 before.numFree(),
+                before.numReserved(),
                 before.numShared(),
                 before.numReferences(),
                 before.peakUsed(),
@@ -103,7 +104,7 @@ class BlockPoolTest {
     pool.release(all, 3, 5);
     allocate(pool, 1);
 
-    assertThat(pool.statistics()).isEqualTo(new BlockStatistics(8, 4, 2, 7, 5, 6, 0));
+    assertThat(pool.statistics()).isEqualTo(new BlockStatistics(8, 4, 0, 2, 7, 5, 6, 0));
     assertThat(pool.statistics().numUsed()).isEqualTo(4);
     assertThat(pool.referenceCount(all[0])).isEqualTo(3);
     assertThat(pool.referenceCount(all[1])).isEqualTo(2);
