@@ -4,6 +4,7 @@ import dev.pagoda.block.BlockHandle;
 import dev.pagoda.block.BlockPool;
 import dev.pagoda.block.BlockTable;
 import dev.pagoda.block.OutOfBlocksException;
+import dev.pagoda.internal.event.CacheEvents;
 import dev.pagoda.internal.kernel.IdlePool;
 import dev.pagoda.internal.kernel.Kernels;
 import dev.pagoda.internal.kernel.Scratch;
@@ -39,7 +40,7 @@ public final class PagedKvCache implements AutoCloseable {
   private final KvStorage storage;
   private final BlockPool pool;
   private final IdlePool<Scratch> scratches;
-  private final ReentrantLock lock = new ReentrantLock();
+  private final CacheLock lock = new CacheLock();
 
   // Guarded by the lock.
   private final List<KvSequence> sequences = new ArrayList<>();
@@ -219,6 +220,7 @@ public final class PagedKvCache implements AutoCloseable {
       parent.reservation.ifPresent(BlockReservation::join);
       fork.reservation = parent.reservation;
       numForks++;
+      CacheEvents.current().forked(parent.id(), fork.id(), length);
       return fork;
     } finally {
       lock.unlock();
@@ -339,8 +341,29 @@ public final class PagedKvCache implements AutoCloseable {
     try {
       return Optional.of(reserve(numBlocks));
     } catch (OutOfBlocksException tooFew) {
+      tellExhausted(tooFew);
       return Optional.empty();
     }
+  }
+
+  static void tellExhausted(OutOfBlocksException tooFew) {
+    CacheEvents.current().exhausted(tooFew.needed(), tooFew.free(), tooFew.total());
+  }
+
+  /**
+   * Has somebody told when blocks become scarce and when there are enough again. It begins with
+   * {@link Watermarks.Level#LOW}, untold; if blocks are scarce already, that is told now.
+   *
+   * @param marks what counts as scarce: blocks in use and promised ones together
+   * @param listener told outside every lock, by the thread whose call changed the level
+   * @return the caller's to close, which ends the telling; it ends with the cache at the latest
+   */
+  public WatermarkWatch watch(Watermarks marks, WatermarkListener listener) {
+    Objects.requireNonNull(marks, "marks");
+    Objects.requireNonNull(listener, "listener");
+    WatermarkWatch watch = new WatermarkWatch(lock, pool, marks, listener);
+    lock.watch(watch);
+    return watch;
   }
 
   boolean tryTakePromise(int numBlocks) {

@@ -3,6 +3,7 @@ package dev.pagoda;
 import dev.pagoda.block.BlockHandle;
 import dev.pagoda.block.BlockPool;
 import dev.pagoda.block.BlockTable;
+import dev.pagoda.block.OutOfBlocksException;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -247,8 +248,13 @@ final class Parking {
     for (BlockReservation promise : promises) {
       needed += promise.toResume();
     }
-    cache.pool().requireCapacity(needed);
-    cache.pool().reserve(Math.toIntExact(needed));
+    try {
+      cache.pool().requireCapacity(needed);
+      cache.pool().reserve(Math.toIntExact(needed));
+    } catch (OutOfBlocksException tooFew) {
+      PagedKvCache.tellExhausted(tooFew);
+      throw tooFew;
+    }
     group.forEach(sequence -> sequence.reservation.ifPresent(BlockReservation::unpark));
   }
 

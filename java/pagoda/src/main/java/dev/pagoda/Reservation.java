@@ -2,6 +2,8 @@ package dev.pagoda;
 
 import dev.pagoda.block.BlockHandle;
 import dev.pagoda.block.BlockTable;
+import dev.pagoda.block.OutOfBlocksException;
+import dev.pagoda.internal.event.CacheEvents;
 import dev.pagoda.internal.kernel.RaggedBatch;
 import java.util.Arrays;
 import java.util.concurrent.locks.ReentrantLock;
@@ -38,6 +40,7 @@ final class Reservation {
   private int[] sources = new int[8];
   private int[] targets = new int[8];
   private int numEntries;
+  private int numNew;
 
   Reservation(PagedKvCache cache) {
     this.cache = cache;
@@ -82,6 +85,9 @@ final class Reservation {
         takeBlocks(planBlocks());
       } catch (Throwable refused) {
         unclaim(numEntries);
+        if (refused instanceof OutOfBlocksException tooFew) {
+          PagedKvCache.tellExhausted(tooFew);
+        }
         throw refused;
       }
       numCopies = extendTables();
@@ -94,6 +100,7 @@ final class Reservation {
     try {
       cache.storage().copyBlocks(sources, targets, numCopies);
       describe(batch);
+      tellTaken(numCopies);
     } catch (Throwable refused) {
       lock.lock();
       try {
@@ -103,6 +110,15 @@ final class Reservation {
         lock.unlock();
       }
       throw refused;
+    }
+  }
+
+  private void tellTaken(int numCopies) {
+    if (numNew > 0) {
+      CacheEvents.current().reserved(numEntries, numNew);
+    }
+    if (numCopies > 0) {
+      CacheEvents.current().copied(numCopies);
     }
   }
 
@@ -136,7 +152,7 @@ final class Reservation {
 
   /** Decides who copies; returns how many new blocks that and the growth take. */
   private int planBlocks() {
-    long numNew = planGrowth();
+    long needed = planGrowth();
     gatherSharers();
     for (int i = 0; i < numEntries; i++) {
       long last = originals[i];
@@ -145,7 +161,7 @@ final class Reservation {
         if (writer == i && numSharers[i] == cache.pool().referenceCount(last)) {
           originals[i] = BlockHandle.NONE; // every owner is here, and the others get copies
         } else {
-          numNew++;
+          needed++;
         }
       }
     }
@@ -154,7 +170,7 @@ final class Reservation {
         cache.clearPlannedWriter(sequences[i].table.handle(tableSizes[i] - 1));
       }
     }
-    return Math.toIntExact(numNew);
+    return Math.toIntExact(needed);
   }
 
   /**
@@ -202,7 +218,8 @@ final class Reservation {
     }
   }
 
-  private void takeBlocks(int numNew) {
+  private void takeBlocks(int count) {
+    numNew = count;
     if (numNew > handles.length) {
       handles = new long[Math.max(numNew, 2 * handles.length)];
     }

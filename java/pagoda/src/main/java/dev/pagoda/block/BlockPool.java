@@ -117,6 +117,20 @@ public final class BlockPool implements AutoCloseable {
   }
 
   /**
+   * Blocks that anybody can have.
+   *
+   * @return number of free blocks that are not reserved
+   */
+  public int numUnreserved() {
+    lock.lock();
+    try {
+      return numFree - numReserved;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
    * Takes blocks, each with a reference count of 1, all or none.
    *
    * @param handles receives one handle per block

@@ -7,6 +7,7 @@ import dev.pagoda.PagedKvCache;
 import dev.pagoda.ParkedGroup;
 import dev.pagoda.block.BlockHandle;
 import dev.pagoda.block.BlockPool;
+import dev.pagoda.internal.event.CacheEvents;
 import dev.pagoda.layout.KvLayout;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
@@ -280,12 +281,19 @@ public final class SwapSpace implements AutoCloseable {
       long start = System.nanoTime();
       device.copyOut(blockIds, host, slotIds(), blockIds.length);
       nanos = System.nanoTime() - start;
+      tell("out");
     }
 
     void moveIn(KvStorage device, int[] blockIds) {
       long start = System.nanoTime();
       device.copyIn(host, slotIds(), blockIds, blockIds.length);
       nanos = System.nanoTime() - start;
+      tell("in");
+    }
+
+    private void tell(String direction) {
+      CacheEvents.current()
+          .swapped(direction, handles.length, handles.length * cache.layout().blockBytes(), nanos);
     }
 
     private int[] slotIds() {
