@@ -20,5 +20,6 @@ module dev.pagoda {
   exports dev.pagoda.decoding;
   exports dev.pagoda.layout;
   exports dev.pagoda.memory;
+  exports dev.pagoda.prefix;
   exports dev.pagoda.tier;
 }

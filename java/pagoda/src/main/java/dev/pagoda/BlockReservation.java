@@ -109,27 +109,48 @@ public final class BlockReservation implements AutoCloseable {
    *
    * @param numBlocks blocks to have left, at least 0
    * @return false if too few blocks are free, and then nothing has changed
-   * @throws IllegalStateException if it was closed
+   * @throws IllegalStateException if it was closed, or is that of sequences that have none
    */
   public boolean tryResize(int numBlocks) {
     requireCount(numBlocks);
+    if (this == cache.noReservation()) {
+      throw new IllegalStateException(
+          "the sequence has no reservation, make one: numBlocks=" + numBlocks);
+    }
+    int aside;
     cache.lock().lock();
     try {
       if (closed) {
         throw new IllegalStateException("the reservation is closed: numBlocks=" + numBlocks);
       }
-      if (!suspended) {
-        if (numBlocks > left) {
-          if (!cache.tryTakePromise(numBlocks - left)) {
-            return false;
-          }
-        } else {
-          cache.pool().unreserve(left - numBlocks);
-        }
+      if (suspended || numBlocks <= left) {
+        cache.pool().unreserve(suspended ? 0 : left - numBlocks);
+        left = numBlocks;
+        granted = numBlocks;
+        return true;
       }
-      left = numBlocks;
-      granted = numBlocks;
-      return true;
+      aside = left;
+      left = 0;
+    } finally {
+      cache.lock().unlock();
+    }
+    boolean had = cache.tryTakePromise(numBlocks - aside);
+    cache.lock().lock();
+    try {
+      int inPool = had ? numBlocks : aside;
+      if (had && !closed) {
+        granted = numBlocks;
+      }
+      if (closed || suspended) {
+        cache.pool().unreserve(inPool);
+        left = closed ? 0 : inPool;
+      } else {
+        // What was given back meanwhile is in the pool already.
+        int kept = Math.min(inPool, granted - left);
+        cache.pool().unreserve(inPool - kept);
+        left += kept;
+      }
+      return had;
     } finally {
       cache.lock().unlock();
     }
@@ -147,11 +168,12 @@ public final class BlockReservation implements AutoCloseable {
   public void close() {
     cache.lock().lock();
     try {
-      if (!closed) {
+      if (!closed && this != cache.noReservation()) {
         closed = true;
         if (!suspended) {
           cache.pool().unreserve(left);
         }
+        suspended = false;
         granted = 0;
         left = 0;
         cache.forget(this);
@@ -190,9 +212,18 @@ public final class BlockReservation implements AutoCloseable {
     left += Math.min(numFreed, room());
   }
 
+  /** So many blocks were reserved for it in the pool; returns how many of them it takes. */
+  int resume(int numReserved) {
+    if (!suspended) {
+      return 0; // somebody else was faster, or it was closed
+    }
+    suspended = false;
+    left = Math.min(left, numReserved);
+    return left;
+  }
+
   void join() {
     numActive++;
-    suspended = false;
   }
 
   void leave(KvSequence.State state) {
@@ -215,10 +246,11 @@ public final class BlockReservation implements AutoCloseable {
     suspendIfIdle();
   }
 
-  /** One of its sequences is back; {@link #toResume} was reserved before. */
+  /** One of its sequences is back; it was resumed before. */
   void unpark() {
     numParked--;
-    join();
+    numActive++;
+    suspended = false; // with nothing left there was nothing to resume
   }
 
   private void suspendIfIdle() {

@@ -1,7 +1,7 @@
 package dev.pagoda;
 
 import dev.pagoda.block.BlockTable;
-import java.util.Optional;
+import java.util.Objects;
 
 /**
  * One stream of tokens whose keys and values are in a cache.
@@ -34,15 +34,18 @@ public final class KvSequence implements AutoCloseable {
   State state = State.IDLE;
   int registryIndex;
   long parking = -1; // which parking it is in, or was in last
-  Optional<BlockReservation> reservation = Optional.empty();
+  BlockReservation reservation;
   long numBlockCopies;
   private volatile int length;
+  private SequenceObserver observer = SequenceObserver.NONE;
 
   KvSequence(PagedKvCache cache, long id, BlockTable table, int length) {
     this.cache = cache;
     this.id = id;
     this.table = table;
     this.length = length;
+    reservation = cache.noReservation();
+    reservation.join();
   }
 
   /**
@@ -70,6 +73,13 @@ public final class KvSequence implements AutoCloseable {
    */
   public int length() {
     return length;
+  }
+
+  /** Changes the reservation. With the cache's lock; not while parked. */
+  void draw(BlockReservation promise) {
+    promise.join();
+    reservation.leave(state);
+    reservation = promise;
   }
 
   void setLength(int newLength) {
@@ -137,7 +147,7 @@ public final class KvSequence implements AutoCloseable {
    *     blocks are free to resume it
    */
   public void drawFrom(BlockReservation promise) {
-    cache.drawFrom(this, Optional.of(promise));
+    cache.drawFrom(this, promise);
   }
 
   /**
@@ -146,15 +156,16 @@ public final class KvSequence implements AutoCloseable {
    * @throws IllegalStateException if this sequence is closed or parked
    */
   public void drawFromNone() {
-    cache.drawFrom(this, Optional.empty());
+    cache.drawFrom(this, cache.noReservation());
   }
 
   /**
    * The reservation it draws from.
    *
-   * @return none unless {@link #drawFrom} or the sequence it was forked from named one
+   * @return one of no blocks, unless {@link #drawFrom} or the sequence it was forked from named
+   *     another
    */
-  public Optional<BlockReservation> reservation() {
+  public BlockReservation reservation() {
     return cache.reservationOf(this);
   }
 
@@ -195,6 +206,23 @@ public final class KvSequence implements AutoCloseable {
   @Override
   public void close() {
     cache.close(this);
+  }
+
+  /**
+   * Has somebody told what happens to this sequence, in place of whom was told before.
+   *
+   * @param newObserver told by the writer's thread
+   */
+  public void observe(SequenceObserver newObserver) {
+    observer = Objects.requireNonNull(newObserver, "newObserver");
+  }
+
+  SequenceObserver observer() {
+    return observer;
+  }
+
+  void tellCommitted() {
+    observer.committed(this);
   }
 
   @Override

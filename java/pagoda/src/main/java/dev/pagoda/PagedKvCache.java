@@ -3,6 +3,7 @@ package dev.pagoda;
 import dev.pagoda.block.BlockHandle;
 import dev.pagoda.block.BlockPool;
 import dev.pagoda.block.BlockTable;
+import dev.pagoda.block.IdleOrder;
 import dev.pagoda.block.OutOfBlocksException;
 import dev.pagoda.internal.event.CacheEvents;
 import dev.pagoda.internal.kernel.IdlePool;
@@ -13,6 +14,7 @@ import dev.pagoda.layout.KvShape;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
@@ -25,7 +27,7 @@ import java.util.stream.Collectors;
  * Keys and values of any number of sequences, in fixed-size blocks of one pool off the heap.
  *
  * <p>Memory: one contiguous pool of {@code numBlocks * blockBytes} bytes (see {@link KvLayout}),
- * plus 24 bytes of bookkeeping per block. Whoever opens a cache closes it, after its sequences;
+ * plus 29 bytes of bookkeeping per block. Whoever opens a cache closes it, after its sequences;
  * closing twice is an {@link IllegalStateException}.
  *
  * <p>Threads: safe for any number. A sequence and a step have one writer at a time; different ones
@@ -42,9 +44,12 @@ public final class PagedKvCache implements AutoCloseable {
   private final IdlePool<Scratch> scratches;
   private final CacheLock lock = new CacheLock();
 
+  private volatile Optional<CachedBlocks> cachedBlocks = Optional.empty();
+
   // Guarded by the lock.
   private final List<KvSequence> sequences = new ArrayList<>();
   private final Set<BlockReservation> reservations = new LinkedHashSet<>();
+  private final BlockReservation noReservation = new BlockReservation(this, 0);
   private final int[] plannedWriters; // per block, index into the plan being made plus 1, or 0
   private long nextSequenceId;
   private long nextParking;
@@ -203,7 +208,7 @@ public final class PagedKvCache implements AutoCloseable {
     return new Step(this, kernels, storage, scratches);
   }
 
-  private KvSequence register(BlockTable table, int length) {
+  KvSequence register(BlockTable table, int length) {
     KvSequence sequence = new KvSequence(this, nextSequenceId++, table, length);
     sequence.registryIndex = sequences.size();
     sequences.add(sequence);
@@ -217,8 +222,7 @@ public final class PagedKvCache implements AutoCloseable {
       requireIdle(parent);
       requireLength(parent, length);
       KvSequence fork = register(parent.table.fork(shape().blocksFor(length)), length);
-      parent.reservation.ifPresent(BlockReservation::join);
-      fork.reservation = parent.reservation;
+      fork.draw(parent.reservation);
       numForks++;
       CacheEvents.current().forked(parent.id(), fork.id(), length);
       return fork;
@@ -261,6 +265,7 @@ public final class PagedKvCache implements AutoCloseable {
       shorten(sequence, shape().blocksFor(newLength));
       numTokens -= sequence.length() - newLength;
       sequence.setLength(newLength);
+      sequence.observer().truncated(newLength);
     } finally {
       lock.unlock();
     }
@@ -268,39 +273,41 @@ public final class PagedKvCache implements AutoCloseable {
 
   /** Drops the tail of a table; what becomes free is promised again to whom it was promised. */
   private static void shorten(KvSequence sequence, int newNumBlocks) {
-    Optional<BlockReservation> promise = sequence.reservation;
-    if (promise.isEmpty()) {
-      sequence.table.truncate(newNumBlocks);
-    } else {
-      BlockReservation reservation = promise.get();
-      reservation.giveBack(sequence.table.truncate(newNumBlocks, reservation.room()));
-    }
+    BlockReservation promise = sequence.reservation;
+    promise.giveBack(sequence.table.truncate(newNumBlocks, promise.room()));
   }
 
-  void drawFrom(KvSequence sequence, Optional<BlockReservation> promise) {
+  void drawFrom(KvSequence sequence, BlockReservation promise) {
+    Resumption resumption;
     lock.lock();
     try {
-      requireHere(sequence);
-      if (promise.isPresent()) {
-        BlockReservation reservation = promise.get();
-        if (reservation.cache() != this) {
-          throw new IllegalArgumentException(
-              "a reservation of another cache: reservation=" + reservation);
-        }
-        if (reservation.isClosed()) {
-          throw new IllegalStateException("the reservation is closed: reservation=" + reservation);
-        }
-        pool.reserve(reservation.toResume());
-        reservation.join();
-      }
-      sequence.reservation.ifPresent(before -> before.leave(sequence.state));
-      sequence.reservation = promise;
+      requireDrawable(sequence, promise);
+      resumption = Resumption.of(this, promise);
+    } finally {
+      lock.unlock();
+    }
+    takePromise(resumption.total());
+    lock.lock();
+    try {
+      resumption.complete();
+      requireDrawable(sequence, promise);
+      sequence.draw(promise);
     } finally {
       lock.unlock();
     }
   }
 
-  Optional<BlockReservation> reservationOf(KvSequence sequence) {
+  private void requireDrawable(KvSequence sequence, BlockReservation promise) {
+    requireHere(sequence);
+    if (promise.cache() != this) {
+      throw new IllegalArgumentException("a reservation of another cache: reservation=" + promise);
+    }
+    if (promise.isClosed()) {
+      throw new IllegalStateException("the reservation is closed: reservation=" + promise);
+    }
+  }
+
+  BlockReservation reservationOf(KvSequence sequence) {
     lock.lock();
     try {
       return sequence.reservation;
@@ -318,15 +325,44 @@ public final class PagedKvCache implements AutoCloseable {
    */
   public BlockReservation reserve(int numBlocks) {
     BlockReservation.requireCount(numBlocks);
+    takePromise(numBlocks);
     lock.lock();
     try {
       requireOpen();
-      pool.reserve(numBlocks);
       BlockReservation reservation = new BlockReservation(this, numBlocks);
       reservations.add(reservation);
       return reservation;
     } finally {
       lock.unlock();
+    }
+  }
+
+  /**
+   * Reserves blocks in the pool, giving up idle ones where too few are free. Not inside the lock.
+   */
+  void takePromise(int numBlocks) {
+    if (pool.tryReserve(numBlocks)) {
+      return;
+    }
+    try {
+      pool.requireCapacity(numBlocks);
+      long[] handles = new long[numBlocks];
+      allocateSaved(handles);
+      var _ = pool.release(handles, 0, numBlocks, numBlocks);
+    } catch (OutOfBlocksException tooFew) {
+      tellExhausted(tooFew);
+      throw tooFew;
+    }
+  }
+
+  /** Allocates blocks, and lets the content of those that are given up be saved. */
+  void allocateSaved(long[] handles) {
+    int numReclaimed = pool.allocate(handles, 0, handles.length);
+    try {
+      saveReclaimed(handles, handles.length - numReclaimed, handles.length);
+    } catch (Throwable refused) {
+      var _ = pool.release(handles, 0, handles.length);
+      throw refused;
     }
   }
 
@@ -341,7 +377,6 @@ public final class PagedKvCache implements AutoCloseable {
     try {
       return Optional.of(reserve(numBlocks));
     } catch (OutOfBlocksException tooFew) {
-      tellExhausted(tooFew);
       return Optional.empty();
     }
   }
@@ -368,11 +403,16 @@ public final class PagedKvCache implements AutoCloseable {
 
   boolean tryTakePromise(int numBlocks) {
     try {
-      pool.reserve(numBlocks);
+      takePromise(numBlocks);
       return true;
     } catch (OutOfBlocksException tooFew) {
       return false;
     }
+  }
+
+  /** That of sequences that have none. */
+  BlockReservation noReservation() {
+    return noReservation;
   }
 
   void forget(BlockReservation reservation) {
@@ -420,8 +460,8 @@ public final class PagedKvCache implements AutoCloseable {
         numTokens -= sequence.length();
       }
       shorten(sequence, 0);
-      sequence.reservation.ifPresent(reservation -> reservation.leave(sequence.state));
-      sequence.reservation = Optional.empty();
+      sequence.reservation.leave(sequence.state);
+      sequence.reservation = noReservation;
       sequence.state = KvSequence.State.CLOSED;
       unregister(sequence);
     } finally {
@@ -525,6 +565,53 @@ public final class PagedKvCache implements AutoCloseable {
   }
 
   /**
+   * Has blocks outlive their owners, as somebody says: the door for a prefix cache.
+   *
+   * @param order which idle blocks are given up first
+   * @param eviction told of blocks that are given up
+   * @return the cached blocks, the caller's to close
+   * @throws IllegalStateException if somebody has them already
+   */
+  public CachedBlocks openCachedBlocks(IdleOrder order, BlockEviction eviction) {
+    lock.lock();
+    try {
+      requireOpen();
+      if (cachedBlocks.isPresent()) {
+        throw new IllegalStateException("the cache has a prefix cache already: cache=" + this);
+      }
+      pool.setIdleOrder(order);
+      CachedBlocks opened = new CachedBlocks(this, eviction);
+      cachedBlocks = Optional.of(opened);
+      return opened;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  void forgetCachedBlocks(CachedBlocks closed) {
+    lock.lock();
+    try {
+      if (!this.closed) {
+        pool.unsetIdleOrder();
+      }
+      cachedBlocks = cachedBlocks.filter(open -> open != closed);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Lets the content of blocks that were given up be saved, before anybody overwrites it. Not
+   * inside the lock.
+   */
+  void saveReclaimed(long[] handles, int from, int to) {
+    if (from < to) {
+      // Reclaimed blocks were cached, and only cachedBlocks caches.
+      cachedBlocks.ifPresent(blocks -> blocks.evicted(Arrays.copyOfRange(handles, from, to)));
+    }
+  }
+
+  /**
    * The cache's numbers now.
    *
    * @return a snapshot
@@ -547,9 +634,10 @@ public final class PagedKvCache implements AutoCloseable {
   }
 
   /**
-   * Proves the bookkeeping by a full scan: the pool's own conservation, and that the block tables
-   * of all sequences hold exactly the references the pool has counted. Not while a step is open:
-   * its blocks belong to no sequence yet. For tests and debugging.
+   * Proves the bookkeeping by a full scan: the pool's own conservation (free + owned + idle + in
+   * flight = all blocks), and that the block tables of all sequences hold exactly the references
+   * the pool has counted. Not while a step is open: its blocks belong to no sequence yet. For tests
+   * and debugging.
    *
    * @throws IllegalStateException if it does not hold
    */
@@ -701,7 +789,7 @@ public final class PagedKvCache implements AutoCloseable {
     requireState(sequence, KvSequence.State.IDLE);
   }
 
-  private void requireHere(KvSequence sequence) {
+  void requireHere(KvSequence sequence) {
     if (sequence.state != KvSequence.State.BUSY) {
       requireIdle(sequence);
     }

@@ -1,7 +1,6 @@
 package dev.pagoda;
 
 import dev.pagoda.block.BlockHandle;
-import dev.pagoda.block.BlockPool;
 import dev.pagoda.block.BlockTable;
 import dev.pagoda.block.OutOfBlocksException;
 import java.util.Arrays;
@@ -47,7 +46,7 @@ final class Parking {
     try {
       for (KvSequence sequence : group) {
         cache.addTokens(-sequence.length());
-        sequence.reservation.ifPresent(BlockReservation::park);
+        sequence.reservation.park();
       }
       int[] lengths = group.stream().mapToInt(KvSequence::length).toArray();
       return cutOff(tables, lengths);
@@ -60,7 +59,7 @@ final class Parking {
     requireIndex(firstBlockIndex, parked.firstBlockIndex());
     int[] lengths = new int[group.size()];
     Arrays.setAll(lengths, parked::length);
-    claim(parked);
+    var _ = claim(parked);
     ParkedGroup.Tables tables;
     try {
       ParkedGroup.Tables more = number(firstBlockIndex, parked.numBlocks());
@@ -137,41 +136,43 @@ final class Parking {
   }
 
   void unpark(ParkedGroup parked, BlockMover mover) {
-    BlockPool pool = cache.pool();
-    long[] handles = new long[parked.numBlocks()];
-    cache.lock().lock();
+    int numBlocks = parked.numBlocks();
+    Resumption resumption = claim(parked);
+    long[] handles = new long[0];
     try {
-      cache.requireParked(parked);
-      resume(handles.length);
-      pool.allocate(handles, 0, handles.length, handles.length); // reserved a moment ago
-      group.forEach(sequence -> sequence.state = KvSequence.State.BUSY);
-    } finally {
-      cache.lock().unlock();
-    }
-    try {
-      int[] blockIds = new int[handles.length];
+      handles = allocate(numBlocks, resumption.total());
+      int[] blockIds = new int[numBlocks];
       for (int i = 0; i < blockIds.length; i++) {
         blockIds[i] = BlockHandle.blockId(handles[i]);
       }
       mover.move(cache.storage(), blockIds);
     } catch (Throwable refused) {
-      cache.lock().lock();
-      try {
-        pool.release(handles, 0, handles.length);
-        for (KvSequence sequence : group) {
-          sequence.state = KvSequence.State.PARKED;
-          sequence.reservation.ifPresent(BlockReservation::park);
-        }
-      } finally {
-        cache.lock().unlock();
-      }
+      var _ = cache.pool().release(handles, 0, handles.length);
+      markAll(KvSequence.State.BUSY, KvSequence.State.PARKED);
       throw refused;
     }
     cache.lock().lock();
     try {
+      // The blocks that reservations had left were allocated with the others: now they are
+      // promised.
+      var _ = cache.pool().release(handles, numBlocks, handles.length, resumption.total());
+      resumption.complete();
+      group.forEach(sequence -> sequence.reservation.unpark());
       handOut(handles, parked.tables());
     } finally {
       cache.lock().unlock();
+    }
+  }
+
+  private long[] allocate(int numBlocks, int numPromised) {
+    try {
+      cache.pool().requireCapacity((long) numBlocks + numPromised);
+      long[] handles = new long[numBlocks + numPromised];
+      cache.allocateSaved(handles);
+      return handles;
+    } catch (OutOfBlocksException tooFew) {
+      PagedKvCache.tellExhausted(tooFew);
+      throw tooFew;
     }
   }
 
@@ -193,15 +194,27 @@ final class Parking {
   }
 
   void unparkEmpty(ParkedGroup parked) {
+    Resumption resumption = claim(parked);
+    try {
+      cache.takePromise(resumption.total());
+    } catch (Throwable refused) {
+      markAll(KvSequence.State.BUSY, KvSequence.State.PARKED);
+      throw refused;
+    }
     cache.lock().lock();
     try {
-      cache.requireParked(parked);
-      resume(0);
+      resumption.complete();
       for (KvSequence sequence : group) {
+        sequence.reservation.unpark();
         int kept = sequence.table.numBlocks() * cache.shape().blockSize();
         sequence.setLength(Math.min(sequence.length(), kept));
         sequence.state = KvSequence.State.IDLE;
         cache.addTokens(sequence.length());
+        if (sequence.length() == 0) {
+          sequence.observer().dropped();
+        } else {
+          sequence.observer().truncated(sequence.length());
+        }
       }
     } finally {
       cache.lock().unlock();
@@ -229,7 +242,7 @@ final class Parking {
         cache.addTokens(-sequence.length());
         sequence.setLength(parked.length(i));
         sequence.state = KvSequence.State.PARKED;
-        sequence.reservation.ifPresent(BlockReservation::park);
+        sequence.reservation.park();
       }
     } finally {
       cache.lock().unlock();
@@ -240,29 +253,13 @@ final class Parking {
     return Math.min(cache.shape().blocksFor(parked.length(index)), parked.firstBlockIndex());
   }
 
-  /** Reserves blocks, and with them those that the group's suspended reservations have left. */
-  private void resume(int numBlocks) {
-    Set<BlockReservation> promises = new HashSet<>();
-    group.forEach(sequence -> sequence.reservation.ifPresent(promises::add));
-    long needed = numBlocks;
-    for (BlockReservation promise : promises) {
-      needed += promise.toResume();
-    }
-    try {
-      cache.pool().requireCapacity(needed);
-      cache.pool().reserve(Math.toIntExact(needed));
-    } catch (OutOfBlocksException tooFew) {
-      PagedKvCache.tellExhausted(tooFew);
-      throw tooFew;
-    }
-    group.forEach(sequence -> sequence.reservation.ifPresent(BlockReservation::unpark));
-  }
-
-  private void claim(ParkedGroup parked) {
+  private Resumption claim(ParkedGroup parked) {
     cache.lock().lock();
     try {
       cache.requireParked(parked);
+      Resumption resumption = Resumption.of(cache, group);
       group.forEach(sequence -> sequence.state = KvSequence.State.BUSY);
+      return resumption;
     } finally {
       cache.lock().unlock();
     }

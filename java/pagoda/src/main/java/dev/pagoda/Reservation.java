@@ -41,6 +41,7 @@ final class Reservation {
   private int[] targets = new int[8];
   private int numEntries;
   private int numNew;
+  private int numReclaimed;
 
   Reservation(PagedKvCache cache) {
     this.cache = cache;
@@ -98,6 +99,7 @@ final class Reservation {
       lock.unlock();
     }
     try {
+      cache.saveReclaimed(handles, numNew - numReclaimed, numNew);
       cache.storage().copyBlocks(sources, targets, numCopies);
       describe(batch);
       tellTaken(numCopies);
@@ -158,7 +160,9 @@ final class Reservation {
       long last = originals[i];
       if (last != BlockHandle.NONE) {
         int writer = cache.plannedWriter(last);
-        if (writer == i && numSharers[i] == cache.pool().referenceCount(last)) {
+        if (writer == i
+            && numSharers[i] == cache.pool().referenceCount(last)
+            && !cache.pool().isCached(last)) {
           originals[i] = BlockHandle.NONE; // every owner is here, and the others get copies
         } else {
           needed++;
@@ -204,7 +208,7 @@ final class Reservation {
       numSharers[i] = 0;
       if (sequence.length() % blockSize != 0) {
         long last = sequence.table.handle(tableSizes[i] - 1);
-        if (cache.pool().referenceCount(last) > 1) {
+        if (!cache.pool().isWritable(last)) {
           originals[i] = last;
           int writer = cache.plannedWriter(last);
           int sharers = writer < 0 ? 1 : numSharers[writer] + 1;
@@ -225,10 +229,10 @@ final class Reservation {
     }
     int promised = usePromises();
     try {
-      cache.pool().allocate(handles, 0, numNew, promised);
+      numReclaimed = cache.pool().allocate(handles, 0, numNew, promised);
     } catch (Throwable refused) {
       for (int i = 0; i < numEntries; i++) {
-        giveBack(i, numPromised[i]);
+        promises[i].giveBack(numPromised[i]);
       }
       throw refused;
     }
@@ -238,23 +242,14 @@ final class Reservation {
   private int usePromises() {
     int total = 0;
     for (int i = 0; i < numEntries; i++) {
-      numPromised[i] = 0;
-      if (sequences[i].reservation.isPresent()) {
-        int contextLength = sequences[i].length() + numAppended[i];
-        int growth = cache.shape().blocksFor(contextLength) - tableSizes[i];
-        int numCopies = originals[i] == BlockHandle.NONE ? 0 : 1;
-        promises[i] = sequences[i].reservation.get();
-        numPromised[i] = promises[i].use(growth + numCopies);
-        total += numPromised[i];
-      }
+      int contextLength = sequences[i].length() + numAppended[i];
+      int growth = cache.shape().blocksFor(contextLength) - tableSizes[i];
+      int numCopies = originals[i] == BlockHandle.NONE ? 0 : 1;
+      promises[i] = sequences[i].reservation;
+      numPromised[i] = promises[i].use(growth + numCopies);
+      total += numPromised[i];
     }
     return total;
-  }
-
-  private void giveBack(int entry, int numFreed) {
-    if (numPromised[entry] > 0) {
-      promises[entry].giveBack(numFreed);
-    }
   }
 
   /** Puts the new blocks into the tables; returns the number of copies. Cannot fail. */
@@ -305,9 +300,16 @@ final class Reservation {
         cache.addTokens(numAppended[i]);
       }
       cache.countCommit();
-      clear();
     } finally {
       lock.unlock();
+    }
+    // Outside the lock, and after all of it: observers may use the cache.
+    try {
+      for (int i = 0; i < numEntries; i++) {
+        sequences[i].tellCommitted();
+      }
+    } finally {
+      clear();
     }
   }
 
@@ -327,14 +329,14 @@ final class Reservation {
     // Backwards: the pool's stack then hands the blocks out again in the same order.
     for (int i = numEntries - 1; i >= 0; i--) {
       // A reservation that was closed meanwhile has no room for what it had promised.
-      int room = numPromised[i] == 0 ? 0 : Math.min(numPromised[i], promises[i].room());
+      int room = Math.min(numPromised[i], promises[i].room());
       BlockTable table = sequences[i].table;
       int numFreed = table.truncate(tableSizes[i], room);
       if (originals[i] != BlockHandle.NONE) {
         originals[i] = table.replaceLast(originals[i]);
         numFreed += cache.pool().release(originals, i, i + 1, Math.max(0, room - numFreed));
       }
-      giveBack(i, Math.min(room, numFreed));
+      promises[i].giveBack(Math.min(room, numFreed));
       sequences[i].state = KvSequence.State.IDLE;
     }
     clear();

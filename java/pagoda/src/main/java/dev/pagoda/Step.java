@@ -237,8 +237,8 @@ public final class Step implements AutoCloseable {
     for (int layer = 0; layer < rowsWritten.length(); layer++) {
       requireWritten(layer);
     }
-    reservation.commit();
     begun = false;
+    reservation.commit();
   }
 
   /**

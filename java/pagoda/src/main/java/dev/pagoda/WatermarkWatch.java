@@ -34,7 +34,7 @@ public final class WatermarkWatch implements AutoCloseable {
     }
     int answered = 1;
     do {
-      int numTaken = pool.numBlocks() - pool.numUnreserved();
+      int numTaken = pool.numBlocks() - pool.numAvailable();
       Watermarks.Level now = marks.after(told, numTaken, pool.numBlocks());
       if (now != told) {
         told = now;

@@ -120,7 +120,7 @@ class BlockReservationTest {
       small.truncate(promised, 0);
       assertThat(reservation.numLeft()).isEqualTo(2);
       assertThat(blocks().numReserved()).isEqualTo(2);
-      assertThat(blocks().numUnreserved()).isEqualTo(BLOCKS - 2);
+      assertThat(blocks().numAvailable()).isEqualTo(BLOCKS - 2);
     }
   }
 
@@ -146,7 +146,7 @@ class BlockReservationTest {
     promised.drawFrom(reservation);
     ParkedGroup group = small.cache.park(List.of(promised), (storage, ids) -> {});
     assertThat(reservation.isSuspended()).isTrue();
-    assertThat(blocks().numUnreserved()).isEqualTo(BLOCKS);
+    assertThat(blocks().numAvailable()).isEqualTo(BLOCKS);
     small.cache.checkConservation();
 
     KvSequence hog = small.open(5 * BLOCK_SIZE);
@@ -198,7 +198,7 @@ class BlockReservationTest {
       small.emptied(one);
       assertThat(reservation.isSuspended()).isFalse();
       one.drawFromNone();
-      assertThat(one.reservation()).isEmpty();
+      assertThat(one.reservation().numGranted()).isZero();
       assertThat(reservation.numLeft()).isEqualTo(3);
     }
   }
@@ -209,9 +209,9 @@ class BlockReservationTest {
       assertThat(reservation.tryResize(9)).isFalse();
       assertThat(reservation.numLeft()).isEqualTo(3);
       assertThat(reservation.tryResize(8)).isTrue();
-      assertThat(blocks().numUnreserved()).isZero();
+      assertThat(blocks().numAvailable()).isZero();
       assertThat(reservation.tryResize(0)).isTrue();
-      assertThat(blocks().numUnreserved()).isEqualTo(BLOCKS);
+      assertThat(blocks().numAvailable()).isEqualTo(BLOCKS);
       assertThat(reservation.numGranted()).isZero();
       assertThatIllegalArgumentException().isThrownBy(() -> reservation.tryResize(-1));
     }
@@ -231,7 +231,10 @@ class BlockReservationTest {
         BlockReservation foreign = other.cache.reserve(1)) {
       assertThatIllegalArgumentException().isThrownBy(() -> sequence.drawFrom(foreign));
     }
-    assertThat(sequence.reservation()).isEmpty();
+    assertThat(sequence.reservation().numGranted()).isZero();
+    sequence.reservation().close();
+    assertThat(sequence.reservation().isClosed()).isFalse();
+    assertThatIllegalStateException().isThrownBy(() -> sequence.reservation().tryResize(1));
   }
 
   @Test

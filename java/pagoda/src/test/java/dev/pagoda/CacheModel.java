@@ -1,6 +1,6 @@
 package dev.pagoda;
 
-import dev.pagoda.block.BlockStatistics;
+import dev.pagoda.testing.PoolNumbers;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -332,7 +332,7 @@ final class CacheModel {
       numTokens += sequence.state == State.PARKED ? 0 : sequence.length();
     }
     return new CacheStatistics(
-        new BlockStatistics(
+        PoolNumbers.uncached(
             numBlocks,
             numBlocks - used.size(),
             0,

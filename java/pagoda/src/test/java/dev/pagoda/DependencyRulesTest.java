@@ -58,7 +58,7 @@ class DependencyRulesTest {
           entry(
               "dev.pagoda.decoding", Set.of("dev.pagoda", "dev.pagoda.block", "dev.pagoda.layout")),
           entry(
-              "dev.pagoda.tier",
+              "dev.pagoda.prefix",
               Set.of(
                   "dev.pagoda",
                   "dev.pagoda.block",
@@ -73,6 +73,15 @@ class DependencyRulesTest {
                   "dev.pagoda.internal.event",
                   "dev.pagoda.tier")),
           entry("dev.pagoda.internal.event", Set.of()),
+          entry(
+              "dev.pagoda.tier",
+              Set.of(
+                  "dev.pagoda",
+                  "dev.pagoda.block",
+                  "dev.pagoda.internal.event",
+                  "dev.pagoda.layout",
+                  "dev.pagoda.memory",
+                  "dev.pagoda.prefix")),
           entry(
               "dev.pagoda",
               Set.of(
@@ -169,7 +178,10 @@ class DependencyRulesTest {
           dev.pagoda                   | class A { dev.pagoda.internal.cuda.abi. pagoda_h h; }
           dev.pagoda.internal.event    | import dev.pagoda.PagedKvCache;
           dev.pagoda.pressure          | import dev.pagoda.internal.kernel.Kernels;
-          dev.pagoda.prefix            | import dev.pagoda.layout.DType;
+          dev.pagoda.prefix            | import dev.pagoda.tier.SwapSpace;
+          dev.pagoda.prefix            | import dev.pagoda.internal.kernel.Kernels;
+          dev.pagoda                   | import dev.pagoda.prefix.PrefixCache;
+          dev.pagoda.report            | import dev.pagoda.layout.DType;
           """)
   void plantedEdgeIsReportedWithFileAndLine(String importer, String line) {
     SourceFile planted =

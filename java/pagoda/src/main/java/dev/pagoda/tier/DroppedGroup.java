@@ -6,7 +6,6 @@ import dev.pagoda.PagedKvCache;
 import dev.pagoda.ParkedGroup;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * Sequences that gave their blocks up, or the last ones, without keeping the content, and how to
@@ -138,7 +137,7 @@ public final class DroppedGroup {
     requireAway();
     try (BlockReservation room = cache.reserve(plan.numBlocks())) {
       reopen();
-      List<Optional<BlockReservation>> own = new ArrayList<>();
+      List<BlockReservation> own = new ArrayList<>();
       try {
         for (KvSequence sequence : sequences()) {
           own.add(sequence.reservation());
@@ -159,13 +158,15 @@ public final class DroppedGroup {
     }
   }
 
-  private void drawFromOwn(List<Optional<BlockReservation>> own) {
+  private void drawFromOwn(List<BlockReservation> own) {
     for (int i = 0; i < own.size(); i++) {
       KvSequence sequence = sequences().get(i);
       if (!sequence.isClosed()) {
-        own.get(i)
-            .filter(promise -> !promise.isClosed())
-            .ifPresentOrElse(sequence::drawFrom, sequence::drawFromNone);
+        if (own.get(i).isClosed()) {
+          sequence.drawFromNone();
+        } else {
+          sequence.drawFrom(own.get(i));
+        }
       }
     }
   }
@@ -184,7 +185,7 @@ public final class DroppedGroup {
     }
   }
 
-  private void dropAgain(List<Optional<BlockReservation>> own, Throwable refused) {
+  private void dropAgain(List<BlockReservation> own, Throwable refused) {
     try {
       drawFromOwn(own);
       cache.parkAgain(parked);
