@@ -329,6 +329,37 @@ public final class PagedKvCache implements AutoCloseable {
   }
 
   /**
+   * Opens sequences that are parked from the start, for content that comes from elsewhere: a file,
+   * for instance. Takes no block; {@link #unpark} does, and until then they can be closed.
+   *
+   * @param lengths {@code [numSequences]} tokens of each, at least one sequence
+   * @param blockNumbers {@code [numSequences, blocksFor(length)]} which of the group's distinct
+   *     blocks a sequence has, in token order. Numbers start at 0 without a gap; sequences that
+   *     share a block have it at the same index
+   * @return how to bring their content in
+   * @throws IllegalArgumentException if the tables do not describe such a group
+   */
+  public ParkedGroup openParked(int[] lengths, int[][] blockNumbers) {
+    int[][] tables = Arrays.stream(blockNumbers).map(int[]::clone).toArray(int[][]::new);
+    int numBlocks = Parking.requireGroup(shape(), lengths, tables);
+    lock.lock();
+    try {
+      requireOpen();
+      List<KvSequence> group = new ArrayList<>();
+      for (int length : lengths) {
+        KvSequence sequence = register(new BlockTable(pool, 0), length);
+        numTokens -= length;
+        sequence.state = KvSequence.State.PARKED;
+        sequence.parking = nextParking;
+        group.add(sequence);
+      }
+      return new ParkedGroup(nextParking(), group, numBlocks, tables);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
    * Gives parked sequences blocks again, all or none, shared as they were, and then has their
    * content moved in.
    *
