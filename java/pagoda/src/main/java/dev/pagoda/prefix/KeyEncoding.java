@@ -40,7 +40,10 @@ class KeyEncoding {
 
   KeyEncoding(String modelFingerprint, KvLayout layout) {
     this(
-        modelFingerprint, layoutBytes(layout), dtypesText(layout), blockBytes(layout.shape().blockSize()));
+        modelFingerprint,
+        layoutBytes(layout),
+        dtypesText(layout),
+        blockBytes(layout.shape().blockSize()));
   }
 
   private KeyEncoding(String modelFingerprint, byte[] layout, String dtypes, int blockBytes) {

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
@@ -30,13 +31,13 @@ import java.util.function.LongSupplier;
  * <p>Full blocks of committed tokens are shared, by reference. A hit may end inside a block, whose
  * head is then copied by the first write. A block is found by a SHA-256 over everything its content
  * depends on ({@link BlockKey}), and only used if the token ids of the whole prefix are equal. It
- * becomes visible when its step is committed, never before; tokens whose ids nobody gave, drafts for
- * instance, are never visible.
+ * becomes visible when its step is committed, never before; tokens whose ids nobody gave, drafts
+ * for instance, are never visible.
  *
  * <p>Blocks outlive their sequences: they become idle, and are given up when the pool would
  * otherwise be out of blocks, those of the lowest {@link Retention} priority first, then the end of
- * the chain that has been idle longest. Blocks that sequences use are never given up, so the hits of
- * a request are never its own victims.
+ * the chain that has been idle longest. Blocks that sequences use are never given up, so the hits
+ * of a request are never its own victims.
  *
  * <p>Layers with a sliding window share as the others do. What such a layer holds at a position
  * depends, through the layers below, on tokens far outside its window; so the whole prefix is the
@@ -48,8 +49,9 @@ import java.util.function.LongSupplier;
  * other. Threads: any number. Lookups take no lock but for the references they take; publishing
  * takes one lock per block. No call blocks for longer than bookkeeping and the lower tier take.
  *
- * <p>Failure: a call that throws has changed nothing. On a device whose work is queued, steps of one
- * cache run in the order in which they were committed, so what is found is there when it is read.
+ * <p>Failure: a call that throws has changed nothing. On a device whose work is queued, steps of
+ * one cache run in the order in which they were committed, so what is found is there when it is
+ * read.
  */
 public final class PrefixCache implements AutoCloseable {
   private final PagedKvCache cache;
@@ -74,7 +76,7 @@ public final class PrefixCache implements AutoCloseable {
   // Changed inside the lock. Per block of the pool.
   private final AtomicReferenceArray<Optional<CachedEntry>> entryOf;
   private final AtomicReferenceArray<Optional<Removal>> removalOf;
-  private volatile long epoch;
+  private final AtomicLong epoch = new AtomicLong();
   private volatile boolean closed;
 
   /** How an entry ended. */
@@ -90,8 +92,7 @@ public final class PrefixCache implements AutoCloseable {
     order = new RetentionOrder(numBlocks, nanoTime);
     evictedKeys = new EvictedKeys(numBlocks);
     tier = new TierGuard(settings.tier());
-    shelves =
-        new PrefixLookup.Shelves(index, evictedKeys, tier, settings.headHits(), blockSize);
+    shelves = new PrefixLookup.Shelves(index, evictedKeys, tier, settings.headHits(), blockSize);
     settings.quotaBlocks().forEach((name, quota) -> tenants.put(name, new Tenant(name, quota)));
     entryOf = emptySlots();
     removalOf = emptySlots();
@@ -149,7 +150,7 @@ public final class PrefixCache implements AutoCloseable {
     Objects.requireNonNull(options, "options");
     int[] prompt = tokenIds.clone();
     KeyEncoding own = encoding.copy();
-    long opened = epoch;
+    long opened = epoch.get();
     CachedEntry root = root(own, namespace);
     PrefixLookup lookup =
         options.read()
@@ -263,7 +264,7 @@ public final class PrefixCache implements AutoCloseable {
    */
   public int publish(KvSequence sequence, int[] tokenIds, Namespace namespace) {
     KeyEncoding own = encoding.copy();
-    TokenSequence.Line line = new TokenSequence.Line(root(own, namespace), own, epoch);
+    TokenSequence.Line line = new TokenSequence.Line(root(own, namespace), own, epoch.get());
     return publish(sequence, tokenIds, tokenIds.length, line, new ArrayList<>(), Retention.DEFAULT);
   }
 
@@ -281,7 +282,7 @@ public final class PrefixCache implements AutoCloseable {
       Retention retention) {
     int numFull = Math.min(numTokens, sequence.length()) / blockSize;
     int first = numLive(chain, numFull);
-    if (closed || line.epoch() != epoch || first >= numFull) {
+    if (closed || line.epoch() != epoch.get() || first >= numFull) {
       return 0;
     }
     chain.subList(first, chain.size()).clear();
@@ -339,8 +340,7 @@ public final class PrefixCache implements AutoCloseable {
    * @param handle a block that the caller has a reference of, and that holds the content
    * @return the entry of that content, possibly with another block; none if it was refused
    */
-  Shelving shelve(
-      PrefixBlock block, long handle, CachedEntry parent, Retention retention) {
+  Shelving shelve(PrefixBlock block, long handle, CachedEntry parent, Retention retention) {
     List<CachedEntry> outdated = new ArrayList<>();
     Shelving shelving;
     writing.lock();
@@ -460,11 +460,10 @@ public final class PrefixCache implements AutoCloseable {
       for (int blockId : blockIds) {
         entryOf
             .getAndSet(blockId, Optional.empty())
-            .ifPresent(
-                entry -> {
-                  unshelve(entry, RemovalReason.POOL_NEEDED_A_BLOCK);
-                  entries.add(entry);
-                });
+            .ifPresent(entry -> {
+              unshelve(entry, RemovalReason.POOL_NEEDED_A_BLOCK);
+              entries.add(entry);
+            });
       }
     } finally {
       writing.unlock();
@@ -557,24 +556,23 @@ public final class PrefixCache implements AutoCloseable {
   }
 
   private int clearLocked() {
-      int count = 0;
-      epoch = epoch + 1;
-      for (CachedEntry entry : List.copyOf(index.entries())) {
-        entry.die();
-        int blockId = BlockHandle.blockId(entry.handle);
-        entryOf.set(blockId, Optional.empty());
-        removalOf.set(
-            blockId,
-            Optional.of(
-                new Removal(entry.block, RemovalReason.CLEARED, order.standing(blockId))));
-        order.dismiss(entry.tenant);
-        var _ = blocks.uncache(entry.handle);
-        count++;
-      }
-      index.clear();
-      counters.removed(RemovalReason.CLEARED, count);
-      events.cleared();
-      return count;
+    int count = 0;
+    var _ = epoch.incrementAndGet();
+    for (CachedEntry entry : List.copyOf(index.entries())) {
+      entry.die();
+      int blockId = BlockHandle.blockId(entry.handle);
+      entryOf.set(blockId, Optional.empty());
+      removalOf.set(
+          blockId,
+          Optional.of(new Removal(entry.block, RemovalReason.CLEARED, order.standing(blockId))));
+      order.dismiss(entry.tenant);
+      var _ = blocks.uncache(entry.handle);
+      count++;
+    }
+    index.clear();
+    counters.removed(RemovalReason.CLEARED, count);
+    events.cleared();
+    return count;
   }
 
   // Retention.
@@ -590,9 +588,7 @@ public final class PrefixCache implements AutoCloseable {
    */
   public int pin(int[] tokenIds, Namespace namespace, Duration pin) {
     return adoptedPrefix(
-        tokenIds,
-        namespace,
-        ids -> order.raise(ids, ids.length, new Retention(0, pin), 0));
+        tokenIds, namespace, ids -> order.raise(ids, ids.length, new Retention(0, pin), 0));
   }
 
   /**
@@ -655,28 +651,26 @@ public final class PrefixCache implements AutoCloseable {
     }
     return removalOf
         .get(blockId)
-        .map(
-            removal ->
-                new BlockExplanation(
-                    blockId,
-                    BlockExplanation.Fate.REMOVED,
-                    Optional.of(removal.block),
-                    Optional.of(removal.reason),
-                    removal.last.priority(),
-                    removal.last.numHits(),
-                    Duration.ofNanos(removal.last.sinceIdleNanos()),
-                    Duration.ZERO))
-        .orElseGet(
-            () ->
-                new BlockExplanation(
-                    blockId,
-                    BlockExplanation.Fate.NEVER_SHAREABLE,
-                    Optional.empty(),
-                    Optional.empty(),
-                    0,
-                    0,
-                    Duration.ZERO,
-                    Duration.ZERO));
+        .map(removal ->
+            new BlockExplanation(
+                blockId,
+                BlockExplanation.Fate.REMOVED,
+                Optional.of(removal.block),
+                Optional.of(removal.reason),
+                removal.last.priority(),
+                removal.last.numHits(),
+                Duration.ofNanos(removal.last.sinceIdleNanos()),
+                Duration.ZERO))
+        .orElseGet(() ->
+            new BlockExplanation(
+                blockId,
+                BlockExplanation.Fate.NEVER_SHAREABLE,
+                Optional.empty(),
+                Optional.empty(),
+                0,
+                0,
+                Duration.ZERO,
+                Duration.ZERO));
   }
 
   // Numbers and events.

@@ -70,8 +70,7 @@ final class PrefixLookup {
     }
   }
 
-  private Optional<CachedEntry> find(
-      Shelves shelves, BlockKey key, CachedEntry prefix, int from) {
+  private Optional<CachedEntry> find(Shelves shelves, BlockKey key, CachedEntry prefix, int from) {
     return shelves
         .index()
         .find(key)

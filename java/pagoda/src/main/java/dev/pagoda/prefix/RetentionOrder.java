@@ -15,8 +15,8 @@ import java.util.function.LongSupplier;
  * comes before its beginning in the list, and nothing needs sorting. Pinned blocks wait in a list
  * of their own until their deadline has passed.
  *
- * <p>Footprint: 47 bytes per block. Threads: one lock, in which nobody else is called; each call
- * is O(1), except that the first one after a pin's deadline looks through all pinned blocks.
+ * <p>Footprint: 47 bytes per block. Threads: one lock, in which nobody else is called; each call is
+ * O(1), except that the first one after a pin's deadline looks through all pinned blocks.
  */
 final class RetentionOrder implements IdleOrder {
   /** Longest pin, so that differences of deadlines never overflow. */
@@ -103,8 +103,7 @@ final class RetentionOrder implements IdleOrder {
         int blockId = blockIds[i];
         numHits[blockId] += hits;
         boolean isIdle = lists[blockId] != NOT_IDLE;
-        boolean changes =
-            retention.priority() > priorities[blockId] || !retention.pin().isZero();
+        boolean changes = retention.priority() > priorities[blockId] || !retention.pin().isZero();
         if (isIdle && changes) {
           unlink(blockId);
         }
@@ -158,7 +157,8 @@ final class RetentionOrder implements IdleOrder {
       long now = nanoTime.getAsLong();
       boolean isIdle = lists[blockId] != NOT_IDLE;
       long pinNanos = pinned[blockId] ? Math.max(0, pinDeadlines[blockId] - now) : 0;
-      return new Standing(priorities[blockId], numHits[blockId], isIdle, now - idleSince[blockId], pinNanos);
+      return new Standing(
+          priorities[blockId], numHits[blockId], isIdle, now - idleSince[blockId], pinNanos);
     } finally {
       lock.unlock();
     }

@@ -30,22 +30,20 @@ final class TierGuard {
   void evicted(List<PrefixBlock> blocks, KvStorage storage, int[] blockIds) {
     if (isPresent() && !blocks.isEmpty()) {
       var _ =
-          guarded(
-              () -> {
-                tier.evicted(blocks, storage, blockIds);
-                return 0;
-              });
+          guarded(() -> {
+            tier.evicted(blocks, storage, blockIds);
+            return 0;
+          });
     }
   }
 
   void stored(List<PrefixBlock> blocks, KvStorage storage, int[] blockIds) {
     if (isPresent() && !blocks.isEmpty()) {
       var _ =
-          guarded(
-              () -> {
-                tier.stored(blocks, storage, blockIds);
-                return 0;
-              });
+          guarded(() -> {
+            tier.stored(blocks, storage, blockIds);
+            return 0;
+          });
     }
   }
 

@@ -10,9 +10,10 @@ import java.util.List;
  * A {@link KvSequence} whose token ids are known, so that its blocks can be shared.
  *
  * <p>Steps append to {@link #sequence} as to any other. Whenever one is committed, the blocks that
- * are full and whose ids are known become shareable, unless the request was opened not to write. The
- * ids of the prompt are known from the start; those of the reply are given with {@link #append},
- * before or after the step that computes them. Give no ids for drafts until they are accepted.
+ * are full and whose ids are known become shareable, unless the request was opened not to write.
+ * The ids of the prompt are known from the start; those of the reply are given with {@link
+ * #append}, before or after the step that computes them. Give no ids for drafts until they are
+ * accepted.
  *
  * <p>Truncating the sequence forgets the ids behind the new length. Whoever opened it closes it;
  * closing twice is allowed. Threads: one writer at a time, the same as the sequence's.
@@ -172,8 +173,7 @@ public final class TokenSequence implements AutoCloseable {
     if (Math.min(numIds, length()) < blockSize()) {
       return 0;
     }
-    int published =
-        prefixes.publish(sequence, ids, numIds, line, chain, options.retention());
+    int published = prefixes.publish(sequence, ids, numIds, line, chain, options.retention());
     publishedTokens += published;
     return published;
   }
