@@ -299,8 +299,8 @@ final class PagedRoom implements Room {
     CacheStatistics now = cache.statistics();
     int used = now.blocks().numUsed();
     double usedSlots = (double) used * settings.blockSize();
-    // With samples a token may count for several: what is used is then all that can be said.
-    double live = settings.samples() > 1 ? usedSlots : liveTokens;
+    // A token that several share counts for each: what is used is then all that can be said.
+    double live = settings.samples() > 1 ? usedSlots : Math.min(liveTokens, usedSlots);
     sums.live += weight * live;
     sums.internal += weight * (usedSlots - live);
     sums.external += weight * (settings.poolTokens() - usedSlots);
