@@ -4,6 +4,7 @@ import dev.pagoda.CachedBlocks;
 import dev.pagoda.KvSequence;
 import dev.pagoda.PagedKvCache;
 import dev.pagoda.block.BlockHandle;
+import dev.pagoda.internal.event.CacheEvents;
 import dev.pagoda.memory.KvStorage;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -171,7 +172,7 @@ public final class PrefixCache implements AutoCloseable {
     TokenSequence tokens =
         new TokenSequence(this, sequence, new TokenSequence.Line(root, own, opened), options);
     tokens.begin(prompt, admission.fullBlocks());
-    tokens.count(found(lookup, admission, options.afterPreemption()));
+    tokens.count(found(sequence, lookup, admission, options.afterPreemption()));
     return tokens;
   }
 
@@ -189,7 +190,7 @@ public final class PrefixCache implements AutoCloseable {
       admission.release();
       throw refused;
     }
-    return found(lookup, admission, true);
+    return found(empty, lookup, admission, true);
   }
 
   private Admission admit(PrefixLookup lookup, OpenOptions options, long since) {
@@ -213,7 +214,8 @@ public final class PrefixCache implements AutoCloseable {
     return admission.fullBlocks().size() * blockSize + admission.headTokens();
   }
 
-  private TokenSequence.Found found(PrefixLookup lookup, Admission admission, boolean returned) {
+  private TokenSequence.Found found(
+      KvSequence sequence, PrefixLookup lookup, Admission admission, boolean returned) {
     int cached = length(admission);
     int loaded = admission.numLoaded() * blockSize;
     counters.numRequests.increment();
@@ -226,7 +228,11 @@ public final class PrefixCache implements AutoCloseable {
             && admission.headTokens() == lookup.head.numTokens();
     MissReason reason = asSeen ? lookup.missReason : MissReason.EVICTED;
     counters.missed(reason);
-    PrefixTrace.lookup(lookup, cached, reason);
+    if (cached > 0) {
+      CacheEvents.current().prefixHit(sequence.id(), cached, lookup.tokenIds.length);
+    } else {
+      CacheEvents.current().prefixMissed(sequence.id(), lookup.tokenIds.length, reason.name());
+    }
     return new TokenSequence.Found(
         cached, loaded, admission.headTokens(), reason, List.copyOf(admission.fullBlocks()));
   }
@@ -452,7 +458,6 @@ public final class PrefixCache implements AutoCloseable {
       order.dismiss(entry.tenant);
       counters.removed(reason, 1);
       events.removed(entry.block, reason);
-      PrefixTrace.evict(entry.block, reason);
     }
   }
 
@@ -472,6 +477,7 @@ public final class PrefixCache implements AutoCloseable {
       writing.unlock();
     }
     tier.evicted(blocksOf(entries), storage, idsOf(entries));
+    CacheEvents.current().evicted(entries.size());
     events.deliver();
   }
 
