@@ -37,6 +37,8 @@ import java.util.stream.Collectors;
  * <p>Failure: a call that throws has changed nothing.
  */
 public final class PagedKvCache implements AutoCloseable {
+  private static final BlockEviction NO_EVICTION = (storage, blockIds) -> {};
+
   private final Backend backend;
   private final Kernels kernels;
   private final KvStorage storage;
@@ -44,7 +46,8 @@ public final class PagedKvCache implements AutoCloseable {
   private final IdlePool<Scratch> scratches;
   private final CacheLock lock = new CacheLock();
 
-  private volatile Optional<CachedBlocks> cachedBlocks = Optional.empty();
+  // Told of blocks that are given up; nobody caches any without telling whom.
+  private volatile BlockEviction eviction = NO_EVICTION;
 
   // Guarded by the lock.
   private final List<KvSequence> sequences = new ArrayList<>();
@@ -604,33 +607,33 @@ public final class PagedKvCache implements AutoCloseable {
    * Has blocks outlive their owners, as somebody says: the door for a prefix cache.
    *
    * @param order which idle blocks are given up first
-   * @param eviction told of blocks that are given up
+   * @param newEviction told of blocks that are given up
    * @return the cached blocks, the caller's to close
    * @throws IllegalStateException if somebody has them already
    */
-  public CachedBlocks openCachedBlocks(IdleOrder order, BlockEviction eviction) {
+  public CachedBlocks openCachedBlocks(IdleOrder order, BlockEviction newEviction) {
+    Objects.requireNonNull(newEviction, "newEviction");
     lock.lock();
     try {
       requireOpen();
-      if (cachedBlocks.isPresent()) {
+      if (!eviction.equals(NO_EVICTION)) {
         throw new IllegalStateException("the cache has a prefix cache already: cache=" + this);
       }
       pool.setIdleOrder(order);
-      CachedBlocks opened = new CachedBlocks(this, eviction);
-      cachedBlocks = Optional.of(opened);
-      return opened;
+      eviction = newEviction;
+      return new CachedBlocks(this);
     } finally {
       lock.unlock();
     }
   }
 
-  void forgetCachedBlocks(CachedBlocks closed) {
+  void closeCachedBlocks() {
     lock.lock();
     try {
-      if (!this.closed) {
+      if (!closed) {
         pool.unsetIdleOrder();
       }
-      cachedBlocks = cachedBlocks.filter(open -> open != closed);
+      eviction = NO_EVICTION;
     } finally {
       lock.unlock();
     }
@@ -642,8 +645,11 @@ public final class PagedKvCache implements AutoCloseable {
    */
   void saveReclaimed(long[] handles, int from, int to) {
     if (from < to) {
-      // Reclaimed blocks were cached, and only cachedBlocks caches.
-      cachedBlocks.ifPresent(blocks -> blocks.evicted(Arrays.copyOfRange(handles, from, to)));
+      int[] blockIds = new int[to - from];
+      for (int i = 0; i < blockIds.length; i++) {
+        blockIds[i] = BlockHandle.blockId(handles[from + i]);
+      }
+      eviction.evicted(storage, blockIds);
     }
   }
 
