@@ -135,20 +135,13 @@ int option(const Options& options, const char* name, int otherwise) {
 
 double g_read_gb_per_s = 0.0;
 
-pagoda::DecodeDevice this_device() {
-  pagoda::DecodeDevice device{};
-  const auto query = [](int32_t* value, cudaDeviceAttr attribute) {
-    check(cudaDeviceGetAttribute(value, attribute, 0), "attribute");
-  };
-  query(&device.num_multiprocessors, cudaDevAttrMultiProcessorCount);
-  query(&device.shared_bytes_per_multiprocessor, cudaDevAttrMaxSharedMemoryPerMultiprocessor);
-  query(&device.reserved_shared_bytes_per_cta, cudaDevAttrReservedSharedMemoryPerBlock);
-  query(&device.most_shared_bytes_per_cta, cudaDevAttrMaxSharedMemoryPerBlockOptin);
-  query(&device.compute_capability_major, cudaDevAttrComputeCapabilityMajor);
+pagoda::LaunchDevice this_device() {
+  pagoda::LaunchDevice device{};
+  check(pagoda::query_launch_device(&device), "device");
   return device;
 }
 
-void measure_ceilings(const pagoda::DecodeDevice& device) {
+void measure_ceilings(const pagoda::LaunchDevice& device) {
   constexpr int64_t kBytes = int64_t{8} << 30;
   DeviceArray<char> array(kBytes);
   fill_random_kernel<<<4096, 256>>>(reinterpret_cast<__nv_bfloat16*>(array.get()), kBytes / 2, 3);
@@ -177,7 +170,7 @@ void measure_ceilings(const pagoda::DecodeDevice& device) {
 }
 
 void bench_decode(const DecodeShape& shape, const pagoda::DecodeTuning& tuning,
-                  const pagoda::DecodeDevice& device, const Options& options) {
+                  const pagoda::LaunchDevice& device, const Options& options) {
   const auto num_seqs = static_cast<int32_t>(shape.context_lengths.size());
   const int64_t tile_bytes = int64_t{2} * shape.block_size * shape.head_dim;
   const int64_t block_bytes = 2 * shape.num_kv_heads * tile_bytes;
@@ -254,8 +247,8 @@ void bench_decode(const DecodeShape& shape, const pagoda::DecodeTuning& tuning,
   // The portable kernel has no matrix instructions and no bulk copies to share a mistake with.
   const auto outputs_of = [&](bool portable) {
     output.fill(0xff);
-    pagoda::DecodeDevice as = device;
-    as.compute_capability_major = portable ? 8 : device.compute_capability_major;
+    pagoda::LaunchDevice as = device;
+    as.image_architecture = portable ? 80 : device.image_architecture;
     pagoda::DecodeParams of_set = params;
     of_set.block_tables = tables_device.get();
     of_set.queries = queries.get();
@@ -394,7 +387,7 @@ int main(int argc, char** argv) {
   check(cudaDriverGetVersion(&driver), "driver");
   check(cudaRuntimeGetVersion(&runtime), "runtime");
   std::printf("%s, driver CUDA %d, runtime CUDA %d\n", properties.name, driver, runtime);
-  const pagoda::DecodeDevice device = this_device();
+  const pagoda::LaunchDevice device = this_device();
   const std::string only = options.count("only") ? options["only"] : "";
   measure_ceilings(device);
   const pagoda::DecodeTuning tuning{option(options, "ctas", 0), option(options, "slots", 0),

@@ -22,4 +22,5 @@ module dev.pagoda {
   exports dev.pagoda.memory;
   exports dev.pagoda.prefix;
   exports dev.pagoda.tier;
+  exports dev.pagoda.tier.file;
 }

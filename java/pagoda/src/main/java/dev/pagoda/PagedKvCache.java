@@ -112,6 +112,7 @@ public final class PagedKvCache implements AutoCloseable {
           case Capacity.Blocks blocks -> kernels.openStorage(layout, blocks.numBlocks());
           case Capacity.Bytes bytes -> kernels.openStorage(layout, bytes.numBlocks(layout));
           case Capacity.Within within -> HostStorage.over(layout, within.segment());
+          case Capacity.Counted counted -> HostStorage.counted(layout, counted.numBlocks());
         };
     try {
       return new PagedKvCache(backend, kernels, storage, checks);
@@ -163,7 +164,7 @@ public final class PagedKvCache implements AutoCloseable {
         + shape().blockSize()
         + " tokens, "
         + layout().blockBytes()
-        + " bytes each";
+        + (storage.hasMemory() ? " bytes each" : " bytes each, counted without memory");
   }
 
   /**
@@ -523,6 +524,39 @@ public final class PagedKvCache implements AutoCloseable {
    */
   public ParkedGroup parkMore(ParkedGroup group, int firstBlockIndex, BlockMover mover) {
     return new Parking(this, group.sequences()).parkMore(group, firstBlockIndex, mover);
+  }
+
+  /**
+   * Opens sequences that are parked from the start, for content that comes from elsewhere: a file,
+   * for instance. Takes no block; {@link #unpark} does, and until then they can be closed.
+   *
+   * @param lengths {@code [numSequences]} tokens of each, at least one sequence
+   * @param blockNumbers {@code [numSequences, blocksFor(length)]} which of the group's distinct
+   *     blocks a sequence has, in token order. Numbers start at 0 without a gap; sequences that
+   *     share a block have it at the same index
+   * @return how to bring their content in
+   * @throws IllegalArgumentException if the tables do not describe such a group
+   */
+  public ParkedGroup openParked(int[] lengths, int[][] blockNumbers) {
+    int[][] tables = Arrays.stream(blockNumbers).map(int[]::clone).toArray(int[][]::new);
+    int numBlocks = Parking.requireGroup(shape(), lengths, tables);
+    lock.lock();
+    try {
+      requireOpen();
+      List<KvSequence> group = new ArrayList<>();
+      for (int length : lengths) {
+        KvSequence sequence = register(new BlockTable(pool, 0), length);
+        numTokens -= length;
+        sequence.state = KvSequence.State.PARKED;
+        sequence.parking = nextParking;
+        sequence.reservation.park();
+        group.add(sequence);
+      }
+      ParkedGroup.Tables all = new ParkedGroup.Tables(0, numBlocks, tables);
+      return new ParkedGroup(group, all, lengths.clone(), nextParking());
+    } finally {
+      lock.unlock();
+    }
   }
 
   /**

@@ -83,6 +83,16 @@ class DependencyRulesTest {
                   "dev.pagoda.memory",
                   "dev.pagoda.prefix")),
           entry(
+              "dev.pagoda.tier.file",
+              Set.of(
+                  "dev.pagoda",
+                  "dev.pagoda.block",
+                  "dev.pagoda.layout",
+                  "dev.pagoda.memory",
+                  "dev.pagoda.prefix",
+                  "dev.pagoda.tier",
+                  FFM)),
+          entry(
               "dev.pagoda",
               Set.of(
                   "dev.pagoda.block",
