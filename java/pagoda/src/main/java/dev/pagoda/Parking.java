@@ -194,6 +194,56 @@ final class Parking {
     }
   }
 
+  /** Checks what a caller says about sequences that are to be opened; returns how many blocks. */
+  static int requireGroup(KvShape shape, int[] lengths, int[][] tables) {
+    if (lengths.length == 0 || lengths.length != tables.length) {
+      throw new IllegalArgumentException(
+          "every sequence needs a table: numLengths="
+              + lengths.length
+              + ", numTables="
+              + tables.length);
+    }
+    long numEntries = 0;
+    for (int i = 0; i < tables.length; i++) {
+      if (shape.blocksFor(lengths[i]) != tables[i].length) {
+        throw new IllegalArgumentException(
+            "a table does not fit its length: length="
+                + lengths[i]
+                + ", numBlocks="
+                + tables[i].length);
+      }
+      numEntries += tables[i].length;
+    }
+    int[] indexOf = new int[Math.toIntExact(numEntries)];
+    Arrays.fill(indexOf, -1);
+    int numBlocks = 0;
+    for (int[] table : tables) {
+      for (int index = 0; index < table.length; index++) {
+        int number = table[index];
+        if (number < 0 || number >= indexOf.length) {
+          throw new IllegalArgumentException("no such block of the group: blockNumber=" + number);
+        }
+        if (indexOf[number] != -1 && indexOf[number] != index) {
+          throw new IllegalArgumentException(
+              "a block is at two places: blockNumber="
+                  + number
+                  + ", index="
+                  + indexOf[number]
+                  + ", otherIndex="
+                  + index);
+        }
+        indexOf[number] = index;
+        numBlocks = Math.max(numBlocks, number + 1);
+      }
+    }
+    for (int number = 0; number < numBlocks; number++) {
+      if (indexOf[number] == -1) {
+        throw new IllegalArgumentException("nobody has the block: blockNumber=" + number);
+      }
+    }
+    return numBlocks;
+  }
+
   void unparkEmpty(ParkedGroup parked) {
     Resumption resumption = claim(parked);
     try {
@@ -264,56 +314,6 @@ final class Parking {
     } finally {
       cache.lock().unlock();
     }
-  }
-
-  /** Checks what a caller says about sequences that are to be opened; returns how many blocks. */
-  static int requireGroup(KvShape shape, int[] lengths, int[][] tables) {
-    if (lengths.length == 0 || lengths.length != tables.length) {
-      throw new IllegalArgumentException(
-          "every sequence needs a table: numLengths="
-              + lengths.length
-              + ", numTables="
-              + tables.length);
-    }
-    long numEntries = 0;
-    for (int i = 0; i < tables.length; i++) {
-      if (shape.blocksFor(lengths[i]) != tables[i].length) {
-        throw new IllegalArgumentException(
-            "a table does not fit its length: length="
-                + lengths[i]
-                + ", numBlocks="
-                + tables[i].length);
-      }
-      numEntries += tables[i].length;
-    }
-    int[] indexOf = new int[Math.toIntExact(numEntries)];
-    Arrays.fill(indexOf, -1);
-    int numBlocks = 0;
-    for (int[] table : tables) {
-      for (int index = 0; index < table.length; index++) {
-        int number = table[index];
-        if (number < 0 || number >= indexOf.length) {
-          throw new IllegalArgumentException("no such block of the group: blockNumber=" + number);
-        }
-        if (indexOf[number] != -1 && indexOf[number] != index) {
-          throw new IllegalArgumentException(
-              "a block is at two places: blockNumber="
-                  + number
-                  + ", index="
-                  + indexOf[number]
-                  + ", otherIndex="
-                  + index);
-        }
-        indexOf[number] = index;
-        numBlocks = Math.max(numBlocks, number + 1);
-      }
-    }
-    for (int number = 0; number < numBlocks; number++) {
-      if (indexOf[number] == -1) {
-        throw new IllegalArgumentException("nobody has the block: blockNumber=" + number);
-      }
-    }
-    return numBlocks;
   }
 
   private void requireDistinct() {

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
@@ -75,7 +76,7 @@ public final class PrefixCache implements AutoCloseable {
   // Changed inside the lock. Per block of the pool.
   private final AtomicReferenceArray<Optional<CachedEntry>> entryOf;
   private final AtomicReferenceArray<Optional<Removal>> removalOf;
-  private volatile long epoch;
+  private final AtomicLong epoch = new AtomicLong();
   private volatile boolean closed;
 
   /** How an entry ended. */
@@ -149,7 +150,7 @@ public final class PrefixCache implements AutoCloseable {
     Objects.requireNonNull(options, "options");
     int[] prompt = tokenIds.clone();
     KeyEncoding own = encoding.copy();
-    long opened = epoch;
+    long opened = epoch.get();
     CachedEntry root = root(own, namespace);
     PrefixLookup lookup =
         options.read()
@@ -263,7 +264,7 @@ public final class PrefixCache implements AutoCloseable {
    */
   public int publish(KvSequence sequence, int[] tokenIds, Namespace namespace) {
     KeyEncoding own = encoding.copy();
-    TokenSequence.Line line = new TokenSequence.Line(root(own, namespace), own, epoch);
+    TokenSequence.Line line = new TokenSequence.Line(root(own, namespace), own, epoch.get());
     return publish(sequence, tokenIds, tokenIds.length, line, new ArrayList<>(), Retention.DEFAULT);
   }
 
@@ -281,7 +282,7 @@ public final class PrefixCache implements AutoCloseable {
       Retention retention) {
     int numFull = Math.min(numTokens, sequence.length()) / blockSize;
     int first = numLive(chain, numFull);
-    if (closed || line.epoch() != epoch || first >= numFull) {
+    if (closed || line.epoch() != epoch.get() || first >= numFull) {
       return 0;
     }
     chain.subList(first, chain.size()).clear();
@@ -556,7 +557,7 @@ public final class PrefixCache implements AutoCloseable {
 
   private int clearLocked() {
     int count = 0;
-    epoch = epoch + 1;
+    var _ = epoch.incrementAndGet();
     for (CachedEntry entry : List.copyOf(index.entries())) {
       entry.die();
       int blockId = BlockHandle.blockId(entry.handle);
