@@ -15,8 +15,10 @@ import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
@@ -444,6 +446,15 @@ public final class PagedKvCache implements AutoCloseable {
     }
   }
 
+  int numBlocksOf(KvSequence sequence) {
+    lock.lock();
+    try {
+      return sequence.table.numBlocks();
+    } finally {
+      lock.unlock();
+    }
+  }
+
   KvSequence.State stateOf(KvSequence sequence) {
     lock.lock();
     try {
@@ -530,6 +541,37 @@ public final class PagedKvCache implements AutoCloseable {
   }
 
   /**
+   * How many blocks {@link #parkTail} or {@link #parkMore} would make available: those that nobody
+   * outside the group holds.
+   *
+   * @param group distinct open sequences of this cache
+   * @param firstBlockIndex block index from which on blocks would be given up
+   * @return number of blocks
+   * @throws IllegalArgumentException if a sequence is another cache's
+   */
+  public int numFreedByParking(List<KvSequence> group, int firstBlockIndex) {
+    lock.lock();
+    try {
+      Map<Long, Integer> inGroup = new HashMap<>();
+      for (KvSequence sequence : group) {
+        if (sequence.cache() != this) {
+          throw new IllegalArgumentException("a sequence of another cache: sequence=" + sequence);
+        }
+        for (int i = firstBlockIndex; i < sequence.table.numBlocks(); i++) {
+          inGroup.merge(sequence.table.handle(i), 1, Integer::sum);
+        }
+      }
+      int numFreed = 0;
+      for (Map.Entry<Long, Integer> block : inGroup.entrySet()) {
+        numFreed += pool.referenceCount(block.getKey()) == block.getValue() ? 1 : 0;
+      }
+      return numFreed;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
    * Opens sequences that are parked from the start, for content that comes from elsewhere: a file,
    * for instance. Takes no block; {@link #unpark} does, and until then they can be closed.
    *
@@ -552,13 +594,11 @@ public final class PagedKvCache implements AutoCloseable {
         numTokens -= length;
         sequence.state = KvSequence.State.PARKED;
         sequence.parking = nextParking;
+        sequence.reservation.park();
         group.add(sequence);
       }
-      return new ParkedGroup(
-          group,
-          new ParkedGroup.Tables(0, numBlocks, tables),
-          lengths.clone(),
-          nextParking());
+      ParkedGroup.Tables all = new ParkedGroup.Tables(0, numBlocks, tables);
+      return new ParkedGroup(group, all, lengths.clone(), nextParking());
     } finally {
       lock.unlock();
     }
