@@ -184,15 +184,6 @@ final class CacheModel {
     return longest;
   }
 
-  /** A request for more than the whole pool is refused before it reaches the pool's counter. */
-  boolean isAbsurd(List<Entry> entries) {
-    long growth = 0;
-    for (Entry entry : entries) {
-      growth += blocksFor(entry.newLength()) - entry.sequence.blocks.size();
-    }
-    return growth > numBlocks;
-  }
-
   void countRefusal() {
     numRefusals++;
   }
@@ -344,6 +335,7 @@ final class CacheModel {
         PoolNumbers.uncached(
             numBlocks,
             numBlocks - used.size(),
+            0,
             numShared,
             numReferences,
             peakUsed,

@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Words: a block is <b>owned</b> while its reference count is above 0, <b>shared</b> above 1.
  * Without owners it is <b>in flight</b> while it is pinned, else <b>idle</b> if it is cached, else
- * <b>free</b>. A {@linkplain BlockHandle handle} stands for the block in its present life, which
+ * <b>free</b>. Some of the free blocks may be <b>reserved</b>: promised to somebody, who alone can
+ * allocate them. A {@linkplain BlockHandle handle} stands for the block in its present life, which
  * ends when it becomes free or an idle block is given up for somebody else.
  *
  * <pre>
@@ -33,6 +34,7 @@ import org.jspecify.annotations.Nullable;
  * <ol>
  *   <li>Every call that throws has changed nothing. Calls over several blocks do all or nothing.
  *   <li>Free + owned + idle + in flight = all blocks, always; {@link #checkConservation} proves it.
+ *   <li>Reserved blocks are free blocks, always: who has reserved allocates without fail.
  *   <li>Use after free, double free, a handle of another pool, a number that is no block and the
  *       same block twice in one release are exceptions that name the block.
  * </ol>
@@ -56,6 +58,7 @@ public final class BlockPool implements AutoCloseable {
 
   private IdleOrder idleOrder = NothingCached.INSTANCE;
   private int numFree;
+  private int numReserved; // of the free ones
   private int numIdle;
   private int numInFlight;
   private int numShared;
@@ -127,6 +130,20 @@ public final class BlockPool implements AutoCloseable {
   }
 
   /**
+   * Blocks that anybody can have.
+   *
+   * @return number of blocks that are free and not reserved, or idle and may be given up
+   */
+  public int numAvailable() {
+    lock.lock();
+    try {
+      return numFree - numReserved + idleOrder.numReclaimable();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
    * Takes blocks, each with a reference count of 1, all or none: free ones first, then idle ones,
    * whose life ends with this call and whose content is the caller's to save before it is
    * overwritten.
@@ -135,16 +152,44 @@ public final class BlockPool implements AutoCloseable {
    * @param from index of the first handle
    * @param to index behind the last one
    * @return how many of them were idle
-   * @throws OutOfBlocksException if fewer are free or may be given up; nothing has changed
+   * @throws OutOfBlocksException if fewer are free and not reserved or may be given up; nothing has
+   *     changed
    */
   public int allocate(long[] handles, int from, int to) {
+    return allocate(handles, from, to, 0);
+  }
+
+  /**
+   * Takes blocks, each with a reference count of 1, some of which were reserved, all or none: as
+   * the other {@code allocate}.
+   *
+   * @param handles receives one handle per block, those of idle ones last
+   * @param from index of the first handle
+   * @param to index behind the last one
+   * @param numPromised how many of them are the caller's by {@link #tryReserve}; their reservation
+   *     is used up
+   * @return how many of them were idle
+   * @throws OutOfBlocksException if fewer than the others are available; nothing has changed
+   * @throws IllegalArgumentException if more are promised than reserved or asked for
+   */
+  public int allocate(long[] handles, int from, int to, int numPromised) {
     Objects.checkFromToIndex(from, to, handles.length);
     lock.lock();
     try {
       requireOpen();
       int count = to - from;
-      requireAvailable(count);
-      int numVictims = Math.max(0, count - numFree);
+      if (numPromised < 0 || numPromised > Math.min(count, numReserved)) {
+        throw new IllegalArgumentException(
+            "more blocks are promised than reserved or asked for: count="
+                + count
+                + ", numReserved="
+                + numReserved
+                + ", numPromised="
+                + numPromised);
+      }
+      requireAvailable(count - numPromised, idleOrder.numReclaimable());
+      numReserved -= numPromised;
+      int numVictims = Math.max(0, count - (numFree - numReserved));
       for (int i = from; i < to; i++) {
         int blockId = i < to - numVictims ? takeFree() : takeVictim();
         referenceCounts[blockId] = 1;
@@ -162,10 +207,84 @@ public final class BlockPool implements AutoCloseable {
     }
   }
 
-  private void requireAvailable(int count) {
-    if (count > numFree && count > numFree + idleOrder.numReclaimable()) {
+  /**
+   * Promises free blocks to the caller, all or none: nobody else can allocate them.
+   *
+   * <p>Idle blocks are not given up for it: whoever wants that allocates, saves what they held, and
+   * releases with {@code numReservedMax}.
+   *
+   * @param count blocks to reserve, at least 0
+   * @return false if fewer are free and not reserved, and then nothing has changed
+   */
+  public boolean tryReserve(int count) {
+    requireCount(count);
+    lock.lock();
+    try {
+      requireOpen();
+      if (count > numFree - numReserved) {
+        return false;
+      }
+      numReserved += count;
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Takes a promise back, whole or in part. Allowed on a closed pool, where it does nothing.
+   *
+   * @param count blocks that were reserved and not allocated
+   * @throws IllegalArgumentException if fewer are reserved
+   */
+  public void unreserve(int count) {
+    requireCount(count);
+    lock.lock();
+    try {
+      if (closed) {
+        return;
+      }
+      if (count > numReserved) {
+        throw new IllegalArgumentException(
+            "fewer blocks are reserved: numReserved=" + numReserved + ", count=" + count);
+      }
+      numReserved -= count;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Refuses what this pool could not give if it were empty, and counts the refusal.
+   *
+   * @param count blocks somebody wants
+   * @throws OutOfBlocksException if the pool has fewer blocks in all
+   */
+  public void requireCapacity(long count) {
+    lock.lock();
+    try {
+      if (count > numBlocks()) {
+        numRefusals++;
+        int needed = (int) Math.min(count, Integer.MAX_VALUE);
+        throw new OutOfBlocksException(
+            needed, numFree - numReserved, idleOrder.numReclaimable(), numBlocks());
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private static void requireCount(int count) {
+    if (count < 0) {
+      throw new IllegalArgumentException("a number of blocks is not negative: count=" + count);
+    }
+  }
+
+  private void requireAvailable(int count, int reclaimable) {
+    int unreserved = numFree - numReserved;
+    if (count > unreserved && count > unreserved + reclaimable) {
       numRefusals++;
-      throw new OutOfBlocksException(count, numFree, idleOrder.numReclaimable(), numBlocks());
+      throw new OutOfBlocksException(count, unreserved, reclaimable, numBlocks());
     }
   }
 
@@ -248,7 +367,24 @@ public final class BlockPool implements AutoCloseable {
    * @throws IllegalArgumentException if one is no handle of this pool, or is given twice
    */
   public int release(long[] handles, int from, int to) {
+    return release(handles, from, to, 0);
+  }
+
+  /**
+   * Drops an owner of each block, last one first, all or none, and reserves some of the blocks that
+   * become free by it in the same moment: a promise that was used is a promise again.
+   *
+   * @param handles blocks that are owned, each one once
+   * @param from index of the first handle
+   * @param to index behind the last one
+   * @param numReservedMax how many of those that become free to reserve at most
+   * @return how many blocks became free
+   * @throws IllegalStateException if one is not owned any more
+   * @throws IllegalArgumentException if one is no handle of this pool, or is given twice
+   */
+  public int release(long[] handles, int from, int to, int numReservedMax) {
     Objects.checkFromToIndex(from, to, handles.length);
+    requireCount(numReservedMax);
     lock.lock();
     try {
       requireOpen();
@@ -265,6 +401,7 @@ public final class BlockPool implements AutoCloseable {
         }
       }
       numReferences -= to - from;
+      numReserved += Math.min(freed, numReservedMax);
       tellFreed(freed);
       return freed;
     } finally {
@@ -531,7 +668,8 @@ public final class BlockPool implements AutoCloseable {
         end++;
       }
       if (numMore > 0) {
-        requireRoomBeside(numVictimsFewer, Math.addExact(numMore, to - end));
+        requireAvailable(
+            Math.addExact(numMore, to - end), idleOrder.numReclaimable() - numVictimsFewer);
       }
       for (int i = from; i < end; i++) {
         adopt(BlockHandle.blockId(handles[i]));
@@ -541,14 +679,6 @@ public final class BlockPool implements AutoCloseable {
       return end - from;
     } finally {
       lock.unlock();
-    }
-  }
-
-  private void requireRoomBeside(int numVictimsFewer, int count) {
-    int reclaimable = idleOrder.numReclaimable() - numVictimsFewer;
-    if (count > numFree + reclaimable) {
-      numRefusals++;
-      throw new OutOfBlocksException(count, numFree, reclaimable, numBlocks());
     }
   }
 
@@ -707,6 +837,7 @@ public final class BlockPool implements AutoCloseable {
       return new BlockStatistics(
           numBlocks(),
           numFree,
+          numReserved,
           numIdle,
           idleOrder.numReclaimable(),
           numInFlight,
@@ -756,6 +887,12 @@ public final class BlockPool implements AutoCloseable {
         references += count;
         shared += count > 1 ? 1 : 0;
       }
+      require(
+          numReserved >= 0 && numReserved <= numFree,
+          "more blocks are reserved than free: numFree="
+              + numFree
+              + ", numReserved="
+              + numReserved);
       require(
           idle == numIdle && inFlight == numInFlight && idle >= idleOrder.numReclaimable(),
           "counters disagree with the blocks: numIdle="

@@ -5,6 +5,7 @@ package dev.pagoda.block;
  *
  * @param numBlocks blocks in the pool
  * @param numFree blocks that nobody owns and nothing is known of
+ * @param numReserved free blocks that are promised to somebody
  * @param numIdle cached blocks that nobody owns
  * @param numReclaimable idle blocks that may be given up now
  * @param numInFlight blocks that nobody owns but work in flight still uses
@@ -18,6 +19,7 @@ package dev.pagoda.block;
 public record BlockStatistics(
     int numBlocks,
     int numFree,
+    int numReserved,
     int numIdle,
     int numReclaimable,
     int numInFlight,
@@ -37,11 +39,11 @@ public record BlockStatistics(
   }
 
   /**
-   * Blocks that a request can have now.
+   * Blocks that anybody can have now.
    *
-   * @return {@code numFree + numReclaimable}
+   * @return {@code numFree - numReserved + numReclaimable}
    */
   public int numAvailable() {
-    return numFree + numReclaimable;
+    return numFree - numReserved + numReclaimable;
   }
 }

@@ -10,7 +10,7 @@ public final class OutOfBlocksException extends RuntimeException {
   /** Blocks the request needed. */
   private final int needed;
 
-  /** Blocks that were free. */
+  /** Blocks that were free and not reserved by others. */
   private final int free;
 
   /** Idle blocks that could have been given up. */
@@ -23,7 +23,7 @@ public final class OutOfBlocksException extends RuntimeException {
    * Says what was needed and what there was.
    *
    * @param needed blocks the request needed
-   * @param free blocks that were free
+   * @param free blocks that were free and not reserved by others
    * @param reclaimable idle blocks that could have been given up
    * @param total blocks in the pool
    */
@@ -53,7 +53,7 @@ public final class OutOfBlocksException extends RuntimeException {
   }
 
   /**
-   * Blocks that were free.
+   * Blocks that were free and not reserved by others.
    *
    * @return number of blocks, less than {@link #needed}
    */

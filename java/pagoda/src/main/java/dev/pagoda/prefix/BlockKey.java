@@ -76,6 +76,11 @@ public final class BlockKey implements Comparable<BlockKey> {
     return bytes;
   }
 
+  /** A quarter of the bits, none of which is in the hash code. */
+  long lowBits() {
+    return fourth;
+  }
+
   @Override
   public int compareTo(BlockKey other) {
     int order = Long.compareUnsigned(first, other.first);

@@ -4,7 +4,7 @@ package dev.pagoda.prefix;
 public enum MissReason {
   /** It did: only the tokens that always have to be computed are left. */
   NONE,
-  /** Nothing that begins with the same tokens was ever kept, as far as is known. */
+  /** Nothing is kept that goes on with the same tokens, and nothing is known to have been. */
   NO_SHARED_PREFIX,
   /** Something cached goes on with the same tokens, but for less than a block. */
   SHORTER_THAN_BLOCK,

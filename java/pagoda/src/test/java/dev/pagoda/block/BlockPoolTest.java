@@ -45,6 +45,7 @@ class BlockPoolTest {
             PoolNumbers.uncached(
                 before.numBlocks(),
                 before.numFree(),
+                before.numReserved(),
                 before.numShared(),
                 before.numReferences(),
                 before.peakUsed(),

@@ -15,9 +15,24 @@ public final class PoolNumbers {
       int peakUsed,
       long numAllocations,
       long numRefusals) {
+    return uncached(
+        numBlocks, numFree, 0, numShared, numReferences, peakUsed, numAllocations, numRefusals);
+  }
+
+  /** Of a pool in which nothing was ever cached, but some free blocks are promised. */
+  public static BlockStatistics uncached(
+      int numBlocks,
+      int numFree,
+      int numReserved,
+      int numShared,
+      long numReferences,
+      int peakUsed,
+      long numAllocations,
+      long numRefusals) {
     return new BlockStatistics(
         numBlocks,
         numFree,
+        numReserved,
         0,
         0,
         0,

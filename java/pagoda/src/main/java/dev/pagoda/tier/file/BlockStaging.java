@@ -32,6 +32,10 @@ final class BlockStaging implements AutoCloseable {
               HostStorage.allocate(
                   layout, Math.clamp(bytes.poolBytes() / layout.blockBytes(), 1, 1 << 20));
           case Capacity.Within within -> HostStorage.over(layout, within.segment());
+          case Capacity.Counted counted ->
+              throw new IllegalArgumentException(
+                  "a file holds content, and blocks that are only counted have none: numBlocks="
+                      + counted.numBlocks());
         });
   }
 
