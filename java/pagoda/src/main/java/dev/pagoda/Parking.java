@@ -29,6 +29,7 @@ final class Parking {
     requireDistinct();
     Map<Integer, Integer> numberOf = new HashMap<>();
     int[][] tables = new int[group.size()][];
+    requireUsable();
     markAll(KvSequence.State.IDLE, KvSequence.State.BUSY);
     try {
       for (int i = 0; i < tables.length; i++) {
@@ -120,10 +121,20 @@ final class Parking {
   private void claim(ParkedGroup parked) {
     cache.lock().lock();
     try {
+      cache.requireUsable();
       cache.requireParked(parked);
       for (KvSequence sequence : group) {
         sequence.state = KvSequence.State.BUSY;
       }
+    } finally {
+      cache.lock().unlock();
+    }
+  }
+
+  private void requireUsable() {
+    cache.lock().lock();
+    try {
+      cache.requireUsable();
     } finally {
       cache.lock().unlock();
     }

@@ -4,6 +4,7 @@ import dev.pagoda.block.BlockHandle;
 import dev.pagoda.block.BlockTable;
 import dev.pagoda.block.OutOfBlocksException;
 import dev.pagoda.internal.kernel.RaggedBatch;
+import dev.pagoda.internal.kernel.StepKernels;
 import java.util.Arrays;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -67,12 +68,12 @@ final class Reservation {
   }
 
   /** All or nothing; on failure the plan is dropped as well. */
-  void reserve(RaggedBatch batch) {
+  void reserve(RaggedBatch batch, StepKernels kernels) {
     int numCopies;
     ReentrantLock lock = cache.lock();
     lock.lock();
     try {
-      cache.requireOpen();
+      cache.requireUsable();
       claimSequences();
       try {
         takeBlocks(planBlocks());
@@ -90,6 +91,7 @@ final class Reservation {
     try {
       cache.storage().copyBlocks(sources, targets, numCopies);
       describe(batch);
+      kernels.begin();
     } catch (Throwable refused) {
       lock.lock();
       try {
