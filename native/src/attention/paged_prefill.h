@@ -57,6 +57,12 @@ struct PrefillParams {
   }
 };
 
+/// Queues the tensor core kernel for one (element type, head dim); defined once in each file of
+/// instances/.
+template <typename KvType, int kHeadDim>
+cudaError_t launch_sm80_paged_prefill(const PrefillParams& params, const LaunchDevice& device,
+                                      cudaStream_t stream);
+
 /// Queues the kernel that takes every shape and runs on every device.
 cudaError_t launch_portable_paged_prefill(const PrefillParams& params, DType kv_dtype,
                                           cudaStream_t stream);

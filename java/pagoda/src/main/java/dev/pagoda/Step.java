@@ -43,6 +43,7 @@ public final class Step implements AutoCloseable {
   private final AttendCall attendCall;
   // Rows written so far, per layer: a layer that was forgotten must not be committed.
   private final AtomicIntegerArray rowsWritten;
+  private final boolean hasMemory;
   private volatile boolean begun;
 
   Step(PagedKvCache cache, Kernels kernels, KvStorage storage, IdlePool<Scratch> scratches) {
@@ -54,7 +55,8 @@ public final class Step implements AutoCloseable {
     writeCall = new WriteCall(storage, batch);
     attendCall = new AttendCall(storage, batch);
     this.kernels = kernels.newStep(attendCall, scratches, cache.isDebug());
-    rowsWritten = new AtomicIntegerArray(cache.shape().numLayers());
+    hasMemory = storage.hasMemory();
+    rowsWritten = new AtomicIntegerArray(hasMemory ? cache.shape().numLayers() : 0);
   }
 
   /**
@@ -231,8 +233,8 @@ public final class Step implements AutoCloseable {
     for (int layer = 0; layer < rowsWritten.length(); layer++) {
       requireWritten(layer);
     }
-    reservation.commit();
     end();
+    reservation.commit();
   }
 
   /**
@@ -298,6 +300,7 @@ public final class Step implements AutoCloseable {
   }
 
   private void requireKeysAndValues(int layer, Rows keys, Rows values, int numRows) {
+    requireMemory();
     LayerShape shape = cache.shape().layer(layer);
     keys.requireRows("keys", numRows, shape.numKvHeads() * shape.keyHeadDim());
     values.requireRows("values", numRows, shape.numKvHeads() * shape.valueHeadDim());
@@ -306,6 +309,7 @@ public final class Step implements AutoCloseable {
   private void requireAttend(
       int layer, AttentionSpec spec, Rows queries, Rows output, Rows lse, int numRows) {
     requireBegun(true);
+    requireMemory();
     LayerShape shape = cache.shape().layer(layer);
     int groupSize = spec.groupSize(shape);
     int numQueryHeads = groupSize * shape.numKvHeads();
@@ -315,6 +319,14 @@ public final class Step implements AutoCloseable {
       lse.requireRows("lse", numRows, numQueryHeads);
     }
     requireWritten(layer);
+  }
+
+  private void requireMemory() {
+    if (!hasMemory) {
+      throw new IllegalStateException(
+          "the cache counts blocks without memory, there is nothing to write or attend to: cache="
+              + cache);
+    }
   }
 
   private void requireWritten(int layer) {

@@ -81,7 +81,9 @@ public final class CudaKernels implements Kernels {
 
   @Override
   public StepKernels newStep(AttendCall attendCall, IdlePool<Scratch> scratches, boolean debug) {
-    return new CudaStepKernels((DeviceStorage) attendCall.storage(), attendCall.batch(), debug);
+    return attendCall.storage() instanceof DeviceStorage storage
+        ? new CudaStepKernels(storage, attendCall.batch(), debug)
+        : Kernels.super.newStep(attendCall, scratches, debug); // counts only, and never computes
   }
 
   private static final class NoScratch implements Scratch {}
