@@ -42,7 +42,8 @@ for pair in memcheck:out-of-bounds racecheck:race initcheck:uninitialized syncch
     echo "$tool does NOT report the planted fault ($fault): status=$status"
     num_failures=$((num_failures + 1))
   fi
-  for test in write_kv_test "copy_blocks_test short" "paged_decode_test short"; do
+  for test in write_kv_test "copy_blocks_test short" "paged_decode_test short" \
+    "paged_prefill_test short"; do
     status=0
     # The arguments of a test are words.
     # shellcheck disable=SC2086

@@ -1,4 +1,4 @@
-// Kernel times beside the memory's ceilings: paged decode, block copies, swaps.
+// Kernel times beside the memory's ceilings: paged decode, paged prefill, block copies, swaps.
 //
 //   native_bench shapes.csv [name=value ...]
 //
@@ -6,7 +6,7 @@
 //   sustained=2      seconds of a second, sustained run of each shape
 //   ctas= slots= least=   how a decode launch uses the device (see DecodeTuning)
 //
-// Every decode shape is checked once against the portable kernel, and rotates over block sets that
+// Every shape is checked once against the portable kernel, and rotates over block sets that
 // together exceed the L2 cache several times.
 
 #include <cuda_bf16.h>
@@ -17,12 +17,14 @@
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <numeric>
 #include <random>
 #include <sstream>
 #include <string>
 
 #include "attention/paged_decode.h"
+#include "attention/paged_prefill.h"
 #include "cache/copy_blocks.h"
 #include "ceilings.cuh"
 #include "timing.h"
@@ -77,8 +79,9 @@ __global__ void fill_random_kernel(__nv_bfloat16* array, int64_t length, uint32_
   }
 }
 
-struct DecodeShape {
+struct Shape {
   std::string name;
+  int query_length;
   std::vector<int32_t> context_lengths;
   int num_query_heads;
   int num_kv_heads;
@@ -86,16 +89,16 @@ struct DecodeShape {
   int block_size;
 };
 
-std::vector<DecodeShape> read_shapes(const char* path) {
+std::vector<Shape> read_shapes(const char* path) {
   std::ifstream file(path);
   if (!file) {
     std::fprintf(stderr, "there is no such file: path=%s\n", path);
     std::exit(2);
   }
-  std::vector<DecodeShape> shapes;
+  std::vector<Shape> shapes;
   std::string line;
   while (std::getline(file, line)) {
-    if (line.empty() || line[0] != 'D') {
+    if (line.empty() || (line[0] != 'D' && line[0] != 'P')) {
       continue;
     }
     std::vector<std::string> cells;
@@ -103,9 +106,10 @@ std::vector<DecodeShape> read_shapes(const char* path) {
     for (std::string cell; std::getline(cells_of, cell, ',');) {
       cells.push_back(cell);
     }
-    DecodeShape shape;
+    Shape shape;
     shape.name = cells[0];
     const int num_seqs = std::stoi(cells[1]);
+    shape.query_length = std::stoi(cells[2]);
     const size_t dots = cells[3].find("..");
     if (dots == std::string::npos) {
       shape.context_lengths.assign(num_seqs, std::stoi(cells[3]));
@@ -135,20 +139,13 @@ int option(const Options& options, const char* name, int otherwise) {
 
 double g_read_gb_per_s = 0.0;
 
-pagoda::DecodeDevice this_device() {
-  pagoda::DecodeDevice device{};
-  const auto query = [](int32_t* value, cudaDeviceAttr attribute) {
-    check(cudaDeviceGetAttribute(value, attribute, 0), "attribute");
-  };
-  query(&device.num_multiprocessors, cudaDevAttrMultiProcessorCount);
-  query(&device.shared_bytes_per_multiprocessor, cudaDevAttrMaxSharedMemoryPerMultiprocessor);
-  query(&device.reserved_shared_bytes_per_cta, cudaDevAttrReservedSharedMemoryPerBlock);
-  query(&device.most_shared_bytes_per_cta, cudaDevAttrMaxSharedMemoryPerBlockOptin);
-  query(&device.compute_capability_major, cudaDevAttrComputeCapabilityMajor);
+pagoda::LaunchDevice this_device() {
+  pagoda::LaunchDevice device{};
+  check(pagoda::query_launch_device(&device), "device");
   return device;
 }
 
-void measure_ceilings(const pagoda::DecodeDevice& device) {
+void measure_ceilings(const pagoda::LaunchDevice& device) {
   constexpr int64_t kBytes = int64_t{8} << 30;
   DeviceArray<char> array(kBytes);
   fill_random_kernel<<<4096, 256>>>(reinterpret_cast<__nv_bfloat16*>(array.get()), kBytes / 2, 3);
@@ -176,42 +173,100 @@ void measure_ceilings(const pagoda::DecodeDevice& device) {
               copy.median_us, 2 * kCopied / copy.median_us * 1e-3);
 }
 
-void bench_decode(const DecodeShape& shape, const pagoda::DecodeTuning& tuning,
-                  const pagoda::DecodeDevice& device, const Options& options) {
-  const auto num_seqs = static_cast<int32_t>(shape.context_lengths.size());
-  const int64_t tile_bytes = int64_t{2} * shape.block_size * shape.head_dim;
-  const int64_t block_bytes = 2 * shape.num_kv_heads * tile_bytes;
-  int64_t blocks_per_set = 0;
-  int64_t tokens = 0;
-  int32_t most_blocks = 0;
-  for (const int32_t length : shape.context_lengths) {
-    const int32_t blocks = (length + shape.block_size - 1) / shape.block_size;
-    blocks_per_set += blocks;
-    tokens += length;
-    most_blocks = std::max(most_blocks, blocks);
-  }
-  const double kv_bytes = 4.0 * tokens * shape.num_kv_heads * shape.head_dim;
-  const int num_sets =
-      static_cast<int>(std::min(96.0, std::max(2.0, std::ceil(4e8 / kv_bytes))));
-  const int64_t num_blocks = blocks_per_set * num_sets;
-  DeviceArray<char> pool(num_blocks * block_bytes);
-  fill_random_kernel<<<4096, 256>>>(reinterpret_cast<__nv_bfloat16*>(pool.get()),
-                                    num_blocks * block_bytes / 2, 1);
-  std::vector<int32_t> ids(num_blocks);
-  std::iota(ids.begin(), ids.end(), 0);
-  std::shuffle(ids.begin(), ids.end(), std::mt19937(7));
-  std::vector<int32_t> tables(int64_t{num_sets} * num_seqs * most_blocks, -1);
-  int64_t next = 0;
-  for (int set = 0; set < num_sets; ++set) {
-    for (int seq = 0; seq < num_seqs; ++seq) {
-      for (int i = 0; i * shape.block_size < shape.context_lengths[seq]; ++i) {
-        tables[(int64_t{set} * num_seqs + seq) * most_blocks + i] = ids[next++];
+/// Sets of shuffled blocks, one for each call in turn, so that L2 does not help.
+struct BlockSets {
+  explicit BlockSets(const Shape& shape)
+      : num_seqs(static_cast<int32_t>(shape.context_lengths.size())),
+        tile_bytes(int64_t{2} * shape.block_size * shape.head_dim),
+        block_bytes(2 * shape.num_kv_heads * tile_bytes) {
+    int64_t blocks_per_set = 0;
+    int64_t tokens = 0;
+    for (const int32_t length : shape.context_lengths) {
+      const int32_t blocks = (length + shape.block_size - 1) / shape.block_size;
+      blocks_per_set += blocks;
+      tokens += length;
+      most_blocks = std::max(most_blocks, blocks);
+    }
+    kv_bytes = 4.0 * tokens * shape.num_kv_heads * shape.head_dim;
+    num_sets = static_cast<int>(std::min(96.0, std::max(2.0, std::ceil(4e8 / kv_bytes))));
+    const int64_t num_blocks = blocks_per_set * num_sets;
+    pool = std::make_unique<DeviceArray<char>>(num_blocks * block_bytes);
+    fill_random_kernel<<<4096, 256>>>(reinterpret_cast<__nv_bfloat16*>(pool->get()),
+                                      num_blocks * block_bytes / 2, 1);
+    std::vector<int32_t> ids(num_blocks);
+    std::iota(ids.begin(), ids.end(), 0);
+    std::shuffle(ids.begin(), ids.end(), std::mt19937(7));
+    std::vector<int32_t> entries(int64_t{num_sets} * num_seqs * most_blocks, -1);
+    int64_t next = 0;
+    for (int set = 0; set < num_sets; ++set) {
+      for (int seq = 0; seq < num_seqs; ++seq) {
+        for (int i = 0; i * shape.block_size < shape.context_lengths[seq]; ++i) {
+          entries[(int64_t{set} * num_seqs + seq) * most_blocks + i] = ids[next++];
+        }
       }
     }
+    tables = std::make_unique<DeviceArray<int32_t>>(entries);
+    lengths = std::make_unique<DeviceArray<int32_t>>(shape.context_lengths);
   }
+
+  const int32_t* tables_of(int set) const {
+    return tables->get() + int64_t{set} * num_seqs * most_blocks;
+  }
+
+  /// Fills what the params of every attention kernel have in common.
+  template <typename Params>
+  void use(const Shape& shape, Params* params) const {
+    params->pool = pool->get();
+    params->block_bytes = block_bytes;
+    params->value_base_bytes = shape.num_kv_heads * tile_bytes;
+    params->key_tile_bytes = tile_bytes;
+    params->value_tile_bytes = tile_bytes;
+    params->context_lengths = lengths->get();
+    params->block_tables = tables->get();
+    params->query_row_stride_bytes = int64_t{2} * shape.num_query_heads * shape.head_dim;
+    params->output_row_stride_bytes = params->query_row_stride_bytes;
+    params->block_table_stride = most_blocks;
+    params->num_seqs = num_seqs;
+    params->num_query_heads = shape.num_query_heads;
+    params->num_kv_heads = shape.num_kv_heads;
+    params->group_size = shape.num_query_heads / shape.num_kv_heads;
+    params->block_size = shape.block_size;
+    params->key_head_dim = shape.head_dim;
+    params->value_head_dim = shape.head_dim;
+    params->row_dtype = pagoda::DType::kBf16;
+    params->softmax_scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
+  }
+
+  const int32_t num_seqs;
+  const int64_t tile_bytes;
+  const int64_t block_bytes;
+  int32_t most_blocks = 0;
+  int num_sets = 0;
+  double kv_bytes = 0.0;
+  std::unique_ptr<DeviceArray<char>> pool;
+  std::unique_ptr<DeviceArray<int32_t>> tables;   // [num_sets, num_seqs, most_blocks]
+  std::unique_ptr<DeviceArray<int32_t>> lengths;  // [num_seqs]
+};
+
+/// ||actual - expected|| / ||expected||.
+double difference_of(const std::vector<__nv_bfloat16>& actual,
+                     const std::vector<__nv_bfloat16>& expected) {
+  double error = 0.0;
+  double squares = 0.0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    error += std::pow(__bfloat162float(actual[i]) - __bfloat162float(expected[i]), 2);
+    squares += std::pow(__bfloat162float(expected[i]), 2);
+  }
+  return std::sqrt(error / squares);
+}
+
+void bench_decode(const Shape& shape, const pagoda::DecodeTuning& tuning,
+                  const pagoda::LaunchDevice& device, const Options& options) {
+  const BlockSets sets(shape);
+  const int32_t num_seqs = sets.num_seqs;
+  const int num_sets = sets.num_sets;
+  const double kv_bytes = sets.kv_bytes;
   const int64_t row_elements = int64_t{shape.num_query_heads} * shape.head_dim;
-  const DeviceArray<int32_t> tables_device(tables);
-  const DeviceArray<int32_t> lengths(shape.context_lengths);
   DeviceArray<__nv_bfloat16> queries(num_sets * num_seqs * row_elements);
   DeviceArray<__nv_bfloat16> output(num_seqs * row_elements);
   DeviceArray<char> workspace(
@@ -222,30 +277,13 @@ void bench_decode(const DecodeShape& shape, const pagoda::DecodeTuning& tuning,
   workspace.fill(0);
 
   pagoda::DecodeParams params{};
-  params.pool = pool.get();
-  params.block_bytes = block_bytes;
-  params.value_base_bytes = shape.num_kv_heads * tile_bytes;
-  params.key_tile_bytes = tile_bytes;
-  params.value_tile_bytes = tile_bytes;
+  sets.use(shape, &params);
   params.output = output.get();
-  params.context_lengths = lengths.get();
-  params.query_row_stride_bytes = 2 * row_elements;
-  params.output_row_stride_bytes = 2 * row_elements;
-  params.block_table_stride = most_blocks;
-  params.num_seqs = num_seqs;
-  params.num_query_heads = shape.num_query_heads;
-  params.num_kv_heads = shape.num_kv_heads;
-  params.group_size = shape.num_query_heads / shape.num_kv_heads;
-  params.block_size = shape.block_size;
-  params.key_head_dim = shape.head_dim;
-  params.value_head_dim = shape.head_dim;
-  params.row_dtype = pagoda::DType::kBf16;
-  params.softmax_scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
   pagoda::use_paged_decode_workspace(&params, workspace.get(), device.num_multiprocessors);
   const auto call = [&](int i, cudaStream_t stream) {
     pagoda::DecodeParams of_set = params;
     const int set = i % num_sets;
-    of_set.block_tables = tables_device.get() + int64_t{set} * num_seqs * most_blocks;
+    of_set.block_tables = sets.tables_of(set);
     of_set.queries = queries.get() + set * num_seqs * row_elements;
     check(pagoda::launch_paged_decode(of_set, pagoda::DType::kBf16, tuning, device, stream),
           "launch");
@@ -254,24 +292,16 @@ void bench_decode(const DecodeShape& shape, const pagoda::DecodeTuning& tuning,
   // The portable kernel has no matrix instructions and no bulk copies to share a mistake with.
   const auto outputs_of = [&](bool portable) {
     output.fill(0xff);
-    pagoda::DecodeDevice as = device;
-    as.compute_capability_major = portable ? 8 : device.compute_capability_major;
+    pagoda::LaunchDevice as = device;
+    as.image_architecture = portable ? 80 : device.image_architecture;
     pagoda::DecodeParams of_set = params;
-    of_set.block_tables = tables_device.get();
     of_set.queries = queries.get();
     check(pagoda::launch_paged_decode(of_set, pagoda::DType::kBf16, tuning, as, nullptr), "launch");
     return output.read();
   };
   const std::vector<__nv_bfloat16> expected = outputs_of(true);
   const std::vector<__nv_bfloat16> actual = outputs_of(false);
-  double error = 0.0;
-  double squares = 0.0;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    const double difference = __bfloat162float(actual[i]) - __bfloat162float(expected[i]);
-    error += difference * difference;
-    squares += std::pow(__bfloat162float(expected[i]), 2);
-  }
-  const double relative = std::sqrt(error / squares);
+  const double relative = difference_of(actual, expected);
 
   const double ideal_us = kv_bytes / g_read_gb_per_s * 1e-3;
   const int calls =
@@ -284,6 +314,65 @@ void bench_decode(const DecodeShape& shape, const pagoda::DecodeTuning& tuning,
               timing.slowest_us, kv_bytes / timing.median_us * 1e-3,
               100.0 * kv_bytes / timing.median_us * 1e-3 / g_read_gb_per_s, timing.sustained_us,
               relative, relative < 6e-3 ? "" : " WRONG");
+  std::fflush(stdout);
+}
+
+/// Prefill: (query, key) pairs of the causal half alone count as work, 4 * head_dim flops each.
+void bench_prefill(const Shape& shape, const pagoda::LaunchDevice& device,
+                   const Options& options) {
+  const BlockSets sets(shape);
+  const int64_t num_tokens = int64_t{sets.num_seqs} * shape.query_length;
+  const int64_t row_elements = int64_t{shape.num_query_heads} * shape.head_dim;
+  double pairs = 0.0;
+  std::vector<int32_t> cumulative_lengths = {0};
+  for (const int32_t length : shape.context_lengths) {
+    cumulative_lengths.push_back(cumulative_lengths.back() + shape.query_length);
+    pairs += shape.query_length * (length - 0.5 * (shape.query_length - 1));
+  }
+  const double flops = 4.0 * shape.head_dim * shape.num_query_heads * pairs;
+  const DeviceArray<int32_t> cumulative(cumulative_lengths);
+  DeviceArray<__nv_bfloat16> queries(sets.num_sets * num_tokens * row_elements);
+  DeviceArray<__nv_bfloat16> output(num_tokens * row_elements);
+  DeviceArray<char> workspace(pagoda::paged_decode_workspace_bytes(
+      {device.num_multiprocessors, shape.num_query_heads / shape.num_kv_heads, shape.head_dim}));
+  workspace.fill(0);
+  fill_random_kernel<<<256, 256>>>(queries.get(), sets.num_sets * num_tokens * row_elements, 2);
+  pagoda::PrefillParams params{};
+  sets.use(shape, &params);
+  params.queries = queries.get();
+  params.output = output.get();
+  params.cumulative_query_lengths = cumulative.get();
+  params.num_tokens = static_cast<int32_t>(num_tokens);
+  params.is_causal = true;
+  const auto params_of = [&](int i) {
+    pagoda::PrefillParams of_set = params;
+    const int set = i % sets.num_sets;
+    of_set.block_tables = sets.tables_of(set);
+    of_set.queries = queries.get() + set * num_tokens * row_elements;
+    return of_set;
+  };
+  const auto launch = [&](int i, cudaStream_t stream) {
+    check(pagoda::launch_paged_prefill(params_of(i), pagoda::DType::kBf16, device, stream),
+          "launch");
+  };
+  const auto launch_portable = [&](int i, cudaStream_t stream) {
+    check(pagoda::launch_portable_paged_prefill(params_of(i), pagoda::DType::kBf16, stream),
+          "launch");
+  };
+  output.fill(0xff);
+  launch_portable(0, nullptr);
+  const std::vector<__nv_bfloat16> expected = output.read();
+  output.fill(0xff);
+  launch(0, nullptr);
+  const double relative = difference_of(output.read(), expected);
+  const Timing timing = time_replays(
+      launch,
+      {2 * sets.num_sets, 60, static_cast<double>(option(options, "sustained", 0))});
+  const Timing portable = time_replays(launch_portable, {1, 3});
+  std::printf("| %-6s | %7.1f | %7.2f | %7.2f-%.2f | %5.0f | %7.2f | %8.0f | %.1e%s |\n",
+              shape.name.c_str(), flops * 1e-9, timing.median_us, timing.fastest_us,
+              timing.slowest_us, flops / timing.median_us * 1e-6, timing.sustained_us,
+              portable.median_us, relative, relative < 6e-3 ? "" : " WRONG");
   std::fflush(stdout);
 }
 
@@ -394,16 +483,27 @@ int main(int argc, char** argv) {
   check(cudaDriverGetVersion(&driver), "driver");
   check(cudaRuntimeGetVersion(&runtime), "runtime");
   std::printf("%s, driver CUDA %d, runtime CUDA %d\n", properties.name, driver, runtime);
-  const pagoda::DecodeDevice device = this_device();
+  const pagoda::LaunchDevice device = this_device();
   const std::string only = options.count("only") ? options["only"] : "";
   measure_ceilings(device);
   const pagoda::DecodeTuning tuning{option(options, "ctas", 0), option(options, "slots", 0),
                                     option(options, "least", 0)};
-  std::printf("| shape  |   KV MB  |   us    |  from-to us     |  GB/s | %% of read | sustained us "
+  const auto is_wanted = [&](const Shape& shape) {
+    return only.empty() || ("," + only + ",").find("," + shape.name + ",") != std::string::npos;
+  };
+  const std::vector<Shape> shapes = read_shapes(argv[1]);
+  std::printf("| decode |   KV MB  |   us    |  from-to us     |  GB/s | %% of read | sustained us "
               "| difference |\n|---|---|---|---|---|---|---|---|\n");
-  for (const DecodeShape& shape : read_shapes(argv[1])) {
-    if (only.empty() || (only + ",").find(shape.name + ",") != std::string::npos) {
+  for (const Shape& shape : shapes) {
+    if (shape.name[0] == 'D' && is_wanted(shape)) {
       bench_decode(shape, tuning, device, options);
+    }
+  }
+  std::printf("| prefill |  GFLOP  |   us    |  from-to us     | TFLOP/s | sustained us "
+              "| portable us | difference |\n|---|---|---|---|---|---|---|---|\n");
+  for (const Shape& shape : shapes) {
+    if (shape.name[0] == 'P' && is_wanted(shape)) {
+      bench_prefill(shape, device, options);
     }
   }
   if (only.empty() || only.find("copies") != std::string::npos) {

@@ -82,6 +82,11 @@ pagoda_status require_address(const char* name, uint64_t address, uint64_t align
   return PAGODA_STATUS_OK;
 }
 
+pagoda_status require_maybe_address(const char* name, uint64_t address, uint64_t alignment_bytes,
+                                    pagoda_error* error) {
+  return address == 0 ? PAGODA_STATUS_OK : require_address(name, address, alignment_bytes, error);
+}
+
 pagoda_status require_dtype(const char* name, pagoda_dtype dtype, pagoda_error* error) {
   if (dtype < PAGODA_DTYPE_FP32 || dtype > PAGODA_DTYPE_BF16) {
     return fail(error, PAGODA_STATUS_INVALID_ARGUMENT, cudaSuccess,
@@ -139,24 +144,15 @@ pagoda_status require_layer(const pagoda_kv_layer& layer, int32_t most_head_dim,
                        error);
 }
 
-pagoda_status query_decode_device(DecodeDevice* device, pagoda_error* error) {
-  int device_idx = 0;
-  cudaError_t answer = cudaGetDevice(&device_idx);
-  const auto query = [&](int32_t* value, cudaDeviceAttr attribute) {
-    if (answer == cudaSuccess) {
-      answer = cudaDeviceGetAttribute(value, attribute, device_idx);
-    }
-  };
-  query(&device->num_multiprocessors, cudaDevAttrMultiProcessorCount);
-  query(&device->shared_bytes_per_multiprocessor, cudaDevAttrMaxSharedMemoryPerMultiprocessor);
-  query(&device->reserved_shared_bytes_per_cta, cudaDevAttrReservedSharedMemoryPerBlock);
-  query(&device->most_shared_bytes_per_cta, cudaDevAttrMaxSharedMemoryPerBlockOptin);
-  query(&device->compute_capability_major, cudaDevAttrComputeCapabilityMajor);
-  if (answer != cudaSuccess) {
-    cudaGetLastError();
-    return fail_without_devices(answer, query_cuda_versions(), error);
+pagoda_status require_launch_device(LaunchDevice* device, pagoda_error* error) {
+  const cudaError_t answer = query_launch_device(device);
+  if (answer == cudaSuccess) {
+    return PAGODA_STATUS_OK;
   }
-  return PAGODA_STATUS_OK;
+  cudaGetLastError();
+  return answer == cudaErrorNoKernelImageForDevice
+             ? launched(answer, "image_probe", error)
+             : fail_without_devices(answer, query_cuda_versions(), error);
 }
 
 pagoda_status launched(cudaError_t answer, const char* operation, pagoda_error* error) {
@@ -171,6 +167,9 @@ pagoda_status launched(cudaError_t answer, const char* operation, pagoda_error* 
                   "no kernel fits this device, they were built for %s: operation=%s",
                   PAGODA_BUILT_ARCHITECTURES, operation);
     default:
+      if (breaks_the_context(answer)) {
+        return fail_to_do(answer, operation, error);
+      }
       return fail(error, PAGODA_STATUS_CUDA_FAILURE, answer,
                   "CUDA refused the launch of %s, %s: cuda_error=%d", operation,
                   cudaGetErrorString(answer), static_cast<int>(answer));

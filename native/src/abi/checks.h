@@ -7,8 +7,8 @@
 #include <cstdint>
 
 #include "abi/failure.h"
-#include "attention/paged_decode.h"
 #include "device/elements.h"
+#include "device/launch_device.h"
 #include "pagoda/pagoda.h"
 
 namespace pagoda {
@@ -28,6 +28,10 @@ pagoda_status require_range(NamedValue field, int64_t least, int64_t most, pagod
 pagoda_status require_address(const char* name, uint64_t address, uint64_t alignment_bytes,
                               pagoda_error* error);
 
+/// Refuses an address other than 0 that is no multiple of `alignment_bytes`.
+pagoda_status require_maybe_address(const char* name, uint64_t address, uint64_t alignment_bytes,
+                                    pagoda_error* error);
+
 /// Refuses anything but the dtypes of the header.
 pagoda_status require_dtype(const char* name, pagoda_dtype dtype, pagoda_error* error);
 
@@ -41,7 +45,7 @@ pagoda_status require_layer(const pagoda_kv_layer& layer, int32_t most_head_dim,
                             pagoda_error* error);
 
 /// What launches need to know of the current device, or why there is none.
-pagoda_status query_decode_device(DecodeDevice* device, pagoda_error* error);
+pagoda_status require_launch_device(LaunchDevice* device, pagoda_error* error);
 
 /// OK, or what CUDA had against a launch.
 pagoda_status launched(cudaError_t answer, const char* operation, pagoda_error* error);

@@ -10,7 +10,7 @@
 namespace pagoda {
 namespace {
 
-using Launch = cudaError_t (*)(const DecodeParams&, const DecodeTuning&, const DecodeDevice&,
+using Launch = cudaError_t (*)(const DecodeParams&, const DecodeTuning&, const LaunchDevice&,
                                cudaStream_t);
 
 struct Instance {
@@ -70,9 +70,8 @@ bool sm90_paged_decode_takes(const DecodeParams& params, DType kv_dtype) {
 }
 
 cudaError_t launch_paged_decode(DecodeParams params, DType kv_dtype, const DecodeTuning& tuning,
-                                const DecodeDevice& device, cudaStream_t stream) {
-  // sm_90a machine code runs on 9.0 alone; the PTX for others has no bulk copies in it.
-  if (device.compute_capability_major == 9 && sm90_paged_decode_takes(params, kv_dtype)) {
+                                const LaunchDevice& device, cudaStream_t stream) {
+  if (device.has_bulk_copies() && sm90_paged_decode_takes(params, kv_dtype)) {
     return find_instance(params, kv_dtype)->launch(params, tuning, device, stream);
   }
   return launch_portable_paged_decode(params, kv_dtype, device, stream);

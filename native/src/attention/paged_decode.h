@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "device/elements.h"
+#include "device/launch_device.h"
 
 namespace pagoda {
 
@@ -71,15 +72,6 @@ struct DecodeTuning {
   int32_t min_granules;
 };
 
-/// The device as far as the launcher goes.
-struct DecodeDevice {
-  int32_t num_multiprocessors;
-  int32_t shared_bytes_per_multiprocessor;
-  int32_t reserved_shared_bytes_per_cta;
-  int32_t most_shared_bytes_per_cta;
-  int32_t compute_capability_major;
-};
-
 constexpr int32_t kMaxDecodeCtasPerMultiprocessor = 3;
 
 /// Grabs of any launch that has partial results; bounds counters and results.
@@ -93,16 +85,16 @@ bool sm90_paged_decode_takes(const DecodeParams& params, DType kv_dtype);
 /// Queues the kernel for one (element type, head dim); defined once in each file of instances/.
 template <typename KvType, int kHeadDim>
 cudaError_t launch_sm90_paged_decode(const DecodeParams& params, const DecodeTuning& tuning,
-                                     const DecodeDevice& device, cudaStream_t stream);
+                                     const LaunchDevice& device, cudaStream_t stream);
 
 /// Queues the kernel that takes every shape and runs on every device.
 cudaError_t launch_portable_paged_decode(const DecodeParams& params, DType kv_dtype,
-                                         const DecodeDevice& device, cudaStream_t stream);
+                                         const LaunchDevice& device, cudaStream_t stream);
 
 /// Picks the kernel and queues it. `params` lacks only what depends on the kernel: tiles, granules,
 /// the split and the ring.
 cudaError_t launch_paged_decode(DecodeParams params, DType kv_dtype, const DecodeTuning& tuning,
-                                const DecodeDevice& device, cudaStream_t stream);
+                                const LaunchDevice& device, cudaStream_t stream);
 
 /// What the size of a workspace depends on.
 struct DecodeWorkspaceShape {

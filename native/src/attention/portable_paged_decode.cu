@@ -267,7 +267,7 @@ __global__ void __launch_bounds__(portable::kThreads)
 }
 
 cudaError_t launch_portable_paged_decode(const DecodeParams& shape, DType kv_dtype,
-                                         const DecodeDevice& device, cudaStream_t stream) {
+                                         const LaunchDevice& device, cudaStream_t stream) {
   using namespace portable;
   DecodeParams params = shape;
   params.tile_rows = kTileRows;

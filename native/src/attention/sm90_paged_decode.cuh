@@ -624,7 +624,7 @@ constexpr int32_t kSaturatingBytes = 100 << 10;
 
 template <typename KvType, int kHeadDim, int kQueryTiles>
 cudaError_t launch_sm90_paged_decode_tiles(DecodeParams params, const DecodeTuning& tuning,
-                                           const DecodeDevice& device, cudaStream_t stream) {
+                                           const LaunchDevice& device, cudaStream_t stream) {
   using Shape = Sm90Decode<kHeadDim, kQueryTiles>;
   params.tile_rows = Shape::kTileRows;
   params.tiles_per_group = (params.group_size + Shape::kTileRows - 1) / Shape::kTileRows;
@@ -677,7 +677,7 @@ cudaError_t launch_sm90_paged_decode_tiles(DecodeParams params, const DecodeTuni
 
 template <typename KvType, int kHeadDim>
 cudaError_t launch_sm90_paged_decode(const DecodeParams& params, const DecodeTuning& tuning,
-                                     const DecodeDevice& device, cudaStream_t stream) {
+                                     const LaunchDevice& device, cudaStream_t stream) {
   return params.group_size <= 8
              ? launch_sm90_paged_decode_tiles<KvType, kHeadDim, 1>(params, tuning, device, stream)
              : launch_sm90_paged_decode_tiles<KvType, kHeadDim, 2>(params, tuning, device, stream);

@@ -20,4 +20,14 @@ cudaError_t launch_image_probe(int32_t* architecture, cudaStream_t stream) {
   return cudaGetLastError();
 }
 
+cudaError_t query_image_architecture(int32_t* architecture) {
+  cudaFuncAttributes attributes{};
+  const cudaError_t answer = cudaFuncGetAttributes(&attributes, image_probe_kernel);
+  if (answer == cudaSuccess) {
+    // Of the code before the last compiler: machine code made at load time says the PTX's version.
+    *architecture = attributes.ptxVersion;
+  }
+  return answer;
+}
+
 }  // namespace pagoda

@@ -14,6 +14,9 @@ namespace pagoda {
 ///   architecture  // device, [1]
 cudaError_t launch_image_probe(int32_t* architecture, cudaStream_t stream);
 
+/// Says the same without running anything.
+cudaError_t query_image_architecture(int32_t* architecture);
+
 }  // namespace pagoda
 
 #endif

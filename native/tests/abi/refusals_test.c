@@ -118,6 +118,27 @@ static pagoda_paged_decode_params good_decode(void) {
   return params;
 }
 
+static pagoda_paged_prefill_params good_prefill(void) {
+  const pagoda_paged_prefill_params params = {.layer = good_layer(),
+                                              .queries = 4096,
+                                              .output = 4096,
+                                              .block_tables = 4096,
+                                              .context_lengths = 4096,
+                                              .cumulative_query_lengths = 4096,
+                                              .workspace = 4096,
+                                              .workspace_bytes = 1,
+                                              .query_row_stride_bytes = 8192,
+                                              .output_row_stride_bytes = 8192,
+                                              .block_table_stride = 1,
+                                              .num_seqs = 1,
+                                              .num_tokens = 1,
+                                              .num_query_heads = 32,
+                                              .row_dtype = PAGODA_DTYPE_BF16,
+                                              .is_causal = 1,
+                                              .softmax_scale = 0.1f};
+  return params;
+}
+
 static pagoda_write_kv_params good_write(void) {
   const pagoda_write_kv_params params = {.layer = good_layer(),
                                          .keys = 4096,
@@ -144,6 +165,12 @@ static pagoda_write_kv_params good_write(void) {
   do {                                                           \
     pagoda_paged_decode_params params = good_decode();           \
     REFUSES(pagoda_paged_decode, params, field, bad, words);     \
+  } while (0)
+
+#define REFUSES_PREFILL(field, bad, words)                       \
+  do {                                                           \
+    pagoda_paged_prefill_params params = good_prefill();         \
+    REFUSES(pagoda_paged_prefill, params, field, bad, words);    \
   } while (0)
 
 #define REFUSES_WRITE(field, bad, words)                     \
@@ -196,6 +223,31 @@ static void refuses_operations_by_field(void) {
   REFUSES_DECODE(block_table_stride, 0, "block_table_stride=0");
   REFUSES_DECODE(output_row_stride_bytes, 8190, "output_row_stride_bytes=8190");
 
+  REFUSES_PREFILL(layer.pool, 0, "pool=0");
+  REFUSES_PREFILL(layer.key_head_dim, 257, "key_head_dim=257");
+  REFUSES_PREFILL(num_seqs, -1, "num_seqs=-1");
+  REFUSES_PREFILL(num_tokens, -1, "num_tokens=-1");
+  REFUSES_PREFILL(num_query_heads, 33, "num_query_heads=33, num_kv_heads=8");
+  REFUSES_PREFILL(row_dtype, 3, "row_dtype=3");
+  REFUSES_PREFILL(window_tokens, -1, "window_tokens=-1");
+  REFUSES_PREFILL(is_causal, 2, "is_causal=2");
+  REFUSES_PREFILL(softmax_scale, (float)NAN, "softmax_scale=");
+  REFUSES_PREFILL(logit_soft_cap, -1.0f, "logit_soft_cap=-1");
+  REFUSES_PREFILL(queries, 0, "queries=0");
+  REFUSES_PREFILL(output, 4097, "output=0x1001");
+  REFUSES_PREFILL(maybe_lse, 2, "maybe_lse=0x2");
+  REFUSES_PREFILL(maybe_alibi_slopes, 2, "maybe_alibi_slopes=0x2");
+  REFUSES_PREFILL(maybe_sinks, 2, "maybe_sinks=0x2");
+  REFUSES_PREFILL(block_tables, 2, "block_tables=0x2");
+  REFUSES_PREFILL(context_lengths, 0, "context_lengths=0");
+  REFUSES_PREFILL(cumulative_query_lengths, 0, "cumulative_query_lengths=0");
+  REFUSES_PREFILL(cumulative_query_lengths, 6, "cumulative_query_lengths=0x6");
+  REFUSES_PREFILL(workspace, 128, "workspace=0x80");
+  REFUSES_PREFILL(block_table_stride, 0, "block_table_stride=0");
+  REFUSES_PREFILL(query_row_stride_bytes, 8190, "query_row_stride_bytes=8190");
+  REFUSES_PREFILL(output_row_stride_bytes, 8190, "output_row_stride_bytes=8190");
+  REFUSES_DECODE(maybe_lse, 2, "maybe_lse=0x2");
+
   pagoda_copy_blocks_params copy = {4096, 4096, 4096, 1};
   REFUSES(pagoda_copy_blocks, copy, num_copies, -1, "num_copies=-1");
   pagoda_copy_blocks_params odd = {4096, 4096, 4096, 1};
@@ -209,6 +261,12 @@ static void refuses_operations_by_field(void) {
   const pagoda_paged_decode_params params = good_decode();
   CLAIM(pagoda_paged_decode_workspace(&params, NULL, &error) == PAGODA_STATUS_INVALID_ARGUMENT);
   CLAIM_CONTAINS(error.text, "workspace_bytes=NULL");
+  CLAIM(pagoda_paged_prefill(NULL, NULL, &error) == PAGODA_STATUS_INVALID_ARGUMENT);
+  CLAIM_CONTAINS(error.text, "params=NULL");
+  const pagoda_paged_prefill_params prefill = good_prefill();
+  error = untouched_error();
+  CLAIM(pagoda_paged_prefill_workspace(&prefill, NULL, &error) == PAGODA_STATUS_INVALID_ARGUMENT);
+  CLAIM_CONTAINS(error.text, "workspace_bytes=NULL");
 }
 
 static void does_nothing_for_nothing(void) {
@@ -218,6 +276,12 @@ static void does_nothing_for_nothing(void) {
   pagoda_paged_decode_params decode = good_decode();
   decode.num_seqs = 0;
   CLAIM(pagoda_paged_decode(&decode, NULL, NULL) == PAGODA_STATUS_OK);
+  pagoda_paged_prefill_params prefill = good_prefill();
+  prefill.num_seqs = 0;
+  CLAIM(pagoda_paged_prefill(&prefill, NULL, NULL) == PAGODA_STATUS_OK);
+  prefill = good_prefill();
+  prefill.num_tokens = 0;
+  CLAIM(pagoda_paged_prefill(&prefill, NULL, NULL) == PAGODA_STATUS_OK);
   const pagoda_copy_blocks_params copy = {4096, 0, 4096, 0};
   CLAIM(pagoda_copy_blocks(&copy, NULL, NULL) == PAGODA_STATUS_OK);
 }

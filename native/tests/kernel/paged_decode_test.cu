@@ -2,13 +2,11 @@
 // that no sequence sees.
 
 #include <algorithm>
-#include <atomic>
-#include <limits>
-#include <numeric>
 #include <string>
-#include <thread>
 
+#include "attention_reference.h"
 #include "kernel_fixture.h"
+#include "paged_pool.h"
 
 namespace {
 
@@ -36,30 +34,23 @@ class DecodeRun {
         random_(seed),
         shape_(what.shape),
         num_seqs_(static_cast<int>(what.context_lengths.size())) {
-    most_blocks_ = 1;
-    int needed = 0;
+    std::vector<PoolSequence> sequences;
     for (const int length : case_.context_lengths) {
-      const int blocks = (std::max(length, 0) + shape_.block_size - 1) / shape_.block_size;
-      most_blocks_ = std::max(most_blocks_, blocks);
-      needed += blocks;
+      sequences.push_back({length, first_visible(length)});
     }
-    if (shape_.num_blocks == 0) {
-      shape_.num_blocks = needed + 3;
-    }
-    layer_ = layer_of(shape_, 0);
-    pool_ = std::make_unique<DeviceBytes>(shape_.num_blocks * layer_.block_bytes);
-    layer_.pool = pool_->address();
-    fill_blocks();
+    pool_ = std::make_unique<PagedPool>(shape_, sequences, case_.block_ids, &random_);
+    lengths_ = std::make_unique<DeviceBytes>(num_seqs_ * 4);
+    set_lengths(case_.context_lengths);
     fill_rows();
   }
 
   pagoda_paged_decode_params params() {
     pagoda_paged_decode_params params{};
-    params.layer = layer_;
+    params.layer = pool_->layer();
     params.queries = queries_device_->address();
     params.output = output_->address();
     params.maybe_lse = lse_->address();
-    params.block_tables = tables_->address();
+    params.block_tables = pool_->tables();
     params.context_lengths = lengths_->address();
     params.maybe_alibi_slopes = case_.has_alibi ? slopes_device_->address() : 0;
     params.maybe_sinks = case_.has_sinks ? sinks_device_->address() : 0;
@@ -67,7 +58,7 @@ class DecodeRun {
     params.workspace_bytes = static_cast<int64_t>(workspace_->size());
     params.query_row_stride_bytes = query_stride();
     params.output_row_stride_bytes = output_stride();
-    params.block_table_stride = most_blocks_;
+    params.block_table_stride = pool_->table_stride();
     params.num_seqs = num_seqs_;
     params.num_query_heads = case_.num_query_heads;
     params.row_dtype = case_.row_dtype;
@@ -96,68 +87,24 @@ class DecodeRun {
   void compare(const std::vector<int>& lengths, const std::string& title) {
     const std::vector<char> output = output_->read();
     const std::vector<char> lse = lse_->read();
-    double error_squares = 0.0;
-    double squares = 0.0;
-    double worst_lse = 0.0;
-    double worst_row = 0.0;
-    const int heads = case_.num_query_heads;
-    std::vector<std::vector<double>> references(num_seqs_ * heads);
-    std::vector<double> reference_lses(num_seqs_ * heads);
-    std::atomic<int> next{0};
-    std::vector<std::thread> workers;
-    for (unsigned i = 0; i < std::max(1u, std::thread::hardware_concurrency()); ++i) {
-      workers.emplace_back([&] {
-        for (int row = next++; row < num_seqs_ * heads; row = next++) {
-          reference(row / heads, row % heads, lengths[row / heads], &references[row],
-                    &reference_lses[row]);
-        }
-      });
-    }
-    for (std::thread& worker : workers) {
-      worker.join();
-    }
-    for (int seq = 0; seq < num_seqs_; ++seq) {
-      for (int head = 0; head < heads; ++head) {
-        const std::vector<double>& expected = references[seq * heads + head];
-        double row_error = 0.0;
-        double row_square = 0.0;
-        for (int dim = 0; dim < shape_.value_head_dim; ++dim) {
-          const int64_t place =
-              seq * output_stride() + (int64_t{head} * shape_.value_head_dim + dim) *
-                                          element_bytes(case_.row_dtype);
-          const double difference = load(&output[place], case_.row_dtype) - expected[dim];
-          row_error += difference * difference;
-          row_square += expected[dim] * expected[dim];
-        }
-        error_squares += row_error;
-        squares += row_square;
-        const double relative =
-            row_square > 0.0 ? std::sqrt(row_error / row_square) : std::sqrt(row_error);
-        // NaN fails every comparison but this one.
-        worst_row = relative <= worst_row ? worst_row : relative;
-        float actual_lse;
-        std::memcpy(&actual_lse, &lse[4 * (seq * heads + head)], 4);
-        const double expected_lse = reference_lses[seq * heads + head];
-        const double lse_error = std::isinf(expected_lse) && actual_lse == expected_lse
-                                     ? 0.0
-                                     : std::fabs(actual_lse - expected_lse);
-        worst_lse = lse_error <= worst_lse ? worst_lse : lse_error;
-      }
-    }
-    const double relative = squares > 0.0 ? std::sqrt(error_squares / squares) : error_squares;
-    const bool is_exact = shape_.dtype == PAGODA_DTYPE_FP32;
-    const bool is_half = shape_.dtype == PAGODA_DTYPE_FP16 && case_.row_dtype != PAGODA_DTYPE_BF16;
-    const double bound = is_exact && case_.row_dtype == PAGODA_DTYPE_FP32 ? 2e-6
-                         : is_half                                        ? 1e-3
-                                                                          : 6e-3;
-    // Queries are rounded to the pool's dtype, which shifts scores where rows are wider.
-    const double lse_bound = is_exact ? 1e-5 : case_.row_dtype == shape_.dtype ? 1e-4 : 2e-2;
-    std::printf("%-74s error %.2e (row %.2e) of %.0e, lse %.1e\n", title.c_str(), relative,
-                worst_row, bound, worst_lse);
-    CLAIM(relative < bound);
-    CLAIM(worst_row < 3.0 * bound);
-    CLAIM(worst_lse < lse_bound);
-    check_padding(output);
+    compare_rows({output, lse, output_stride(), num_seqs_, case_.num_query_heads,
+                  shape_.value_head_dim, case_.row_dtype, shape_.dtype},
+                 title, [&](int seq, int head, std::vector<double>* expected, double* expected_lse) {
+                   const int length = std::max(0, lengths[seq]);
+                   const ReferenceRow row = {
+                       seq,
+                       head / (case_.num_query_heads / shape_.num_kv_heads),
+                       length - 1,
+                       first_visible(length),
+                       length,
+                       &queries_[(int64_t{seq} * case_.num_query_heads + head) *
+                                 shape_.key_head_dim],
+                       1.0 / std::sqrt(static_cast<double>(shape_.key_head_dim)),
+                       case_.logit_soft_cap,
+                       case_.has_alibi ? slopes_[head] : 0.0,
+                       case_.has_sinks ? &sinks_[head] : nullptr};
+                   attend_reference(*pool_, shape_, row, expected, expected_lse);
+                 });
   }
 
  private:
@@ -170,93 +117,8 @@ class DecodeRun {
            element_bytes(case_.row_dtype);
   }
 
-  void check_padding(const std::vector<char>& output) {
-    const int64_t row_bytes = int64_t{case_.num_query_heads} * shape_.value_head_dim *
-                              element_bytes(case_.row_dtype);
-    for (int seq = 0; seq < num_seqs_; ++seq) {
-      for (int64_t i = row_bytes; i < output_stride(); ++i) {
-        if (output[seq * output_stride() + i] != static_cast<char>(0xff)) {
-          CLAIM(!"bytes between rows are written");
-          return;
-        }
-      }
-    }
-  }
-
   int first_visible(int length) const {
     return case_.window_tokens == 0 ? 0 : std::max(0, length - case_.window_tokens);
-  }
-
-  void fill_blocks() {
-    std::vector<int> ids(shape_.num_blocks);
-    std::iota(ids.begin(), ids.end(), 0);
-    for (size_t i = ids.size(); i > 1; --i) {
-      std::swap(ids[i - 1], ids[random_.below(static_cast<int>(i))]);
-    }
-    // Wanted ids come first; the shuffled rest may not repeat them.
-    std::vector<int> order = case_.block_ids;
-    for (const int id : ids) {
-      if (std::find(case_.block_ids.begin(), case_.block_ids.end(), id) == case_.block_ids.end()) {
-        order.push_back(id);
-      }
-    }
-    std::vector<int32_t> tables(num_seqs_ * most_blocks_, -1);
-    keys_.resize(num_seqs_);
-    values_.resize(num_seqs_);
-    std::vector<char> block(layer_.block_bytes);
-    size_t next = 0;
-    for (int seq = 0; seq < num_seqs_; ++seq) {
-      const int length = std::max(0, case_.context_lengths[seq]);
-      keys_[seq].resize(int64_t{length} * shape_.num_kv_heads * shape_.key_head_dim);
-      values_[seq].resize(int64_t{length} * shape_.num_kv_heads * shape_.value_head_dim);
-      for (float& key : keys_[seq]) {
-        key = rounded(random_.normal(), shape_.dtype);
-      }
-      for (float& value : values_[seq]) {
-        value = rounded(random_.normal(), shape_.dtype);
-      }
-      for (int first = 0; first < length; first += shape_.block_size) {
-        // Blocks before the window were given back: their table entries are no ids any more.
-        if (first + shape_.block_size <= first_visible(length)) {
-          continue;
-        }
-        const int id = order[next++];
-        tables[seq * most_blocks_ + first / shape_.block_size] = id;
-        std::memset(block.data(), 0xff, block.size());
-        const int end = std::min(length, first + shape_.block_size);
-        for (int token = std::max(first, first_visible(length)); token < end; ++token) {
-          write_token(seq, token, token - first, &block);
-        }
-        pool_->write(block.data(), block.size(), id * layer_.block_bytes);
-      }
-    }
-    tables_ = std::make_unique<DeviceBytes>(tables.size() * 4);
-    write_all(*tables_, tables);
-    lengths_ = std::make_unique<DeviceBytes>(num_seqs_ * 4);
-    set_lengths(case_.context_lengths);
-  }
-
-  void write_token(int seq, int token, int slot, std::vector<char>* block) {
-    const int bytes = element_bytes(shape_.dtype);
-    for (int head = 0; head < shape_.num_kv_heads; ++head) {
-      for (int dim = 0; dim < shape_.key_head_dim; ++dim) {
-        store(&(*block)[layer_.key_base_bytes + head * layer_.key_tile_bytes +
-                        (int64_t{slot} * shape_.key_head_dim + dim) * bytes],
-              shape_.dtype, key(seq, token, head)[dim]);
-      }
-      for (int dim = 0; dim < shape_.value_head_dim; ++dim) {
-        store(&(*block)[layer_.value_base_bytes + head * layer_.value_tile_bytes +
-                        (int64_t{slot} * shape_.value_head_dim + dim) * bytes],
-              shape_.dtype, value(seq, token, head)[dim]);
-      }
-    }
-  }
-
-  const float* key(int seq, int token, int head) const {
-    return &keys_[seq][(int64_t{token} * shape_.num_kv_heads + head) * shape_.key_head_dim];
-  }
-  const float* value(int seq, int token, int head) const {
-    return &values_[seq][(int64_t{token} * shape_.num_kv_heads + head) * shape_.value_head_dim];
   }
 
   void fill_rows() {
@@ -288,62 +150,18 @@ class DecodeRun {
     int64_t workspace_bytes = 0;
     pagoda_error error{};
     pagoda_paged_decode_params heads_alone{};
-    heads_alone.layer = layer_;
+    heads_alone.layer = pool_->layer();
     heads_alone.num_query_heads = heads;
     check(pagoda_paged_decode_workspace(&heads_alone, &workspace_bytes, &error), error);
     workspace_ = std::make_unique<DeviceBytes>(workspace_bytes);
     workspace_->clear();
   }
 
-  void reference(int seq, int head, int length, std::vector<double>* output, double* lse) const {
-    const int kv_head = head / (case_.num_query_heads / shape_.num_kv_heads);
-    const float* query =
-        &queries_[(int64_t{seq} * case_.num_query_heads + head) * shape_.key_head_dim];
-    output->assign(shape_.value_head_dim, 0.0);
-    *lse = case_.has_sinks ? sinks_[head] : -std::numeric_limits<double>::infinity();
-    if (length <= 0) {
-      return;
-    }
-    const int first = first_visible(length);
-    std::vector<double> scores(length - first);
-    double maximum = case_.has_sinks ? sinks_[head] : -std::numeric_limits<double>::infinity();
-    for (int token = first; token < length; ++token) {
-      double score = 0.0;
-      for (int dim = 0; dim < shape_.key_head_dim; ++dim) {
-        score += static_cast<double>(query[dim]) * key(seq, token, kv_head)[dim];
-      }
-      score /= std::sqrt(static_cast<double>(shape_.key_head_dim));
-      if (case_.logit_soft_cap > 0.0f) {
-        score = case_.logit_soft_cap * std::tanh(score / case_.logit_soft_cap);
-      }
-      if (case_.has_alibi) {
-        score += static_cast<double>(slopes_[head]) * (token - (length - 1));
-      }
-      scores[token - first] = score;
-      maximum = std::max(maximum, score);
-    }
-    double sum = case_.has_sinks ? std::exp(sinks_[head] - maximum) : 0.0;
-    for (int token = first; token < length; ++token) {
-      const double weight = std::exp(scores[token - first] - maximum);
-      sum += weight;
-      for (int dim = 0; dim < shape_.value_head_dim; ++dim) {
-        (*output)[dim] += weight * value(seq, token, kv_head)[dim];
-      }
-    }
-    for (double& element : *output) {
-      element /= sum;
-    }
-    *lse = maximum + std::log(sum);
-  }
-
   const DecodeCase case_;
   Random random_;
-  PoolShape shape_;
+  const PoolShape shape_;
   const int num_seqs_;
-  int most_blocks_;
-  pagoda_kv_layer layer_{};
-  std::unique_ptr<DeviceBytes> pool_;
-  std::unique_ptr<DeviceBytes> tables_;
+  std::unique_ptr<PagedPool> pool_;
   std::unique_ptr<DeviceBytes> lengths_;
   std::unique_ptr<DeviceBytes> queries_device_;
   std::unique_ptr<DeviceBytes> slopes_device_;
@@ -351,8 +169,6 @@ class DecodeRun {
   std::unique_ptr<DeviceBytes> output_;
   std::unique_ptr<DeviceBytes> lse_;
   std::unique_ptr<DeviceBytes> workspace_;
-  std::vector<std::vector<float>> keys_;    // per sequence [tokens, num_kv_heads, key_head_dim]
-  std::vector<std::vector<float>> values_;  // per sequence [tokens, num_kv_heads, value_head_dim]
   std::vector<float> queries_;              // [num_seqs, num_query_heads, key_head_dim]
   std::vector<float> slopes_;
   std::vector<float> sinks_;

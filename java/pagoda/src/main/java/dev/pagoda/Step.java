@@ -45,6 +45,7 @@ public final class Step implements AutoCloseable {
   private final ParallelAttend parallelAttend;
   // Rows written so far, per layer: a layer that was forgotten must not be committed.
   private final AtomicIntegerArray rowsWritten;
+  private final boolean hasMemory;
   private volatile boolean begun;
 
   Step(PagedKvCache cache, Kernels kernels, KvStorage storage, IdlePool<Scratch> scratches) {
@@ -58,7 +59,8 @@ public final class Step implements AutoCloseable {
     writeCall = new WriteCall(storage, batch);
     attendCall = new AttendCall(storage, batch);
     parallelAttend = new ParallelAttend(kernels, attendCall, scratches);
-    rowsWritten = new AtomicIntegerArray(cache.shape().numLayers());
+    hasMemory = storage.hasMemory();
+    rowsWritten = new AtomicIntegerArray(hasMemory ? cache.shape().numLayers() : 0);
   }
 
   /**
@@ -237,8 +239,8 @@ public final class Step implements AutoCloseable {
     for (int layer = 0; layer < rowsWritten.length(); layer++) {
       requireWritten(layer);
     }
-    reservation.commit();
     begun = false;
+    reservation.commit();
   }
 
   /**
@@ -280,6 +282,7 @@ public final class Step implements AutoCloseable {
   }
 
   private void requireKeysAndValues(int layer, Rows keys, Rows values, int numRows) {
+    requireMemory();
     LayerShape shape = cache.shape().layer(layer);
     keys.requireRows("keys", numRows, shape.numKvHeads() * shape.keyHeadDim());
     values.requireRows("values", numRows, shape.numKvHeads() * shape.valueHeadDim());
@@ -288,6 +291,7 @@ public final class Step implements AutoCloseable {
   private void requireAttend(
       int layer, AttentionSpec spec, Rows queries, Rows output, Rows lse, int numRows) {
     requireBegun(true);
+    requireMemory();
     LayerShape shape = cache.shape().layer(layer);
     int groupSize = spec.groupSize(shape);
     int numQueryHeads = groupSize * shape.numKvHeads();
@@ -297,6 +301,14 @@ public final class Step implements AutoCloseable {
       lse.requireRows("lse", numRows, numQueryHeads);
     }
     requireWritten(layer);
+  }
+
+  private void requireMemory() {
+    if (!hasMemory) {
+      throw new IllegalStateException(
+          "the cache counts blocks without memory, there is nothing to write or attend to: cache="
+              + cache);
+    }
   }
 
   private void requireWritten(int layer) {

@@ -8,7 +8,8 @@ import java.util.Objects;
 /**
  * Blocks in host memory: one segment, off the heap, in one arena or in memory of the caller's.
  *
- * <p>Footprint: {@code numBlocks * layout.blockBytes()} bytes.
+ * <p>Footprint: {@code numBlocks * layout.blockBytes()} bytes; none if blocks are only {@linkplain
+ * #counted counted}.
  */
 public final class HostStorage implements KvStorage {
   private static final byte POISON = (byte) 0xff; // all bits set: a NaN in FP32, FP16 and BF16
@@ -28,6 +29,19 @@ public final class HostStorage implements KvStorage {
     this.numBlocks = numBlocks;
     this.arena = arena;
     this.segment = segment;
+  }
+
+  /**
+   * Blocks that exist in number only. Ids and layouts are checked as ever, copies between two such
+   * storages move nothing, and copies from or to one with memory are refused.
+   *
+   * @param layout how a block would be laid out
+   * @param numBlocks capacity, at least 1
+   * @return the storage, owned by the caller
+   */
+  public static HostStorage counted(KvLayout layout, int numBlocks) {
+    requireBlocks(numBlocks);
+    return new HostStorage(layout, numBlocks, openArena(), MemorySegment.NULL);
   }
 
   /**
@@ -121,12 +135,21 @@ public final class HostStorage implements KvStorage {
     return numBlocks;
   }
 
+  @Override
+  public boolean hasMemory() {
+    return segment.byteSize() > 0;
+  }
+
   /**
    * The memory itself, for kernels. Offsets into it are {@link KvLayout}'s.
    *
    * @return all blocks
+   * @throws IllegalStateException if blocks are only counted
    */
   public MemorySegment segment() {
+    if (!hasMemory()) {
+      throw new IllegalStateException("blocks are counted without memory: numBlocks=" + numBlocks);
+    }
     return segment;
   }
 
@@ -145,9 +168,19 @@ public final class HostStorage implements KvStorage {
     requireOpen();
     source.requireOpen();
     source.requireSameLayout(layout);
+    if (source.hasMemory() != hasMemory()) {
+      throw new IllegalArgumentException(
+          "blocks with memory and blocks that are only counted do not mix: source="
+              + source
+              + ", target="
+              + this);
+    }
     for (int i = 0; i < count; i++) {
       source.requireBlock(sources[i]);
       requireBlock(targets[i]);
+    }
+    if (!hasMemory()) {
+      return;
     }
     long blockBytes = layout.blockBytes();
     for (int i = 0; i < count; i++) {
@@ -164,6 +197,9 @@ public final class HostStorage implements KvStorage {
   public void poison(int blockId) {
     requireOpen();
     requireBlock(blockId);
+    if (!hasMemory()) {
+      return;
+    }
     segment.asSlice(layout.blockOffset(blockId), layout.blockBytes()).fill(POISON);
   }
 
@@ -195,6 +231,12 @@ public final class HostStorage implements KvStorage {
 
   @Override
   public String toString() {
-    return "HostStorage[numBlocks=" + numBlocks + ", blockBytes=" + layout.blockBytes() + "]";
+    return "HostStorage[numBlocks="
+        + numBlocks
+        + ", blockBytes="
+        + layout.blockBytes()
+        + ", hasMemory="
+        + hasMemory()
+        + "]";
   }
 }

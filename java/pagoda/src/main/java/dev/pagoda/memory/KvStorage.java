@@ -25,6 +25,16 @@ public interface KvStorage extends AutoCloseable {
   int numBlocks();
 
   /**
+   * Whether there is memory behind the blocks. Blocks that are only counted can be copied, which
+   * does nothing, but neither read nor written.
+   *
+   * @return false only for {@link HostStorage#counted}
+   */
+  default boolean hasMemory() {
+    return true;
+  }
+
+  /**
    * Copies whole blocks inside this storage, every layer. Targets must be distinct, and none of
    * them a source: the copies run in no particular order.
    *

@@ -7,9 +7,11 @@ import dev.pagoda.PagedKvCache;
 import dev.pagoda.ParkedGroup;
 import dev.pagoda.block.BlockHandle;
 import dev.pagoda.block.BlockPool;
+import dev.pagoda.internal.event.CacheEvents;
 import dev.pagoda.layout.KvLayout;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
+import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
@@ -89,6 +91,7 @@ public final class SwapSpace implements AutoCloseable {
           case Capacity.Blocks blocks -> HostStorage.allocate(layout, blocks.numBlocks());
           case Capacity.Bytes bytes -> HostStorage.allocate(layout, bytes.numBlocks(layout));
           case Capacity.Within within -> HostStorage.over(layout, within.segment());
+          case Capacity.Counted counted -> HostStorage.counted(layout, counted.numBlocks());
         };
     return new SwapSpace(cache, host, checks);
   }
@@ -104,24 +107,72 @@ public final class SwapSpace implements AutoCloseable {
    *     is closed
    */
   public SwappedGroup swapOut(List<KvSequence> group) {
+    return swapOutTail(group, 0);
+  }
+
+  /**
+   * Moves the last blocks of sequences to the host and frees them, those shared with outsiders
+   * excepted. Each sequence keeps the blocks before an index, and those that have no more keep all.
+   *
+   * @param group distinct idle sequences of the cache, at least one
+   * @param firstBlockIndex block index from which on blocks are moved, at least 0
+   * @return how to bring them back
+   * @throws dev.pagoda.block.OutOfBlocksException if there are too few free host slots
+   * @throws IllegalArgumentException if a sequence is another cache's or given twice
+   * @throws IllegalStateException if a sequence is closed, parked or in a step, or this swap space
+   *     is closed
+   */
+  public SwappedGroup swapOutTail(List<KvSequence> group, int firstBlockIndex) {
     requireOpen();
     SlotRun run = new SlotRun();
     ParkedGroup parked;
     try {
-      parked = cache.park(group, run::moveOut);
+      parked = cache.parkTail(group, firstBlockIndex, run::moveOut);
     } catch (Throwable refused) {
       run.release();
       throw refused;
     }
-    SwappedGroup swapped = new SwappedGroup(this, parked, run.handles);
+    return enter(new SwappedGroup(this, parked, run.handles), run.moved());
+  }
+
+  /**
+   * Moves more blocks of a group to the host and frees them.
+   *
+   * @param group a group of this swap space, which this uses up
+   * @param firstBlockIndex block index from which on blocks are moved, less than before
+   * @return how to bring all of them back
+   * @throws dev.pagoda.block.OutOfBlocksException if there are too few free host slots
+   * @throws IllegalArgumentException if the group is another swap space's, or the index is not less
+   *     than before
+   * @throws IllegalStateException if the group has left or is on its way, or one of its sequences
+   *     was closed
+   */
+  public SwappedGroup swapOutMore(SwappedGroup group, int firstBlockIndex) {
+    claim(group);
+    SlotRun run = new SlotRun();
+    ParkedGroup parked;
+    try {
+      parked = cache.parkMore(group.parked(), firstBlockIndex, run::moveOut);
+    } catch (Throwable refused) {
+      run.release();
+      unclaim(group);
+      throw refused;
+    }
+    int numBefore = group.slots().length;
+    long[] slots = Arrays.copyOf(group.slots(), numBefore + run.handles.length);
+    System.arraycopy(run.handles, 0, slots, numBefore, run.handles.length);
+    return enter(new SwappedGroup(this, parked, slots), run.moved());
+  }
+
+  private SwappedGroup enter(SwappedGroup swapped, TransferTotals moved) {
     lock.lock();
     try {
       groups.add(swapped);
-      out = out.plus(run.moved());
+      out = out.plus(moved);
+      return swapped;
     } finally {
       lock.unlock();
     }
-    return swapped;
   }
 
   /**
@@ -231,12 +282,19 @@ public final class SwapSpace implements AutoCloseable {
       long start = System.nanoTime();
       device.copyOut(blockIds, host, slotIds(), blockIds.length);
       nanos = System.nanoTime() - start;
+      tell("out");
     }
 
     void moveIn(KvStorage device, int[] blockIds) {
       long start = System.nanoTime();
       device.copyIn(host, slotIds(), blockIds, blockIds.length);
       nanos = System.nanoTime() - start;
+      tell("in");
+    }
+
+    private void tell(String direction) {
+      CacheEvents.current()
+          .swapped(direction, handles.length, handles.length * cache.layout().blockBytes(), nanos);
     }
 
     private int[] slotIds() {

@@ -16,8 +16,8 @@ public record TransferModel(double bytesPerSecond, double nanosPerTransfer) {
    * @throws IllegalArgumentException if one is out of its range
    */
   public TransferModel {
-    TwoTermFit.requireRate("bytesPerSecond", bytesPerSecond);
-    TwoTermFit.requireCost("nanosPerTransfer", nanosPerTransfer);
+    CostFit.requireRate("bytesPerSecond", bytesPerSecond);
+    CostFit.requireCost("nanosPerTransfer", nanosPerTransfer);
   }
 
   /**
@@ -30,12 +30,12 @@ public record TransferModel(double bytesPerSecond, double nanosPerTransfer) {
    * @throws IllegalArgumentException if the samples do not determine it, saying why
    */
   public static TransferModel fit(List<TransferSample> samples) {
-    TwoTermFit fit = new TwoTermFit("bytes", "numTransfers");
+    CostFit fit = new CostFit("bytes", "numTransfers");
     for (TransferSample sample : samples) {
-      fit.add(sample.bytes(), sample.numTransfers(), sample.nanos());
+      fit.add(sample.nanos(), sample.bytes(), sample.numTransfers());
     }
-    TwoTermFit.Solution solution = fit.solve();
-    return new TransferModel(1e9 / solution.nanosPerFirst(), solution.nanosPerSecond());
+    double[] nanos = fit.solve();
+    return new TransferModel(1e9 / nanos[0], nanos[1]);
   }
 
   /**

@@ -74,11 +74,23 @@ public record Workload(
     Random random = new Random(seed);
     List<Request> requests = new ArrayList<>(count);
     while (requests.size() < count) {
-      Request request = new Request(prompts.draw(random), outputs.draw(random));
-      if (request.totalTokens() <= totalTokensMax) {
-        requests.add(request);
-      }
+      requests.add(draw(random));
     }
     return requests;
+  }
+
+  /**
+   * Draws one request.
+   *
+   * @param random source of randomness, advanced
+   * @return a request no longer than allowed
+   */
+  public Request draw(Random random) {
+    while (true) {
+      Request request = new Request(prompts.draw(random), outputs.draw(random));
+      if (request.totalTokens() <= totalTokensMax) {
+        return request;
+      }
+    }
   }
 }

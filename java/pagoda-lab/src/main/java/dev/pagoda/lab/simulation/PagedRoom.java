@@ -1,0 +1,289 @@
+package dev.pagoda.lab.simulation;
+
+import dev.pagoda.Backend;
+import dev.pagoda.CacheStatistics;
+import dev.pagoda.Capacity;
+import dev.pagoda.KvSequence;
+import dev.pagoda.PagedKvCache;
+import dev.pagoda.Step;
+import dev.pagoda.block.OutOfBlocksException;
+import dev.pagoda.decoding.ForkGroup;
+import dev.pagoda.decoding.PromptHandle;
+import dev.pagoda.layout.DType;
+import dev.pagoda.layout.KvShape;
+import dev.pagoda.tier.DroppedGroup;
+import dev.pagoda.tier.PrefillModel;
+import dev.pagoda.tier.PreemptionCost;
+import dev.pagoda.tier.PreemptionLoad;
+import dev.pagoda.tier.PreemptionModel;
+import dev.pagoda.tier.SwapSpace;
+import dev.pagoda.tier.SwappedGroup;
+import java.util.List;
+import java.util.Random;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The library's own cache, without the bytes: a {@link PagedKvCache} of {@link Capacity#counted}
+ * blocks, its sequences, steps, fork groups, swap space and cost model.
+ *
+ * <p>A sequence that generates appends up to the end of its block at once, in the step in which it
+ * takes the block: what is counted is blocks, and a block is taken for its first token. Beams append
+ * token by token, because they fork in between.
+ */
+final class PagedRoom implements Room {
+  private final ServerSettings settings;
+  private final Machine machine;
+  private final PagedKvCache cache;
+  private final Step step;
+  private final @Nullable SwapSpace space;
+  private final PreemptionModel model;
+  private final Random random;
+  private int plannedBlocks;
+  private double transferNanos;
+  long numSwaps;
+  long numDrops;
+
+  PagedRoom(ServerSettings settings, Machine machine, long seed) {
+    this.settings = settings;
+    this.machine = machine;
+    KvShape shape =
+        KvShape.uniform(1, 1, 1, DType.FP16).withBlockSize(settings.blockSize());
+    cache = PagedKvCache.open(shape, Backend.SCALAR, Capacity.counted(settings.numBlocks()));
+    step = cache.newStep();
+    boolean swaps =
+        settings.hostBlocks() > 0
+            && settings.preemption() != ServerSettings.Preemption.RECOMPUTE;
+    space = swaps ? SwapSpace.open(cache, Capacity.counted(settings.hostBlocks())) : null;
+    LatencyModel latency = machine.latency();
+    model =
+        new PreemptionModel(
+            machine.swapOut(),
+            machine.swapIn(),
+            new PrefillModel(1e9 / Math.max(1e-3, latency.nanosPerPrefillToken()), 0));
+    random = new Random(seed);
+  }
+
+  private int numFree() {
+    return cache.statistics().blocks().numFree() - plannedBlocks;
+  }
+
+  private long blockBytes() {
+    return machine.kvBytesPerToken() * settings.blockSize();
+  }
+
+  @Override
+  public String refusal(Job job) {
+    if (job.promptTokens + job.outputTokens > settings.totalTokensMax()) {
+      return "longer than the longest request that is allowed";
+    }
+    long shared = job.promptTokens / settings.blockSize();
+    long each = cache.shape().blocksFor(job.finalLength()) - shared;
+    return shared + each * settings.samples() + settings.watermarkBlocks() <= settings.numBlocks()
+        ? ""
+        : "more blocks than the pool has beside its watermark";
+  }
+
+  @Override
+  public int admit(Job job) {
+    DroppedGroup dropped = job.dropped;
+    if (dropped != null) {
+      return readmit(job, dropped);
+    }
+    int needed = cache.shape().blocksFor(job.prefillTarget);
+    if (needed + settings.watermarkBlocks() > numFree()) {
+      return -1;
+    }
+    job.sequence = cache.newSequence(job.finalLength());
+    return 0;
+  }
+
+  /** A group comes back whole, sharing restored, as the library's plan has it. */
+  private int readmit(Job job, DroppedGroup dropped) {
+    int needed = dropped.plan().numBlocks() + settings.samples();
+    if (lacks(needed)) {
+      return -1;
+    }
+    try (Step own = cache.newStep()) {
+      dropped.restore(
+          (sequence, from, to) -> own.append(sequence, to - from).begin().commit());
+    }
+    transferNanos += machine.latency().nanosPerPrefillToken() * dropped.plan().numTokens();
+    job.dropped = null;
+    return job.length;
+  }
+
+  /** An empty pool has room for whoever was in it before, whatever the margins. */
+  private boolean lacks(int needed) {
+    int free = numFree();
+    return needed + settings.watermarkBlocks() > free && free < settings.numBlocks();
+  }
+
+  @Override
+  public void plan(Job job, int tokens) {
+    for (KvSequence sequence : job.sequences()) {
+      step.append(sequence, tokens);
+      int length = sequence.length();
+      plannedBlocks +=
+          cache.shape().blocksFor(length + tokens) - cache.shape().blocksFor(length);
+    }
+  }
+
+  @Override
+  public boolean grow() {
+    plannedBlocks = 0;
+    try {
+      step.begin().commit();
+      return true;
+    } catch (OutOfBlocksException full) {
+      return false;
+    }
+  }
+
+  @Override
+  public void beginGenerating(Job job) {
+    KvSequence prompt = job.sequence;
+    if (settings.samples() > 1 && prompt != null) {
+      job.group = ForkGroup.of(prompt, settings.samples(), PromptHandle.MOVE);
+      job.sequence = null;
+    }
+  }
+
+  @Override
+  public int ahead(Job job, int length) {
+    int inBlock = settings.blockSize() - length % settings.blockSize();
+    return settings.beams() ? 1 : Math.min(inBlock, job.finalLength() - length);
+  }
+
+  @Override
+  public void afterToken(Job job) {
+    ForkGroup group = job.group;
+    if (settings.beams() && group != null) {
+      int[] parents = new int[group.size()];
+      boolean replaced = false;
+      for (int i = 0; i < parents.length; i++) {
+        boolean loses = random.nextDouble() < settings.beamReplacement();
+        parents[i] = loses ? random.nextInt(parents.length) : i;
+        replaced |= parents[i] != i;
+      }
+      if (replaced) {
+        group.reassign(parents);
+      }
+    }
+  }
+
+  @Override
+  public void release(Job job) {
+    ForkGroup group = job.group;
+    if (group != null) {
+      group.close();
+      job.group = null;
+    }
+    KvSequence sequence = job.sequence;
+    if (sequence != null) {
+      sequence.close();
+      job.sequence = null;
+    }
+  }
+
+  @Override
+  public Eviction evict(Job job) {
+    List<KvSequence> sequences = job.sequences();
+    if (space != null && job.decoding) {
+      PreemptionLoad load = PreemptionLoad.of(cache, sequences);
+      if (prefersSwap(load)) {
+        try {
+          SwappedGroup swapped = space.swapOut(sequences);
+          job.swapped = swapped;
+          job.swappedBlocks = load.numBlocks();
+          transferNanos +=
+              machine.swapOut().nanos(load.numBlocks() * blockBytes(), load.numBlocks());
+          numSwaps++;
+          return Eviction.SWAPPED;
+        } catch (OutOfBlocksException hostIsFull) {
+          // It is dropped, as the published system does.
+        }
+      }
+    }
+    numDrops++;
+    if (job.group != null) {
+      job.dropped = DroppedGroup.drop(cache, sequences);
+    } else {
+      release(job);
+    }
+    return Eviction.DROPPED;
+  }
+
+  private boolean prefersSwap(PreemptionLoad load) {
+    return settings.preemption() == ServerSettings.Preemption.SWAP
+        || model
+                .cost(
+                    new PreemptionLoad(
+                        load.numBlocks(),
+                        load.numBlocks() * blockBytes(),
+                        load.numTokens(),
+                        load.numFeeds()))
+                .cheaper()
+            == PreemptionCost.Preemption.SWAP;
+  }
+
+  @Override
+  public boolean bringBack(Job job) {
+    SwappedGroup swapped = job.swapped;
+    if (space == null || swapped == null) {
+      throw new IllegalStateException("nothing was swapped out: job=" + job.index);
+    }
+    int needed = job.swappedBlocks + swapped.sequences().size();
+    if (lacks(needed)) {
+      return false;
+    }
+    space.swapIn(swapped);
+    transferNanos += machine.swapIn().nanos(job.swappedBlocks * blockBytes(), job.swappedBlocks);
+    job.swapped = null;
+    return true;
+  }
+
+  @Override
+  public void measure(Occupancy sums, long liveTokens, double weight) {
+    CacheStatistics now = cache.statistics();
+    int used = now.blocks().numUsed();
+    double usedSlots = (double) used * settings.blockSize();
+    // With samples a token may count for several: what is used is then all that can be said.
+    double live = settings.samples() > 1 ? usedSlots : liveTokens;
+    sums.live += weight * live;
+    sums.internal += weight * (usedSlots - live);
+    sums.external += weight * (settings.poolTokens() - usedSlots);
+    sums.usedBlocks += weight * used;
+    sums.referencedBlocks += weight * now.blocks().numReferences();
+  }
+
+  @Override
+  public double takeTransferNanos() {
+    double nanos = transferNanos;
+    transferNanos = 0;
+    return nanos;
+  }
+
+  @Override
+  public long cachedTokens() {
+    return 0;
+  }
+
+  @Override
+  public long cacheableTokens() {
+    return 0;
+  }
+
+  @Override
+  public long usedBlocks() {
+    return cache.statistics().blocks().numUsed();
+  }
+
+  @Override
+  public void close() {
+    if (space != null) {
+      space.close();
+    }
+    step.close();
+    cache.close();
+  }
+}

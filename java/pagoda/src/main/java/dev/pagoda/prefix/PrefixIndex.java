@@ -1,0 +1,120 @@
+package dev.pagoda.prefix;
+
+import java.nio.IntBuffer;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Entries by key, and in the order of their tokens behind each parent.
+ *
+ * <p>Readers take no lock and hold nobody up; changes come from one thread at a time. Whoever finds
+ * an entry has to adopt its block and then to find the entry {@linkplain CachedEntry#isLive live}.
+ */
+final class PrefixIndex {
+  private static final Comparator<PrefixBlock> BY_PARENT_AND_TOKENS =
+      (a, b) -> {
+        int order = a.parentKey().compareTo(b.parentKey());
+        return order != 0 ? order : Arrays.compare(a.ids(), b.ids());
+      };
+
+  private final ConcurrentHashMap<BlockKey, CachedEntry> byKey = new ConcurrentHashMap<>();
+  private final ConcurrentSkipListSet<PrefixBlock> inOrder =
+      new ConcurrentSkipListSet<>(BY_PARENT_AND_TOKENS);
+  // How many namespaces have a first block of these tokens.
+  private final ConcurrentHashMap<IntBuffer, Integer> firstBlocks = new ConcurrentHashMap<>();
+
+  /** An entry of which at least the first tokens are what was looked for. */
+  record Head(CachedEntry entry, int numTokens) {}
+
+  int size() {
+    return byKey.size();
+  }
+
+  Collection<CachedEntry> entries() {
+    return byKey.values();
+  }
+
+  Optional<CachedEntry> find(BlockKey key) {
+    return Optional.ofNullable(byKey.get(key));
+  }
+
+  void add(CachedEntry entry) {
+    byKey.put(entry.key(), entry);
+    inOrder.add(entry.block);
+    if (entry.block.blockIndex() == 0) {
+      firstBlocks.merge(IntBuffer.wrap(entry.block.ids()), 1, Integer::sum);
+    }
+  }
+
+  void remove(CachedEntry entry) {
+    if (byKey.remove(entry.key(), entry)) {
+      inOrder.remove(entry.block);
+      if (entry.block.blockIndex() == 0) {
+        firstBlocks.computeIfPresent(
+            IntBuffer.wrap(entry.block.ids()), (_, count) -> count == 1 ? null : count - 1);
+      }
+    }
+  }
+
+  void clear() {
+    byKey.clear();
+    inOrder.clear();
+    firstBlocks.clear();
+  }
+
+  boolean isFirstBlockOfAny(int[] tokenIds) {
+    return firstBlocks.containsKey(IntBuffer.wrap(tokenIds));
+  }
+
+  /**
+   * The entry behind a prefix with the most first tokens in common, none if there are none.
+   *
+   * <p>In the order of their tokens the best one is a neighbour of what is looked for.
+   */
+  Optional<Head> longestHead(CachedEntry prefix, int[] tokens) {
+    PrefixBlock wanted =
+        new PrefixBlock(prefix.key(), prefix.key(), prefix.block.namespace(), 0, tokens);
+    Optional<Head> below = head(prefix, wanted, inOrder.floor(wanted));
+    Optional<Head> above = head(prefix, wanted, inOrder.ceiling(wanted));
+    if (below.isPresent() && above.isPresent()) {
+      return below.get().numTokens() > above.get().numTokens() ? below : above;
+    }
+    return below.isPresent() ? below : above;
+  }
+
+  private Optional<Head> head(
+      CachedEntry prefix, PrefixBlock wanted, @Nullable PrefixBlock neighbour) {
+    if (neighbour == null || !neighbour.parentKey().equals(prefix.key())) {
+      return Optional.empty();
+    }
+    int differs = Arrays.mismatch(wanted.ids(), neighbour.ids());
+    int numTokens = differs < 0 ? wanted.ids().length : differs;
+    return numTokens == 0
+        ? Optional.empty()
+        : find(neighbour.key())
+            .filter(entry -> entry.isLive() && entry.block == neighbour && entry.hangsOn(prefix))
+            .map(entry -> new Head(entry, numTokens));
+  }
+
+  /** For tests: both orders hold the same. */
+  void check() {
+    long first = firstBlocks.values().stream().mapToLong(count -> count).sum();
+    long isFirst = byKey.values().stream().filter(e -> e.block.blockIndex() == 0).count();
+    if (inOrder.size() != byKey.size() || first != isFirst) {
+      throw new IllegalStateException(
+          "the index disagrees with itself: byKey="
+              + byKey.size()
+              + ", inOrder="
+              + inOrder.size()
+              + ", firstBlocks="
+              + first
+              + ", counted="
+              + isFirst);
+    }
+  }
+}

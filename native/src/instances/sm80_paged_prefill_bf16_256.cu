@@ -1,0 +1,8 @@
+#include "attention/sm80_paged_prefill.cuh"
+
+namespace pagoda {
+
+template cudaError_t launch_sm80_paged_prefill<__nv_bfloat16, 256>(const PrefillParams&, const LaunchDevice&,
+                                                         cudaStream_t);
+
+}  // namespace pagoda

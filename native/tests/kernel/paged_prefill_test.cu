@@ -1,0 +1,427 @@
+// Paged prefill against a float64 reference: ragged batches, awkward shapes, poisoned outputs, NaN
+// in every slot that no row sees.
+
+#include <algorithm>
+#include <string>
+
+#include "attention_reference.h"
+#include "kernel_fixture.h"
+#include "paged_pool.h"
+
+namespace {
+
+using namespace fixture;
+
+struct Rows {
+  int context_length;  // these rows included
+  int query_length;
+};
+
+struct PrefillCase {
+  std::string title;
+  PoolShape shape;
+  int num_query_heads = 4;
+  std::vector<Rows> sequences;
+  pagoda_dtype row_dtype = PAGODA_DTYPE_BF16;
+  int window_tokens = 0;
+  bool is_causal = true;
+  float logit_soft_cap = 0.0f;
+  bool has_alibi = false;
+  bool has_sinks = false;
+  int row_padding = 0;              // elements behind each row of queries and output
+  int padded_rows = 0;              // rows behind those of the last sequence
+  std::vector<int> block_ids = {};  // the first ids to hand out; others are shuffled
+};
+
+/// Everything a case needs, on the host and on the device.
+class PrefillRun {
+ public:
+  PrefillRun(const PrefillCase& what, uint64_t seed)
+      : case_(what),
+        random_(seed),
+        shape_(what.shape),
+        num_seqs_(static_cast<int>(what.sequences.size())) {
+    std::vector<PoolSequence> sequences;
+    for (const Rows& rows : case_.sequences) {
+      sequences.push_back(
+          {rows.context_length, visible(rows, rows.context_length - rows.query_length).begin});
+      num_tokens_ += rows.query_length;
+    }
+    num_tokens_ += case_.padded_rows;
+    pool_ = std::make_unique<PagedPool>(shape_, sequences, case_.block_ids, &random_);
+    lengths_ = std::make_unique<DeviceBytes>(num_seqs_ * 4);
+    cumulative_ = std::make_unique<DeviceBytes>((num_seqs_ + 1) * 4);
+    set_rows(case_.sequences);
+    fill_rows();
+  }
+
+  pagoda_paged_prefill_params params() {
+    pagoda_paged_prefill_params params{};
+    params.layer = pool_->layer();
+    params.queries = queries_device_->address();
+    params.output = output_->address();
+    params.maybe_lse = lse_->address();
+    params.block_tables = pool_->tables();
+    params.context_lengths = lengths_->address();
+    params.cumulative_query_lengths = cumulative_->address();
+    params.maybe_alibi_slopes = case_.has_alibi ? slopes_device_->address() : 0;
+    params.maybe_sinks = case_.has_sinks ? sinks_device_->address() : 0;
+    params.workspace = workspace_->address();
+    params.workspace_bytes = static_cast<int64_t>(workspace_->size());
+    params.query_row_stride_bytes = query_stride();
+    params.output_row_stride_bytes = output_stride();
+    params.block_table_stride = pool_->table_stride();
+    params.num_seqs = num_seqs_;
+    params.num_tokens = num_tokens_;
+    params.num_query_heads = case_.num_query_heads;
+    params.row_dtype = case_.row_dtype;
+    params.window_tokens = case_.window_tokens;
+    params.is_causal = case_.is_causal ? 1 : 0;
+    params.softmax_scale = 1.0f / std::sqrt(static_cast<float>(shape_.key_head_dim));
+    params.logit_soft_cap = case_.logit_soft_cap;
+    return params;
+  }
+
+  /// Tells the device of other rows, no more than those of the case.
+  void set_rows(const std::vector<Rows>& sequences) {
+    std::vector<int32_t> lengths;
+    std::vector<int32_t> cumulative = {0};
+    for (const Rows& rows : sequences) {
+      lengths.push_back(rows.context_length);
+      cumulative.push_back(cumulative.back() + rows.query_length);
+    }
+    write_all(*lengths_, lengths);
+    write_all(*cumulative_, cumulative);
+  }
+
+  void poison_results() {
+    output_->poison();
+    lse_->poison();
+  }
+
+  void launch(cudaStream_t stream) {
+    const pagoda_paged_prefill_params p = params();
+    pagoda_error error{};
+    check(pagoda_paged_prefill(&p, stream, &error), error);
+  }
+
+  std::vector<char> output() const { return output_->read(); }
+
+  void compare(const std::vector<Rows>& sequences, const std::string& title) {
+    const std::vector<char> output = output_->read();
+    const std::vector<char> lse = lse_->read();
+    std::vector<int> seq_of;
+    std::vector<int> position_of;
+    for (int seq = 0; seq < num_seqs_; ++seq) {
+      for (int i = 0; i < sequences[seq].query_length; ++i) {
+        seq_of.push_back(seq);
+        position_of.push_back(sequences[seq].context_length - sequences[seq].query_length + i);
+      }
+    }
+    const auto num_rows = static_cast<int>(seq_of.size());
+    compare_rows({output, lse, output_stride(), num_rows, case_.num_query_heads,
+                  shape_.value_head_dim, case_.row_dtype, shape_.dtype},
+                 title, [&](int row, int head, std::vector<double>* expected, double* expected_lse) {
+                   const VisibleTokens seen = visible(sequences[seq_of[row]], position_of[row]);
+                   const ReferenceRow reference = {
+                       seq_of[row],
+                       head / (case_.num_query_heads / shape_.num_kv_heads),
+                       position_of[row],
+                       seen.begin,
+                       seen.end,
+                       &queries_[(int64_t{row} * case_.num_query_heads + head) *
+                                 shape_.key_head_dim],
+                       1.0 / std::sqrt(static_cast<double>(shape_.key_head_dim)),
+                       case_.logit_soft_cap,
+                       case_.has_alibi ? slopes_[head] : 0.0,
+                       case_.has_sinks ? &sinks_[head] : nullptr};
+                   attend_reference(*pool_, shape_, reference, expected, expected_lse);
+                 });
+    for (size_t i = num_rows * output_stride(); i < output.size(); ++i) {
+      if (output[i] != static_cast<char>(0xff)) {
+        CLAIM(!"rows of no sequence are written");
+        break;
+      }
+    }
+    for (size_t i = int64_t{4} * num_rows * case_.num_query_heads; i < lse.size(); ++i) {
+      if (lse[i] != static_cast<char>(0xff)) {
+        CLAIM(!"the LSE of rows of no sequence is written");
+        break;
+      }
+    }
+  }
+
+ private:
+  struct VisibleTokens {
+    int begin;
+    int end;
+  };
+
+  VisibleTokens visible(const Rows& rows, int position) const {
+    return {case_.window_tokens == 0 ? 0 : std::max(0, position - case_.window_tokens + 1),
+            case_.is_causal ? std::min(position + 1, rows.context_length) : rows.context_length};
+  }
+
+  int64_t query_stride() const {
+    return (int64_t{case_.num_query_heads} * shape_.key_head_dim + case_.row_padding) *
+           element_bytes(case_.row_dtype);
+  }
+  int64_t output_stride() const {
+    return (int64_t{case_.num_query_heads} * shape_.value_head_dim + case_.row_padding) *
+           element_bytes(case_.row_dtype);
+  }
+
+  void fill_rows() {
+    const int heads = case_.num_query_heads;
+    const int num_rows = num_tokens_ - case_.padded_rows;
+    std::vector<char> bytes(num_tokens_ * query_stride(), static_cast<char>(0xff));
+    queries_.resize(int64_t{num_rows} * heads * shape_.key_head_dim);
+    for (int row = 0; row < num_rows; ++row) {
+      for (int i = 0; i < heads * shape_.key_head_dim; ++i) {
+        const float query = rounded(random_.normal(), case_.row_dtype);
+        queries_[int64_t{row} * heads * shape_.key_head_dim + i] = query;
+        store(&bytes[row * query_stride() + i * element_bytes(case_.row_dtype)], case_.row_dtype,
+              query);
+      }
+    }
+    queries_device_ = std::make_unique<DeviceBytes>(bytes.size());
+    write_all(*queries_device_, bytes);
+    slopes_.resize(heads);
+    sinks_.resize(heads);
+    for (int head = 0; head < heads; ++head) {
+      slopes_[head] = std::exp2(-8.0f * static_cast<float>(head + 1) / static_cast<float>(heads));
+      sinks_[head] = random_.normal() + 2.0f;
+    }
+    slopes_device_ = std::make_unique<DeviceBytes>(heads * 4);
+    sinks_device_ = std::make_unique<DeviceBytes>(heads * 4);
+    write_all(*slopes_device_, slopes_);
+    write_all(*sinks_device_, sinks_);
+    output_ = std::make_unique<DeviceBytes>(num_tokens_ * output_stride());
+    lse_ = std::make_unique<DeviceBytes>(int64_t{num_tokens_} * heads * 4);
+    int64_t workspace_bytes = 0;
+    pagoda_error error{};
+    pagoda_paged_prefill_params heads_alone{};
+    heads_alone.layer = pool_->layer();
+    heads_alone.num_query_heads = heads;
+    check(pagoda_paged_prefill_workspace(&heads_alone, &workspace_bytes, &error), error);
+    workspace_ = std::make_unique<DeviceBytes>(workspace_bytes);
+    workspace_->clear();
+  }
+
+  const PrefillCase case_;
+  Random random_;
+  const PoolShape shape_;
+  const int num_seqs_;
+  int num_tokens_ = 0;
+  std::unique_ptr<PagedPool> pool_;
+  std::unique_ptr<DeviceBytes> lengths_;
+  std::unique_ptr<DeviceBytes> cumulative_;
+  std::unique_ptr<DeviceBytes> queries_device_;
+  std::unique_ptr<DeviceBytes> slopes_device_;
+  std::unique_ptr<DeviceBytes> sinks_device_;
+  std::unique_ptr<DeviceBytes> output_;
+  std::unique_ptr<DeviceBytes> lse_;
+  std::unique_ptr<DeviceBytes> workspace_;
+  std::vector<float> queries_;  // [rows, num_query_heads, key_head_dim]
+  std::vector<float> slopes_;
+  std::vector<float> sinks_;
+};
+
+void agrees_and_repeats(const PrefillCase& what, uint64_t seed) {
+  PrefillRun run(what, seed);
+  run.poison_results();
+  run.launch(nullptr);
+  check(cudaDeviceSynchronize(), what.title.c_str());
+  run.compare(what.sequences, what.title);
+  const std::vector<char> first = run.output();
+  for (int i = 0; i < 2; ++i) {
+    run.poison_results();
+    run.launch(nullptr);
+  }
+  check(cudaDeviceSynchronize(), what.title.c_str());
+  CLAIM(run.output() == first);
+}
+
+/// Lengths and rows change in device memory between replays of one captured launch.
+void follows_rows_in_a_graph(const PrefillCase& what, uint64_t seed) {
+  PrefillRun run(what, seed);
+  cudaStream_t stream;
+  check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreate");
+  cudaGraph_t graph;
+  cudaGraphExec_t executable;
+  check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal), "begin capture");
+  run.launch(stream);
+  check(cudaStreamEndCapture(stream, &graph), "end capture");
+  check(cudaGraphInstantiate(&executable, graph, 0), "instantiate");
+  for (const double part : {0.0, 0.01, 0.3, 0.77, 1.0}) {
+    std::vector<Rows> sequences;
+    for (const Rows& rows : what.sequences) {
+      const int context_length = static_cast<int>(std::ceil(rows.context_length * part));
+      const int query_length = static_cast<int>(std::floor(rows.query_length * part));
+      sequences.push_back({context_length, std::min(context_length, query_length)});
+    }
+    run.set_rows(sequences);
+    run.poison_results();
+    check(cudaDeviceSynchronize(), "before replay");
+    check(cudaGraphLaunch(executable, stream), "replay");
+    check(cudaStreamSynchronize(stream), what.title.c_str());
+    char title[160];
+    std::snprintf(title, sizeof title, "%s, replayed at %.2f of its rows", what.title.c_str(),
+                  part);
+    run.compare(sequences, title);
+  }
+  check(cudaGraphExecDestroy(executable), "destroy");
+  check(cudaGraphDestroy(graph), "destroy");
+  check(cudaStreamDestroy(stream), "destroy");
+}
+
+std::vector<PrefillCase> cases(bool is_short) {
+  // Whole prompts, chunks, single rows, sequences without rows, and an empty one.
+  const std::vector<Rows> ragged = {{1, 1},   {17, 17}, {0, 0},     {200, 3}, {65, 65}, {130, 1},
+                                    {300, 130}, {90, 0},  {64, 40}, {129, 2}, {400, 33}};
+  std::vector<PrefillCase> all;
+  const auto add = [&](const std::string& title, auto change) {
+    PrefillCase what;
+    what.title = title;
+    what.sequences = ragged;
+    change(what);
+    all.push_back(what);
+  };
+  for (const pagoda_dtype dtype : {PAGODA_DTYPE_BF16, PAGODA_DTYPE_FP16, PAGODA_DTYPE_FP32}) {
+    const char* names[] = {"FP32", "FP16", "BF16"};
+    for (const int dim : {64, 80, 96, 112, 128, 192, 256, 40, 72, 33}) {
+      if (is_short && dim != 64 && dim != 80 && dim != 256) {
+        continue;
+      }
+      add(std::string(names[dtype]) + ", head dim " + std::to_string(dim), [&](PrefillCase& c) {
+        c.shape.dtype = c.row_dtype = dtype;
+        c.shape.key_head_dim = c.shape.value_head_dim = dim;
+      });
+    }
+    for (const int group : {1, 3, 8, 9, 16, 17, 40}) {
+      if (is_short && group != 3 && group != 17) {
+        continue;
+      }
+      add(std::string(names[dtype]) + ", group of " + std::to_string(group), [&](PrefillCase& c) {
+        c.shape.dtype = c.row_dtype = dtype;
+        c.num_query_heads = group * c.shape.num_kv_heads;
+      });
+    }
+  }
+  for (const int block_size : {1, 8, 12, 24, 32, 48, 64, 128, 256}) {
+    if (is_short && block_size != 8 && block_size != 12 && block_size != 64) {
+      continue;
+    }
+    add("block size " + std::to_string(block_size),
+        [&](PrefillCase& c) { c.shape.block_size = block_size; });
+  }
+  for (const pagoda_dtype dtype : {PAGODA_DTYPE_BF16, PAGODA_DTYPE_FP32}) {
+    const std::string name = dtype == PAGODA_DTYPE_BF16 ? "BF16" : "FP32";
+    const auto typed = [&](const std::string& title, auto change) {
+      add(name + ", " + title, [&](PrefillCase& c) {
+        c.shape.dtype = c.row_dtype = dtype;
+        change(c);
+      });
+    };
+    typed("window of 1", [](PrefillCase& c) { c.window_tokens = 1; });
+    typed("window of 70", [](PrefillCase& c) { c.window_tokens = 70; });
+    typed("not causal", [](PrefillCase& c) { c.is_causal = false; });
+    typed("not causal, window of 70", [](PrefillCase& c) {
+      c.is_causal = false;
+      c.window_tokens = 70;
+    });
+    typed("not causal, ALiBi", [](PrefillCase& c) {
+      c.is_causal = false;
+      c.has_alibi = true;
+    });
+    typed("soft cap", [](PrefillCase& c) { c.logit_soft_cap = 1.5f; });
+    typed("ALiBi", [](PrefillCase& c) { c.has_alibi = true; });
+    typed("sinks", [](PrefillCase& c) { c.has_sinks = true; });
+    typed("window, soft cap, ALiBi and sinks", [](PrefillCase& c) {
+      c.window_tokens = 100;
+      c.logit_soft_cap = 5.0f;
+      c.has_alibi = true;
+      c.has_sinks = true;
+    });
+    typed("rows with padding between them", [](PrefillCase& c) { c.row_padding = 8; });
+    typed("rows that lie on no 16 bytes", [](PrefillCase& c) { c.row_padding = 1; });
+    typed("rows of no sequence at the end", [](PrefillCase& c) { c.padded_rows = 77; });
+    typed("one row for one sequence", [](PrefillCase& c) { c.sequences = {{1, 1}}; });
+    typed("decode rows alone", [](PrefillCase& c) {
+      c.sequences = {{700, 1}, {3, 1}, {1, 1}, {256, 1}};
+    });
+    typed("no rows, padding alone", [](PrefillCase& c) {
+      c.sequences = {{5, 0}, {0, 0}};
+      c.padded_rows = 3;
+    });
+  }
+  add("FP32 rows over a BF16 pool", [](PrefillCase& c) { c.row_dtype = PAGODA_DTYPE_FP32; });
+  add("FP16 rows over a BF16 pool", [](PrefillCase& c) { c.row_dtype = PAGODA_DTYPE_FP16; });
+  add("BF16 rows over an FP16 pool", [](PrefillCase& c) { c.shape.dtype = PAGODA_DTYPE_FP16; });
+  add("keys wider than values", [](PrefillCase& c) {
+    c.shape.key_head_dim = 192;
+    c.shape.value_head_dim = 128;
+  });
+  add("values wider than keys", [](PrefillCase& c) {
+    c.shape.key_head_dim = 64;
+    c.shape.value_head_dim = 96;
+  });
+  if (is_short) {
+    return all;
+  }
+  add("a whole prompt of 2500", [](PrefillCase& c) {
+    c.num_query_heads = 8;
+    c.sequences = {{2500, 2500}};
+  });
+  add("a chunk of 300 behind 6000", [](PrefillCase& c) {
+    c.shape.num_kv_heads = 1;
+    c.sequences = {{6300, 300}};
+  });
+  add("200 sequences of mixed rows", [](PrefillCase& c) {
+    Random random(7);
+    c.sequences.clear();
+    for (int i = 0; i < 200; ++i) {
+      const int query_length = i % 3 == 0 ? 1 : i % 17 == 0 ? 0 : random.below(60);
+      c.sequences.push_back({query_length + random.below(200), query_length});
+    }
+  });
+  add("decode rows beside a long prompt", [](PrefillCase& c) {
+    c.shape.num_kv_heads = 4;
+    c.num_query_heads = 16;
+    c.sequences = {{3000, 1}, {900, 900}, {5, 1}, {2048, 1}, {31, 2}};
+  });
+  add("a pool beyond 2^32 bytes, ids around powers of two", [](PrefillCase& c) {
+    c.shape.num_layers = 1;
+    c.shape.layer = 0;
+    c.shape.num_kv_heads = 8;
+    c.num_query_heads = 32;
+    c.shape.num_blocks = 80000;  // of 64 KiB: 5.2 GB, 2.6 * 10^9 elements
+    c.block_ids = {79999, 65537, 65536, 65535, 32769, 32768, 32767, 16384, 0, 1};
+    c.sequences = {{150, 90}, {1, 1}};
+  });
+  return all;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  require_gpu();
+  // Under compute-sanitizer a kernel takes a hundred times as long.
+  const bool is_short = argc > 1 && std::strcmp(argv[1], "short") == 0;
+  const std::string part = argc > 2 ? argv[2] : "";  // of the titles to run
+  uint64_t seed = 1;
+  for (const PrefillCase& what : cases(is_short)) {
+    ++seed;
+    if (what.title.find(part) != std::string::npos) {
+      agrees_and_repeats(what, seed);
+    }
+  }
+  PrefillCase growing;
+  growing.title = "a captured launch";
+  growing.sequences = {{1000, 200}, {3, 3}, {200, 1}, {64, 64}};
+  follows_rows_in_a_graph(growing, seed++);
+  growing.title = "a captured launch, FP32";
+  growing.shape.dtype = growing.row_dtype = PAGODA_DTYPE_FP32;
+  follows_rows_in_a_graph(growing, seed++);
+  return num_false_claims == 0 ? 0 : 1;
+}
