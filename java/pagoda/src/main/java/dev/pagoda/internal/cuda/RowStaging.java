@@ -6,6 +6,9 @@ import dev.pagoda.layout.DType;
 import dev.pagoda.memory.Rows;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Objects;
 
 /**
  * Carries host rows to device memory and back, through pinned buffers in turn.
@@ -25,27 +28,35 @@ final class RowStaging {
     NUMBERS
   }
 
+  /** Device memory of one use. */
+  private static final class Buffer {
+    long address;
+    long byteSize;
+  }
+
   private final DeviceQueue queue;
   private final CallMemory memory;
-  private final long[] addresses = new long[Use.values().length];
-  private final long[] byteSizes = new long[Use.values().length];
+  private final Map<Use, Buffer> buffers = new EnumMap<>(Use.class);
   private final StagingRing ring;
 
   RowStaging(DeviceQueue queue, CallMemory memory) {
     this.queue = queue;
     this.memory = memory;
+    for (Use use : Use.values()) {
+      buffers.put(use, new Buffer());
+    }
     ring = new StagingRing(queue, BUFFER_BYTES, memory);
   }
 
   /** Device memory for some bytes; what was there may still be read by queued work. */
   long reserve(Use use, long byteSize) {
-    int i = use.ordinal();
-    if (byteSize > byteSizes[i]) {
-      long newBytes = Math.max(byteSize, 2 * byteSizes[i]);
-      addresses[i] = queue.allocateDevice(newBytes, memory);
-      byteSizes[i] = newBytes;
+    Buffer buffer = Objects.requireNonNull(buffers.get(use));
+    if (byteSize > buffer.byteSize) {
+      long newBytes = Math.max(byteSize, 2 * buffer.byteSize);
+      buffer.address = queue.allocateDevice(newBytes, memory);
+      buffer.byteSize = newBytes;
     }
-    return addresses[i];
+    return buffer.address;
   }
 
   /** A piece of rows, and the type it is staged in. */
