@@ -62,7 +62,7 @@ public final class PrefixCache implements AutoCloseable {
   private final CachedBlocks blocks;
   private final int blockSize;
   private final int numBlocks;
-  private final PrefixIndex index = new PrefixIndex();
+  private final PrefixIndex index;
   private final EvictedKeys evictedKeys;
   private final TierGuard tier;
   private final PrefixLookup.Shelves shelves;
@@ -87,14 +87,24 @@ public final class PrefixCache implements AutoCloseable {
             PrefixBlock.NONE, RemovalReason.NONE, new RetentionOrder.Standing(0, 0, false, 0, 0));
   }
 
-  PrefixCache(
-      PagedKvCache cache, PrefixSettings settings, KeyEncoding encoding, LongSupplier nanoTime) {
+  /** What a prefix cache is made of; tests put other parts in. */
+  record Parts(KeyEncoding encoding, PrefixIndex index, RetentionOrder order) {
+    static Parts of(PagedKvCache cache, PrefixSettings settings, LongSupplier nanoTime) {
+      return new Parts(
+          new KeyEncoding(settings.modelFingerprint(), cache.layout()),
+          new PrefixIndex(),
+          new RetentionOrder(cache.statistics().blocks().numBlocks(), nanoTime));
+    }
+  }
+
+  PrefixCache(PagedKvCache cache, PrefixSettings settings, Parts parts) {
     this.cache = cache;
     this.settings = settings;
-    this.encoding = encoding;
+    encoding = parts.encoding();
+    index = parts.index();
+    order = parts.order();
     blockSize = cache.shape().blockSize();
     numBlocks = cache.statistics().blocks().numBlocks();
-    order = new RetentionOrder(numBlocks, nanoTime);
     evictedKeys = new EvictedKeys(numBlocks);
     tier = new TierGuard(settings.tier());
     shelves = new PrefixLookup.Shelves(index, evictedKeys, tier, settings.headHits(), blockSize);
@@ -122,8 +132,7 @@ public final class PrefixCache implements AutoCloseable {
    */
   public static PrefixCache open(PagedKvCache cache, PrefixSettings settings) {
     Objects.requireNonNull(settings, "settings");
-    KeyEncoding encoding = new KeyEncoding(settings.modelFingerprint(), cache.layout());
-    return new PrefixCache(cache, settings, encoding, System::nanoTime);
+    return new PrefixCache(cache, settings, Parts.of(cache, settings, System::nanoTime));
   }
 
   /**
@@ -389,7 +398,7 @@ public final class PrefixCache implements AutoCloseable {
     Optional<CachedEntry> there = index.find(block.key());
     if (there.isPresent() && blocks.isCached(there.get().handle)) {
       CachedEntry entry = there.get();
-      if (!entry.continues(parent, block.ids(), 0)) {
+      if (!index.isRight(entry, parent, block.ids(), 0)) {
         counters.numCollisions.increment();
         return Shelving.REFUSED;
       }

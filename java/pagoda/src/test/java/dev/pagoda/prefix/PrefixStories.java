@@ -1,5 +1,6 @@
 package dev.pagoda.prefix;
 
+import dev.pagoda.KvSequence;
 import dev.pagoda.PagedKvCache;
 import java.util.Map;
 import java.util.Optional;
@@ -8,13 +9,21 @@ import java.util.function.LongSupplier;
 /** Opens prefix caches for stories: with a clock of theirs, and with faults planted in them. */
 public final class PrefixStories {
   /** What is wrong with a prefix cache. */
-  public interface Faults {
-    Faults NONE = new Faults() {};
+  public abstract static class Faults {
+    /** Nothing. */
+    public static final Faults NONE = new Faults() {};
 
-    /** The encoding to use instead. */
-    default KeyEncoding encoding(PagedKvCache cache) {
-      return new KeyEncoding("story", cache.layout());
+    Faults() {}
+
+    PrefixCache.Parts parts(PagedKvCache cache, PrefixCache.Parts right) {
+      return right;
     }
+
+    /** A step has begun that appends to a sequence, and nothing is written yet. */
+    public void begun(KvSequence sequence, Optional<TokenSequence> tokens) {}
+
+    /** A sequence was opened. */
+    public void opened(KvSequence sequence) {}
   }
 
   private PrefixStories() {}
@@ -31,6 +40,7 @@ public final class PrefixStories {
             headHits,
             quotaOfAnna.map(quota -> Map.of("anna", quota)).orElse(Map.of()),
             LowerTier.NONE);
-    return new PrefixCache(cache, settings, faults.encoding(cache), nanoTime);
+    PrefixCache.Parts right = PrefixCache.Parts.of(cache, settings, nanoTime);
+    return new PrefixCache(cache, settings, faults.parts(cache, right));
   }
 }

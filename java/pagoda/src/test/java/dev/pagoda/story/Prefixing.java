@@ -1,6 +1,7 @@
 package dev.pagoda.story;
 
 import dev.pagoda.block.OutOfBlocksException;
+import dev.pagoda.prefix.Namespace;
 import dev.pagoda.prefix.OpenOptions;
 import dev.pagoda.prefix.PrefixMatch;
 import dev.pagoda.prefix.Retention;
@@ -183,6 +184,11 @@ final class Prefixing implements Concern {
     shelves.forEach(world::unshelveAndFree);
   }
 
+  private static boolean covers(Namespace cleared, Namespace its) {
+    return its.equals(cleared)
+        || (cleared.adapter().isEmpty() && its.name().equals(cleared.name()));
+  }
+
   private static void clear(StoryWorld world) {
     if (world.random.nextInt(4) == 0) {
       world.prefixes.clear();
@@ -192,7 +198,7 @@ final class Prefixing implements Concern {
       String tenant = world.tenant();
       world.prefixes.clear(world.namespace(tenant));
       List.copyOf(world.shelves.values()).stream()
-          .filter(shelf -> shelf.tenant.equals(tenant))
+          .filter(shelf -> covers(world.namespace(tenant), world.namespace(shelf.tenant)))
           .forEach(world::unshelveAndFree);
     }
   }

@@ -25,6 +25,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicLong;
@@ -37,7 +38,16 @@ import java.util.concurrent.atomic.AtomicLong;
  * begins with the tenant: any mix-up of blocks, tenants or prefixes is seen by reading memory.
  */
 final class StoryWorld implements AutoCloseable {
-  static final List<String> TENANTS = List.of("anna", "bert");
+  /** Tenants, some of which have an adapter, or one that is called like a tenant. */
+  static final Map<String, Namespace> TENANTS =
+      Map.of(
+          "anna", Namespace.of("anna"),
+          "bert", Namespace.of("bert"),
+          "anna with adapter", Namespace.of("anna").withAdapter("lora"),
+          "adapter anna", Namespace.COMMON.withAdapter("anna"));
+
+  private static final List<String> TENANT_NAMES = TENANTS.keySet().stream().sorted().toList();
+
   private static final int SEQUENCES_MAX = 12;
 
   final KvShape shape;
@@ -67,6 +77,7 @@ final class StoryWorld implements AutoCloseable {
   private final Arena arena = Arena.ofConfined();
   private final TokenContent content;
   private final HostStorage memory;
+  private final PrefixStories.Faults faults;
   private int numChecks;
 
   StoryWorld(long seed, PrefixStories.Faults faults) {
@@ -91,6 +102,7 @@ final class StoryWorld implements AutoCloseable {
     cache = PagedKvCache.open(shape, Backend.SCALAR, Capacity.within(segment), checks);
     memory = HostStorage.over(cache.layout(), segment);
     content = new TokenContent(cache.layout());
+    this.faults = faults;
     prefixes = PrefixStories.open(cache, headHits, quota, nanos::get, faults);
   }
 
@@ -112,7 +124,7 @@ final class StoryWorld implements AutoCloseable {
   }
 
   String tenant() {
-    return TENANTS.get(random.nextInt(TENANTS.size()));
+    return TENANT_NAMES.get(random.nextInt(TENANT_NAMES.size()));
   }
 
   int token() {
@@ -359,17 +371,21 @@ final class StoryWorld implements AutoCloseable {
   }
 
   private boolean makeRoomFor(String tenant) {
-    if (quota.isEmpty() || !tenant.equals("anna")) {
+    if (quota.isEmpty() || !isAnnas(tenant)) {
       return true;
     }
-    while (shelves.values().stream().filter(s -> s.tenant.equals(tenant)).count() >= quota.get()) {
-      List<StoryBlock> its = idle.stream().filter(b -> b.shelf.tenant.equals(tenant)).toList();
+    while (shelves.values().stream().filter(s -> isAnnas(s.tenant)).count() >= quota.get()) {
+      List<StoryBlock> its = idle.stream().filter(b -> isAnnas(b.shelf.tenant)).toList();
       if (its.isEmpty()) {
         return false;
       }
       unshelveAndFree(victim(its).shelf);
     }
     return true;
+  }
+
+  private boolean isAnnas(String tenant) {
+    return namespace(tenant).name().equals("anna");
   }
 
   /** Time passes; pins end in the order in which their blocks became idle. */
@@ -388,6 +404,7 @@ final class StoryWorld implements AutoCloseable {
 
   StorySequence add(
       KvSequence real, Optional<TokenSequence> tokens, String tenant, OpenOptions options) {
+    faults.opened(real);
     StorySequence sequence = new StorySequence(real, tokens, tenant, options);
     sequence.epoch = epoch;
     sequences.add(sequence);
@@ -402,6 +419,7 @@ final class StoryWorld implements AutoCloseable {
 
   /** Writes the rows of some histories in all layers. */
   void write(Step step, long[] histories) {
+    sequences.stream().filter(s -> s.busy).forEach(s -> faults.begun(s.real, s.tokens));
     for (int layer = 0; layer < shape.numLayers(); layer++) {
       step.write(
           layer,
@@ -411,7 +429,7 @@ final class StoryWorld implements AutoCloseable {
   }
 
   Namespace namespace(String tenant) {
-    return Namespace.of(tenant);
+    return Objects.requireNonNull(TENANTS.get(tenant));
   }
 
   // Comparisons.
