@@ -8,7 +8,6 @@ import dev.pagoda.ParkedGroup;
 import dev.pagoda.block.BlockHandle;
 import dev.pagoda.block.BlockPool;
 import dev.pagoda.internal.event.CacheEvents;
-import dev.pagoda.layout.KvLayout;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
 import java.util.Arrays;
@@ -85,15 +84,7 @@ public final class SwapSpace implements AutoCloseable {
    */
   public static SwapSpace open(PagedKvCache cache, Capacity capacity, Checks checks) {
     Objects.requireNonNull(checks, "checks");
-    KvLayout layout = cache.layout();
-    HostStorage host =
-        switch (capacity) {
-          case Capacity.Blocks blocks -> HostStorage.allocate(layout, blocks.numBlocks());
-          case Capacity.Bytes bytes -> HostStorage.allocate(layout, bytes.numBlocks(layout));
-          case Capacity.Within within -> HostStorage.over(layout, within.segment());
-          case Capacity.Counted counted -> HostStorage.counted(layout, counted.numBlocks());
-        };
-    return new SwapSpace(cache, host, checks);
+    return new SwapSpace(cache, cache.openHostStorage(capacity), checks);
   }
 
   /**
