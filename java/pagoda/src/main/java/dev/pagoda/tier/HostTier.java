@@ -105,6 +105,7 @@ public final class HostTier implements LowerTier, AutoCloseable {
           case Capacity.Blocks blocks -> HostStorage.allocate(layout, blocks.numBlocks());
           case Capacity.Bytes bytes -> HostStorage.allocate(layout, bytes.numBlocks(layout));
           case Capacity.Within within -> HostStorage.over(layout, within.segment());
+          case Capacity.Counted counted -> HostStorage.counted(layout, counted.numBlocks());
         };
     return new HostTier(host, below);
   }
