@@ -31,7 +31,7 @@ public enum Backend {
     Candidate picked = Candidate.pick(candidates).orElseThrow();
     String passedOver =
         candidates.stream()
-            .takeWhile(c -> c != picked)
+            .takeWhile(c -> !c.name().equals(picked.name()))
             .map(c -> "; not " + c.name() + ": " + c.unavailability().get().orElseThrow())
             .collect(Collectors.joining());
     LOGGER.log(System.Logger.Level.INFO, "Pagoda computes on {0}{1}", picked.name(), passedOver);

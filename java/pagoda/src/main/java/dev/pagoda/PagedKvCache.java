@@ -617,10 +617,7 @@ public final class PagedKvCache implements AutoCloseable {
         group.add(sequence);
       }
       return new ParkedGroup(
-          group,
-          new ParkedGroup.Tables(0, numBlocks, tables),
-          lengths.clone(),
-          nextParking());
+          group, new ParkedGroup.Tables(0, numBlocks, tables), lengths.clone(), nextParking());
     } finally {
       lock.unlock();
     }

@@ -1,11 +1,14 @@
 package dev.pagoda.internal.cuda;
 
+import dev.pagoda.cuda.DevicePointer;
 import dev.pagoda.internal.kernel.Elements;
 import dev.pagoda.internal.kernel.RowAccess;
 import dev.pagoda.layout.DType;
 import dev.pagoda.memory.Rows;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.EnumMap;
+import java.util.Map;
 
 /**
  * Carries host rows to device memory and back, through pinned buffers in turn.
@@ -15,6 +18,7 @@ import java.lang.foreign.ValueLayout;
  */
 final class RowStaging {
   private static final long BUFFER_BYTES = 4L << 20;
+  private static final DevicePointer NOTHING = new DevicePointer(0, 0);
 
   /** What a device buffer is for. */
   enum Use {
@@ -27,8 +31,7 @@ final class RowStaging {
 
   private final DeviceQueue queue;
   private final CallMemory memory;
-  private final long[] addresses = new long[Use.values().length];
-  private final long[] byteSizes = new long[Use.values().length];
+  private final Map<Use, DevicePointer> buffers = new EnumMap<>(Use.class);
   private final StagingRing ring;
 
   RowStaging(DeviceQueue queue, CallMemory memory) {
@@ -39,13 +42,13 @@ final class RowStaging {
 
   /** Device memory for some bytes; what was there may still be read by queued work. */
   long reserve(Use use, long byteSize) {
-    int i = use.ordinal();
-    if (byteSize > byteSizes[i]) {
-      long newBytes = Math.max(byteSize, 2 * byteSizes[i]);
-      addresses[i] = queue.allocateDevice(newBytes, memory);
-      byteSizes[i] = newBytes;
+    DevicePointer buffer = buffers.getOrDefault(use, NOTHING);
+    if (byteSize > buffer.byteSize()) {
+      long newBytes = Math.max(byteSize, 2 * buffer.byteSize());
+      buffer = new DevicePointer(queue.allocateDevice(newBytes, memory), newBytes);
+      buffers.put(use, buffer);
     }
-    return addresses[i];
+    return buffer.address();
   }
 
   /** A piece of rows, and the type it is staged in. */
