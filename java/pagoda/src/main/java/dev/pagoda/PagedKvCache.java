@@ -16,8 +16,10 @@ import dev.pagoda.memory.KvStorage;
 import dev.pagoda.memory.Place;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
@@ -38,6 +40,8 @@ import java.util.stream.Collectors;
  * <p>Failure: a call that throws has changed nothing.
  */
 public final class PagedKvCache implements AutoCloseable {
+  private static final BlockEviction NO_EVICTION = (storage, blockIds) -> {};
+
   private final Backend backend;
   private final Kernels kernels;
   private final KvStorage storage;
@@ -46,7 +50,8 @@ public final class PagedKvCache implements AutoCloseable {
   private final boolean debug;
   private final CacheLock lock = new CacheLock();
 
-  private volatile Optional<CachedBlocks> cachedBlocks = Optional.empty();
+  // Told of blocks that are given up; nobody caches any without telling whom.
+  private volatile BlockEviction eviction = NO_EVICTION;
 
   // Guarded by the lock.
   private final List<KvSequence> sequences = new ArrayList<>();
@@ -506,6 +511,15 @@ public final class PagedKvCache implements AutoCloseable {
     }
   }
 
+  int numBlocksOf(KvSequence sequence) {
+    lock.lock();
+    try {
+      return sequence.table.numBlocks();
+    } finally {
+      lock.unlock();
+    }
+  }
+
   KvSequence.State stateOf(KvSequence sequence) {
     lock.lock();
     try {
@@ -592,6 +606,37 @@ public final class PagedKvCache implements AutoCloseable {
   }
 
   /**
+   * How many blocks {@link #parkTail} or {@link #parkMore} would make available: those that nobody
+   * outside the group holds.
+   *
+   * @param group distinct open sequences of this cache
+   * @param firstBlockIndex block index from which on blocks would be given up
+   * @return number of blocks
+   * @throws IllegalArgumentException if a sequence is another cache's
+   */
+  public int numFreedByParking(List<KvSequence> group, int firstBlockIndex) {
+    lock.lock();
+    try {
+      Map<Long, Integer> inGroup = new HashMap<>();
+      for (KvSequence sequence : group) {
+        if (sequence.cache() != this) {
+          throw new IllegalArgumentException("a sequence of another cache: sequence=" + sequence);
+        }
+        for (int i = firstBlockIndex; i < sequence.table.numBlocks(); i++) {
+          inGroup.merge(sequence.table.handle(i), 1, Integer::sum);
+        }
+      }
+      int numFreed = 0;
+      for (Map.Entry<Long, Integer> block : inGroup.entrySet()) {
+        numFreed += pool.referenceCount(block.getKey()) == block.getValue() ? 1 : 0;
+      }
+      return numFreed;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
    * Opens sequences that are parked from the start, for content that comes from elsewhere: a file,
    * for instance. Takes no block; {@link #unpark} does, and until then they can be closed.
    *
@@ -614,10 +659,11 @@ public final class PagedKvCache implements AutoCloseable {
         numTokens -= length;
         sequence.state = KvSequence.State.PARKED;
         sequence.parking = nextParking;
+        sequence.reservation.park();
         group.add(sequence);
       }
-      return new ParkedGroup(
-          group, new ParkedGroup.Tables(0, numBlocks, tables), lengths.clone(), nextParking());
+      ParkedGroup.Tables all = new ParkedGroup.Tables(0, numBlocks, tables);
+      return new ParkedGroup(group, all, lengths.clone(), nextParking());
     } finally {
       lock.unlock();
     }
@@ -666,33 +712,33 @@ public final class PagedKvCache implements AutoCloseable {
    * Has blocks outlive their owners, as somebody says: the door for a prefix cache.
    *
    * @param order which idle blocks are given up first
-   * @param eviction told of blocks that are given up
+   * @param newEviction told of blocks that are given up
    * @return the cached blocks, the caller's to close
    * @throws IllegalStateException if somebody has them already
    */
-  public CachedBlocks openCachedBlocks(IdleOrder order, BlockEviction eviction) {
+  public CachedBlocks openCachedBlocks(IdleOrder order, BlockEviction newEviction) {
+    Objects.requireNonNull(newEviction, "newEviction");
     lock.lock();
     try {
       requireOpen();
-      if (cachedBlocks.isPresent()) {
+      if (!eviction.equals(NO_EVICTION)) {
         throw new IllegalStateException("the cache has a prefix cache already: cache=" + this);
       }
       pool.setIdleOrder(order);
-      CachedBlocks opened = new CachedBlocks(this, eviction);
-      cachedBlocks = Optional.of(opened);
-      return opened;
+      eviction = newEviction;
+      return new CachedBlocks(this);
     } finally {
       lock.unlock();
     }
   }
 
-  void forgetCachedBlocks(CachedBlocks closed) {
+  void closeCachedBlocks() {
     lock.lock();
     try {
-      if (!this.closed) {
+      if (!closed) {
         pool.unsetIdleOrder();
       }
-      cachedBlocks = cachedBlocks.filter(open -> open != closed);
+      eviction = NO_EVICTION;
     } finally {
       lock.unlock();
     }
@@ -704,8 +750,11 @@ public final class PagedKvCache implements AutoCloseable {
    */
   void saveReclaimed(long[] handles, int from, int to) {
     if (from < to) {
-      // Reclaimed blocks were cached, and only cachedBlocks caches.
-      cachedBlocks.ifPresent(blocks -> blocks.evicted(Arrays.copyOfRange(handles, from, to)));
+      int[] blockIds = new int[to - from];
+      for (int i = 0; i < blockIds.length; i++) {
+        blockIds[i] = BlockHandle.blockId(handles[from + i]);
+      }
+      eviction.evicted(storage, blockIds);
     }
   }
 

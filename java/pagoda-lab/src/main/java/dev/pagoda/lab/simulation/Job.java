@@ -61,6 +61,7 @@ final class Job {
   @Nullable SwappedGroup swapped;
   int swappedBlocks;
   @Nullable DroppedGroup dropped;
+  @Nullable BeamReplacement beams;
 
   Job(int index, int promptTokens, int outputTokens, double arrivalNanos) {
     this.index = index;

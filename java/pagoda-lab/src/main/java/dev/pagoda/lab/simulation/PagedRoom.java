@@ -19,7 +19,6 @@ import dev.pagoda.tier.PreemptionModel;
 import dev.pagoda.tier.SwapSpace;
 import dev.pagoda.tier.SwappedGroup;
 import java.util.List;
-import java.util.Random;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,7 +36,7 @@ final class PagedRoom implements Room {
   private final Step step;
   private final @Nullable SwapSpace space;
   private final PreemptionModel model;
-  private final Random random;
+  private final long seed;
   private int plannedBlocks;
   private double transferNanos;
   long numSwaps;
@@ -60,11 +59,11 @@ final class PagedRoom implements Room {
             machine.swapOut(),
             machine.swapIn(),
             new PrefillModel(1e9 / Math.max(1e-3, latency.nanosPerPrefillToken()), 0));
-    random = new Random(seed);
+    this.seed = seed;
   }
 
   private int numFree() {
-    return cache.statistics().blocks().numFree() - plannedBlocks;
+    return cache.statistics().blocks().numAvailable() - plannedBlocks;
   }
 
   private long blockBytes() {
@@ -158,14 +157,13 @@ final class PagedRoom implements Room {
   public void afterToken(Job job) {
     ForkGroup group = job.group;
     if (settings.beams() && group != null) {
-      int[] parents = new int[group.size()];
-      boolean replaced = false;
-      for (int i = 0; i < parents.length; i++) {
-        boolean loses = random.nextDouble() < settings.beamReplacement();
-        parents[i] = loses ? random.nextInt(parents.length) : i;
-        replaced |= parents[i] != i;
+      BeamReplacement beams = job.beams;
+      if (beams == null) {
+        beams = new BeamReplacement(settings.beamReplacement(), seed, job.index);
+        job.beams = beams;
       }
-      if (replaced) {
+      int[] parents = beams.parents(group.size());
+      if (parents.length > 0) {
         group.reassign(parents);
       }
     }

@@ -119,6 +119,13 @@ final class ServingSimulation implements AutoCloseable {
     return this;
   }
 
+  /** Counts from one second to another. */
+  ServingSimulation measuring(double fromSecond, double toSecond) {
+    measureFrom = 1e9 * fromSecond;
+    measureTo = 1e9 * toSecond;
+    return this;
+  }
+
   /** Counts only while requests wait, from a step on: a server that is never idle. */
   ServingSimulation measuringSaturation(long fromStep) {
     measureWhileQueued = true;

@@ -1,6 +1,5 @@
 package dev.pagoda.internal.cuda;
 
-import dev.pagoda.cuda.DevicePointer;
 import dev.pagoda.internal.kernel.Elements;
 import dev.pagoda.internal.kernel.RowAccess;
 import dev.pagoda.layout.DType;
@@ -9,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Carries host rows to device memory and back, through pinned buffers in turn.
@@ -18,7 +18,6 @@ import java.util.Map;
  */
 final class RowStaging {
   private static final long BUFFER_BYTES = 4L << 20;
-  private static final DevicePointer NOTHING = new DevicePointer(0, 0);
 
   /** What a device buffer is for. */
   enum Use {
@@ -29,26 +28,35 @@ final class RowStaging {
     NUMBERS
   }
 
+  /** Device memory of one use. */
+  private static final class Buffer {
+    long address;
+    long byteSize;
+  }
+
   private final DeviceQueue queue;
   private final CallMemory memory;
-  private final Map<Use, DevicePointer> buffers = new EnumMap<>(Use.class);
+  private final Map<Use, Buffer> buffers = new EnumMap<>(Use.class);
   private final StagingRing ring;
 
   RowStaging(DeviceQueue queue, CallMemory memory) {
     this.queue = queue;
     this.memory = memory;
+    for (Use use : Use.values()) {
+      buffers.put(use, new Buffer());
+    }
     ring = new StagingRing(queue, BUFFER_BYTES, memory);
   }
 
   /** Device memory for some bytes; what was there may still be read by queued work. */
   long reserve(Use use, long byteSize) {
-    DevicePointer buffer = buffers.getOrDefault(use, NOTHING);
-    if (byteSize > buffer.byteSize()) {
-      long newBytes = Math.max(byteSize, 2 * buffer.byteSize());
-      buffer = new DevicePointer(queue.allocateDevice(newBytes, memory), newBytes);
-      buffers.put(use, buffer);
+    Buffer buffer = Objects.requireNonNull(buffers.get(use));
+    if (byteSize > buffer.byteSize) {
+      long newBytes = Math.max(byteSize, 2 * buffer.byteSize);
+      buffer.address = queue.allocateDevice(newBytes, memory);
+      buffer.byteSize = newBytes;
     }
-    return buffer.address();
+    return buffer.address;
   }
 
   /** A piece of rows, and the type it is staged in. */
