@@ -8,6 +8,8 @@ import dev.pagoda.internal.kernel.RowAccess;
 import dev.pagoda.layout.AttentionSpec;
 import dev.pagoda.layout.LayerShape;
 import dev.pagoda.memory.Rows;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /**
  * Query rows that walk the context together, and what is known of each: the softmax state of the
@@ -43,6 +45,7 @@ final class RowTile {
   private final float[] spanMax = new float[VectorScratch.SLOTS];
   private final float[] totalMax = new float[VectorScratch.SLOTS];
   private final float[] totalSum = new float[VectorScratch.SLOTS];
+  private final boolean[] hasSpan = new boolean[VectorScratch.SLOTS]; // saw some of the span
 
   private final float[] lanes = new float[CanonicalOrder.SUM_LANES];
   private AttentionSpec spec = AttentionSpec.causal(1, 1f);
@@ -109,6 +112,9 @@ final class RowTile {
         int slot = slot(h, r);
         totalMax[slot] = Float.NEGATIVE_INFINITY;
         totalSum[slot] = 0f;
+        if (firstVisible[r] >= endVisible[r]) {
+          RowKernel.zero(memory, totalValuesOf(slot), valueStride);
+        }
         RowAccess.read(
             call.queries(),
             token[r],
@@ -120,17 +126,11 @@ final class RowTile {
             INTERLEAVED);
       }
     }
-    RowKernel.zero(memory, scratch.totalValues, numHeads * slotsPerHead * valueStride);
   }
 
   /** Forgets the span before. */
   void openSpan() {
-    int numSlots = numHeads * slotsPerHead;
-    RowKernel.zero(memory, scratch.sums, numSlots * Lanes.GROUP);
-    RowKernel.zero(memory, scratch.spanValues, numSlots * valueStride);
-    for (int slot = 0; slot < numSlots; slot++) {
-      spanMax[slot] = Float.NEGATIVE_INFINITY;
-    }
+    Arrays.fill(hasSpan, 0, numHeads * slotsPerHead, false);
   }
 
   /**
@@ -140,7 +140,12 @@ final class RowTile {
    */
   void weigh(int slot) {
     int scores = scoresOf(slot);
-    if (WeightKernel.exceeds(memory, scores, spanMax[slot])) {
+    if (!hasSpan[slot]) {
+      hasSpan[slot] = true;
+      spanMax[slot] = WeightKernel.max(memory, scores, Float.NEGATIVE_INFINITY);
+      RowKernel.zero(memory, sumsOf(slot), Lanes.GROUP);
+      RowKernel.zero(memory, spanValuesOf(slot), valueStride);
+    } else if (WeightKernel.exceeds(memory, scores, spanMax[slot] + CanonicalOrder.MAX_SLACK)) {
       float max = WeightKernel.max(memory, scores, spanMax[slot]);
       float factor = CanonicalMath.weight(spanMax[slot], max);
       RowKernel.scale(memory, sumsOf(slot), Lanes.GROUP, factor);
@@ -276,11 +281,24 @@ final class RowTile {
   }
 
   int scoresOf(int slot) {
-    return scratch.scores + slot * Lanes.TILE;
+    return scratch.scores + slot % INTERLEAVED * Lanes.TILE;
   }
 
   int spanValuesOf(int slot) {
     return scratch.spanValues + slot * valueStride;
+  }
+
+  /** Where packed keys and values lie, see {@link VectorScratch}. */
+  MemorySegment panels() {
+    return scratch.panels;
+  }
+
+  long keyPanel() {
+    return scratch.keyPanel;
+  }
+
+  long valuePanel() {
+    return scratch.valuePanel;
   }
 
   private int sumsOf(int slot) {

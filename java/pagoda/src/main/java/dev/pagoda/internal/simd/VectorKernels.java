@@ -2,6 +2,7 @@ package dev.pagoda.internal.simd;
 
 import dev.pagoda.internal.kernel.AttendCall;
 import dev.pagoda.internal.kernel.CanonicalOrder;
+import dev.pagoda.internal.kernel.KernelSettings;
 import dev.pagoda.internal.kernel.Kernels;
 import dev.pagoda.internal.kernel.Scratch;
 import dev.pagoda.internal.kernel.TileWriter;
@@ -11,6 +12,7 @@ import dev.pagoda.layout.KvLayout;
 import dev.pagoda.layout.LayerShape;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
+import jdk.incubator.vector.VectorShape;
 
 /** Attention on the Vector API, many positions and many elements at once. */
 public final class VectorKernels implements Kernels {
@@ -28,7 +30,10 @@ public final class VectorKernels implements Kernels {
 
   @Override
   public String describe() {
-    return "Vector API, " + Lanes.FLOATS.vectorBitSize() + " bits";
+    int bits = Lanes.FLOATS.vectorBitSize();
+    boolean isWidest = bits == VectorShape.preferredShape().vectorBitSize();
+    String why = isWidest ? "the widest here" : "as " + KernelSettings.VECTOR_BITS + " says";
+    return "Vector API, " + bits + " bits, " + why;
   }
 
   @Override
