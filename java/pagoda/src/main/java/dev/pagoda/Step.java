@@ -4,6 +4,7 @@ import dev.pagoda.internal.kernel.AttendCall;
 import dev.pagoda.internal.kernel.IdlePool;
 import dev.pagoda.internal.kernel.Kernels;
 import dev.pagoda.internal.kernel.ParallelAttend;
+import dev.pagoda.internal.kernel.ParallelWrite;
 import dev.pagoda.internal.kernel.RaggedBatch;
 import dev.pagoda.internal.kernel.Scratch;
 import dev.pagoda.internal.kernel.WriteCall;
@@ -43,6 +44,7 @@ public final class Step implements AutoCloseable {
   private final WriteCall writeCall;
   private final AttendCall attendCall;
   private final ParallelAttend parallelAttend;
+  private final ParallelWrite parallelWrite;
   // Rows written so far, per layer: a layer that was forgotten must not be committed.
   private final AtomicIntegerArray rowsWritten;
   private final boolean hasMemory;
@@ -59,6 +61,7 @@ public final class Step implements AutoCloseable {
     writeCall = new WriteCall(storage, batch);
     attendCall = new AttendCall(storage, batch);
     parallelAttend = new ParallelAttend(kernels, attendCall, scratches);
+    parallelWrite = new ParallelWrite(kernels, writeCall);
     hasMemory = storage.hasMemory();
     rowsWritten = new AtomicIntegerArray(hasMemory ? cache.shape().numLayers() : 0);
   }
@@ -140,13 +143,32 @@ public final class Step implements AutoCloseable {
   }
 
   /**
+   * Writes the keys and values of all rows of one layer, on several threads.
+   *
+   * @param layer layer index
+   * @param keys as in {@link #write(int, Rows, Rows)}
+   * @param values as in {@link #write(int, Rows, Rows)}
+   * @param workers threads to use; the bytes are the same for any
+   * @throws IllegalArgumentException if there is no such layer or the rows do not fit
+   * @throws IllegalStateException if the step has not begun
+   */
+  public void write(int layer, Rows keys, Rows values, Workers workers) {
+    requireBegun(true);
+    int numTokens = batch.numTokens();
+    requireKeysAndValues(layer, keys, values, numTokens);
+    writeCall.set(layer, keys, values);
+    parallelWrite.run(workers.executor(), workers.numThreads());
+    rowsWritten.set(layer, numTokens);
+  }
+
+  /**
    * Writes one row of one layer, for engines that have their own loop over tokens. Any number of
    * threads at once, each for other rows; each row once.
    *
    * @param layer layer index
    * @param tokenIndex row of the step and of {@code keys} and {@code values}
-   * @param keys as in {@link #write}
-   * @param values as in {@link #write}
+   * @param keys as in {@link #write(int, Rows, Rows)}
+   * @param values as in {@link #write(int, Rows, Rows)}
    * @throws IllegalArgumentException if there is no such layer or row, or the rows do not fit
    * @throws IllegalStateException if the step has not begun
    */

@@ -49,4 +49,44 @@ public interface Kernels {
       int firstKvHead,
       int endKvHead,
       Scratch scratch);
+
+  /**
+   * Size of what {@link #attendSpan} stores per row, query head and span; 0 if these kernels cannot
+   * split a context.
+   */
+  default int spanStateFloats(AttendCall call) {
+    return 0;
+  }
+
+  /**
+   * The part of {@link #attend} that one span of the context contributes, stored for {@link
+   * #mergeSpans}. Different spans may be computed by different threads.
+   *
+   * @param span which {@link CanonicalOrder#SPAN_TOKENS} positions, counted from position 0
+   */
+  default void attendSpan(
+      AttendCall call,
+      int firstToken,
+      int endToken,
+      int firstKvHead,
+      int endKvHead,
+      int span,
+      SpanStates states,
+      Scratch scratch) {
+    throw new UnsupportedOperationException("these kernels split no context: kernels=" + name());
+  }
+
+  /**
+   * The rest of {@link #attend}, once every span is stored: writes the same bits to output and LSE.
+   */
+  default void mergeSpans(
+      AttendCall call,
+      int firstToken,
+      int endToken,
+      int firstKvHead,
+      int endKvHead,
+      SpanStates states,
+      Scratch scratch) {
+    throw new UnsupportedOperationException("these kernels split no context: kernels=" + name());
+  }
 }
