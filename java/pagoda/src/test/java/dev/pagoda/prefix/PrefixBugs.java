@@ -1,10 +1,10 @@
 package dev.pagoda.prefix;
 
+import dev.pagoda.HistoricalBug;
 import dev.pagoda.KvSequence;
 import dev.pagoda.PagedKvCache;
 import dev.pagoda.SequenceObserver;
 import dev.pagoda.SequenceSurgery;
-import dev.pagoda.history.HistoricalBug;
 import dev.pagoda.layout.KvLayout;
 import dev.pagoda.prefix.PrefixStories.Faults;
 import dev.pagoda.story.Stories;

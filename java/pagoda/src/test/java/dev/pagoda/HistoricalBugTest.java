@@ -1,4 +1,4 @@
-package dev.pagoda.history;
+package dev.pagoda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
@@ -31,13 +31,13 @@ class HistoricalBugTest {
   @ParameterizedTest
   @MethodSource("bugs")
   void theCheckPassesWithoutTheBug(HistoricalBug bug) {
-    assertDoesNotThrow(bug.sound(), bug.toString());
+    assertDoesNotThrow(bug.sound()::run, bug.toString());
   }
 
   @ParameterizedTest
   @MethodSource("bugs")
   void theCheckCatchesTheBug(HistoricalBug bug) {
-    assertThat(catchThrowable(() -> bug.planted().execute())).as(bug.toString()).isNotNull();
+    assertThat(catchThrowable(() -> bug.planted().run())).as(bug.toString()).isNotNull();
   }
 
   @Test

@@ -1,6 +1,4 @@
-package dev.pagoda.history;
-
-import org.junit.jupiter.api.function.Executable;
+package dev.pagoda;
 
 /**
  * A bug that another system had, planted here.
@@ -19,8 +17,8 @@ public record HistoricalBug(
     String what,
     String invariant,
     String test,
-    Executable sound,
-    Executable planted) {
+    Runnable sound,
+    Runnable planted) {
   @Override
   public String toString() {
     return where + ": " + what;
