@@ -82,6 +82,8 @@ struct alignas(16) DecodeUnit {
   int32_t unused;
 };
 
+constexpr int64_t kPrefetchedTableBytes = 16 << 10;
+
 constexpr int32_t kUnitEndsPiece = 1;
 constexpr int32_t kUnitEndsWork = 2;
 
@@ -160,6 +162,13 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
     const uint64_t policy = read_once_policy();
     const uint32_t granule_bytes = granule_tokens * Shape::kRowBytes;
     const int granules_per_block = params.block_size / granule_tokens;
+    // Small tables come to L2 while the lengths are on their way, which say what to read of them.
+    const int64_t table_bytes = params.num_seqs * params.block_table_stride * 4;
+    if (table_bytes <= kPrefetchedTableBytes) {
+      for (int64_t line = lane * 128; line < table_bytes; line += 32 * 128) {
+        prefetch_to_l2(reinterpret_cast<const char*>(params.block_tables) + line);
+      }
+    }
     WorkWalker walker(params, Grabs::kOnDemand);
     bool has_grab = walker.enter_first();
 

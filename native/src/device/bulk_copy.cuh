@@ -63,6 +63,10 @@ __device__ __forceinline__ void barrier_wait(uint32_t barrier, uint32_t parity) 
   }
 }
 
+__device__ __forceinline__ void prefetch_to_l2(const void* address) {
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(__cvta_generic_to_global(address)));
+}
+
 /// A cache policy for bytes that are read once: they leave L2 before anything else does.
 __device__ __forceinline__ uint64_t read_once_policy() {
   uint64_t policy;
