@@ -270,7 +270,9 @@ public final class Preemptor {
   }
 
   /**
-   * Brings back the group that came first of those that are away, if there is room for it.
+   * Brings back the group that came first of those that are away, if there is room for it. If
+   * nobody runs, and blocks that others kept when they left are in its way, those give them up:
+   * nobody waits for ever for somebody who waits.
    *
    * @param feeder computes the tokens of a group that was dropped
    * @param numBlocksToSpare blocks that must be left then, so that it need not leave again at once;
@@ -293,8 +295,40 @@ public final class Preemptor {
 
   private boolean restore(PreemptibleGroup group, TokenFeeder feeder, int numBlocksToSpare) {
     boolean alone = groups.stream().allMatch(PreemptibleGroup::isAway);
+    if (!alone) {
+      return tryRestore(group, feeder, numBlocksToSpare);
+    }
+    boolean isBack = tryRestore(group, feeder, 0);
+    for (PreemptibleGroup other : groups.reversed()) {
+      if (!isBack && other != group && other.numBlocksHere() > 0) {
+        giveUpRest(other);
+        isBack = tryRestore(group, feeder, 0);
+      }
+    }
+    return isBack;
+  }
+
+  /** What is left of a group that is away leaves as well. */
+  private void giveUpRest(PreemptibleGroup group) {
+    switch (group.place()) {
+      case PreemptibleGroup.Place.Swapped swapped -> {
+        try {
+          SwappedGroup more = space().swapOutMore(swapped.group(), 0);
+          group.moveTo(new PreemptibleGroup.Place.Swapped(more));
+        } catch (OutOfBlocksException tooFewSlots) {
+          DroppedGroup dropped = space().drop(swapped.group());
+          group.moveTo(new PreemptibleGroup.Place.Dropped(dropped));
+          dropped.dropMore(0);
+        }
+      }
+      case PreemptibleGroup.Place.Dropped dropped -> dropped.group().dropMore(0);
+      case PreemptibleGroup.Place.Here _, PreemptibleGroup.Place.Gone _ -> {}
+    }
+  }
+
+  private boolean tryRestore(PreemptibleGroup group, TokenFeeder feeder, int numBlocksToSpare) {
     group.setOnTheMove(true);
-    try (BlockReservation spare = cache.reserve(alone ? 0 : numBlocksToSpare)) {
+    try (BlockReservation spare = cache.reserve(numBlocksToSpare)) {
       switch (group.place()) {
         case PreemptibleGroup.Place.Swapped swapped -> space().swapIn(swapped.group());
         case PreemptibleGroup.Place.Dropped dropped -> {

@@ -81,14 +81,17 @@ final class ServingSimulation implements AutoCloseable {
         machine,
         trace,
         settings.policy() == MemoryPolicy.PAGED
-            ? new PagedRoom(settings, machine, seed)
+            ? new PagedRoom(settings, machine, trace.content(), seed)
             : new ContiguousRoom(
                 settings.policy(), settings.poolTokens(), settings.totalTokensMax()));
   }
 
   ServingSimulation(ServerSettings settings, Machine machine, Trace trace, Room room) {
     this.settings = settings;
-    this.latency = machine.latency();
+    this.latency =
+        settings.policy() == MemoryPolicy.PAGED
+            ? machine.latencyAt(settings.blockSize())
+            : machine.latency();
     this.trace = trace;
     this.room = room;
     for (int i = 0; i < RING; i++) {
@@ -287,6 +290,7 @@ final class ServingSimulation implements AutoCloseable {
   private void evict(Job job) {
     evictedInStep = true;
     numPreemptions++;
+    job.numPreemptions++;
     if (job.decoding) {
       job.length = lengthOf(job);
       job.generated = job.length - job.promptTokens + 1;

@@ -5,7 +5,6 @@ import dev.pagoda.lab.cli.SimulateOptions;
 import dev.pagoda.lab.cli.Simulations;
 import dev.pagoda.lab.report.Report;
 import java.io.IOException;
-import java.util.List;
 
 /** What {@code pagoda simulate} runs. */
 public final class Simulator implements Simulations {
@@ -14,6 +13,14 @@ public final class Simulator implements Simulations {
 
   @Override
   public Report run(SimulateOptions options, Progress progress) throws IOException {
-    return new Report("", "", List.of(), List.of());
+    return switch (options.task()) {
+      case PAPER -> new PaperReport(progress, options.seed()).write();
+      case SERVE -> new ServeReport(options, machine(options), progress).write();
+      case CALIBRATE -> new PaperReport(progress, options.seed()).write();
+    };
+  }
+
+  private static Machine machine(SimulateOptions options) throws IOException {
+    return Machines.named(options.machine());
   }
 }

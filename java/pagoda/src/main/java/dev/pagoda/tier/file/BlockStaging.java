@@ -32,11 +32,14 @@ final class BlockStaging implements AutoCloseable {
               HostStorage.allocate(
                   layout, Math.clamp(bytes.poolBytes() / layout.blockBytes(), 1, 1 << 20));
           case Capacity.Within within -> HostStorage.over(layout, within.segment());
-          case Capacity.Counted counted ->
-              throw new IllegalArgumentException(
-                  "a file holds content, and blocks that are only counted have none: numBlocks="
-                      + counted.numBlocks());
+          case Capacity.Counted counted -> throw contentless(counted);
         });
+  }
+
+  private static IllegalArgumentException contentless(Capacity.Counted counted) {
+    return new IllegalArgumentException(
+        "a file holds content, and blocks that are only counted have none: numBlocks="
+            + counted.numBlocks());
   }
 
   /** Staging areas of one block each, at least two. */
@@ -54,6 +57,7 @@ final class BlockStaging implements AutoCloseable {
             areas.add(open(layout, Capacity.blocks(1)));
           }
         }
+        case Capacity.Counted counted -> throw contentless(counted);
         case Capacity.Within within -> {
           long blockBytes = layout.blockBytes();
           for (long at = 0; at + blockBytes <= within.segment().byteSize(); at += blockBytes) {

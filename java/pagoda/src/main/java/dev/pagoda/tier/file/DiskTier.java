@@ -256,9 +256,7 @@ public final class DiskTier implements LowerTier, AutoCloseable {
           (first, count) -> StagedBlocks.in(staging, storage, new int[] {blockId}, first, count));
       isHit = true;
     } catch (RefusedFileException refused) {
-      LOGGER.log(
-          System.Logger.Level.WARNING,
-          () -> "a block on disk is not used: " + refused.getMessage());
+      LOGGER.log(System.Logger.Level.DEBUG, "a block on disk is not used", refused);
       remove(block.key(), true);
     } catch (IOException refused) {
       readFailed(block.key(), refused);

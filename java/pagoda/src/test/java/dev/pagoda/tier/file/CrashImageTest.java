@@ -268,7 +268,7 @@ class CrashImageTest {
       int[] wrong = new int[1];
       forImages(
           story,
-          400,
+          3_000,
           "no checksums",
           (disk, cut, random) -> {
             for (Path path : disk.paths()) {
