@@ -64,7 +64,6 @@ final class BlockStaging implements AutoCloseable {
             areas.add(open(layout, Capacity.within(within.segment().asSlice(at, blockBytes))));
           }
         }
-        case Capacity.Counted counted -> areas.add(open(layout, counted));
       }
       if (areas.size() < 2) {
         throw new IllegalArgumentException(
