@@ -18,17 +18,24 @@ public final class HostStorage implements KvStorage {
   private final int numBlocks;
   private final Arena arena;
   private final MemorySegment segment;
+  private final HugePages.Outcome hugePages;
 
   @SuppressWarnings("MustBeClosedChecker") // close() closes it
   private static Arena openArena() {
     return Arena.ofShared();
   }
 
-  private HostStorage(KvLayout layout, int numBlocks, Arena arena, MemorySegment segment) {
+  private HostStorage(
+      KvLayout layout,
+      int numBlocks,
+      Arena arena,
+      MemorySegment segment,
+      HugePages.Outcome hugePages) {
     this.layout = layout;
     this.numBlocks = numBlocks;
     this.arena = arena;
     this.segment = segment;
+    this.hugePages = hugePages;
   }
 
   /**
@@ -41,11 +48,13 @@ public final class HostStorage implements KvStorage {
    */
   public static HostStorage counted(KvLayout layout, int numBlocks) {
     requireBlocks(numBlocks);
-    return new HostStorage(layout, numBlocks, openArena(), MemorySegment.NULL);
+    return new HostStorage(
+        layout, numBlocks, openArena(), MemorySegment.NULL, HugePages.Outcome.TOO_SMALL);
   }
 
   /**
-   * Allocates blocks, zeroed, in an arena of their own that {@link #close} closes.
+   * Allocates blocks, zeroed, in an arena of their own that {@link #close} closes, on huge pages
+   * where they can be had, see {@link #hugePages}.
    *
    * @param layout how a block is laid out
    * @param numBlocks capacity, at least 1
@@ -60,8 +69,12 @@ public final class HostStorage implements KvStorage {
     // JVM.
     Arena arena = openArena();
     try {
-      MemorySegment segment = arena.allocate(poolBytes, KvLayout.TILE_ALIGNMENT_BYTES);
-      return new HostStorage(layout, numBlocks, arena, segment);
+      // Of whole huge pages if it fills one.
+      long alignmentBytes =
+          poolBytes < HugePages.PAGE_BYTES ? KvLayout.TILE_ALIGNMENT_BYTES : HugePages.PAGE_BYTES;
+      MemorySegment segment = arena.allocate(poolBytes, alignmentBytes);
+      HugePages.Outcome hugePages = HugePages.request(segment);
+      return new HostStorage(layout, numBlocks, arena, segment, hugePages);
     } catch (OutOfMemoryError refused) {
       arena.close();
       throw HostMemory.refused(poolBytes, layout.blockBytes(), refused);
@@ -106,7 +119,8 @@ public final class HostStorage implements KvStorage {
               + ", byteSize="
               + segment.byteSize());
     }
-    return new HostStorage(layout, (int) numBlocks, openArena(), segment);
+    return new HostStorage(
+        layout, (int) numBlocks, openArena(), segment, HugePages.Outcome.NOT_REQUESTED);
   }
 
   private static long poolBytes(KvLayout layout, int numBlocks) {
@@ -151,6 +165,15 @@ public final class HostStorage implements KvStorage {
       throw new IllegalStateException("blocks are counted without memory: numBlocks=" + numBlocks);
     }
     return segment;
+  }
+
+  /**
+   * Whether the memory lies on huge pages.
+   *
+   * @return what came of asking for them when it was allocated
+   */
+  public HugePages.Outcome hugePages() {
+    return hugePages;
   }
 
   @Override

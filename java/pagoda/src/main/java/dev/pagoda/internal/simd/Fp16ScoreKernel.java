@@ -23,9 +23,9 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * {@link ScoreKernel} for keys in FP16, widened on their way in. That takes so many vector calls that
- * only two groups fit into a method: one call does groups 0 and 1, another 2 and 3, each touching
- * the values of its own two.
+ * {@link ScoreKernel} for keys in FP16, widened on their way in. That takes so many vector calls
+ * that only two groups fit into a method: one call does groups 0 and 1, another 2 and 3, each
+ * touching the values of its own two.
  */
 final class Fp16ScoreKernel {
   private Fp16ScoreKernel() {}

@@ -27,8 +27,8 @@ import java.lang.foreign.MemorySegment;
  */
 final class VectorScratch implements Scratch {
   /**
-   * Query rows that walk the context together, at most. A multiple of 4. With more, tiles are packed
-   * less often; with fewer, the rows stay in nearer caches.
+   * Query rows that walk the context together, at most. A multiple of 4. With more, tiles are
+   * packed less often; with fewer, the rows stay in nearer caches.
    */
   static final int SLOTS = 256;
 

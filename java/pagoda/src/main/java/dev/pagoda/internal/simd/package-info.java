@@ -16,8 +16,8 @@
  *   ...Kernel        loops over vectors and nothing else
  * </pre>
  *
- * <p>There are two ways through a tile. Few rows (decode) read the pool in place and are bound by the
- * memory: {@link dev.pagoda.internal.simd.ScoreKernel}, {@link
+ * <p>There are two ways through a tile. Few rows (decode) read the pool in place and are bound by
+ * the memory: {@link dev.pagoda.internal.simd.ScoreKernel}, {@link
  * dev.pagoda.internal.simd.ValueKernel}, and one pair each for BF16 and FP16. Many rows (prefill)
  * are bound by arithmetic and read FP32 panels that the tile was packed into: {@link
  * dev.pagoda.internal.simd.PanelScoreKernel}, {@link dev.pagoda.internal.simd.PanelValueKernel}.
@@ -30,10 +30,10 @@
  *       dev.pagoda.internal.simd.ScoreKernel}, and all heads of a tile come before the next tile,
  *       as they are neighbours in a block.
  *   <li>Sixteen sums in registers, four rows by four vectors, wherever there are four rows.
- *   <li>At most about 90 vector calls per method, loops rolled: beyond that HotSpot's first compiler
- *       gives up and the second never gets its turn.
- *   <li>No method of ours takes or returns a vector. HotSpot stops inlining methods that are not its
- *       own in long methods, and kernels are themselves inlined into their callers if they are
+ *   <li>At most about 90 vector calls per method, loops rolled: beyond that HotSpot's first
+ *       compiler gives up and the second never gets its turn.
+ *   <li>No method of ours takes or returns a vector. HotSpot stops inlining methods that are not
+ *       its own in long methods, and kernels are themselves inlined into their callers if they are
  *       short; a vector that crosses a call is an object on the heap.
  *   <li>In panels an offset is a {@code long} base and an {@code int} that a loop counts, times a
  *       constant: only then are bounds checked once, before the loop.
