@@ -352,7 +352,8 @@ void bench_prefill(const Shape& shape, const pagoda::LaunchDevice& device,
     return of_set;
   };
   const auto launch = [&](int i, cudaStream_t stream) {
-    check(pagoda::launch_paged_prefill(params_of(i), pagoda::DType::kBf16, device, stream),
+    check(pagoda::launch_paged_prefill(params_of(i), pagoda::DType::kBf16, workspace.get(), device,
+                                       stream),
           "launch");
   };
   const auto launch_portable = [&](int i, cudaStream_t stream) {

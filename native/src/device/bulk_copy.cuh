@@ -50,6 +50,14 @@ __device__ __forceinline__ void barrier_wait(uint32_t barrier, uint32_t parity) 
   }
 }
 
+/// Finishes the calling thread's reads of shared memory before a barrier that it arrives at next
+/// lets a bulk copy write there. A barrier alone orders ordinary accesses: the compiler puts it
+/// before the answers of reads are there, and the copy engine then overtakes them
+/// (native/NOTES.md).
+__device__ __forceinline__ void finish_reads_before_bulk_copies() {
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
+
 /// A cache policy for bytes that are read once: they leave L2 before anything else does.
 __device__ __forceinline__ uint64_t read_once_policy() {
   uint64_t policy;

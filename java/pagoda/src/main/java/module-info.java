@@ -21,6 +21,7 @@ module dev.pagoda {
   exports dev.pagoda.layout;
   exports dev.pagoda.memory;
   exports dev.pagoda.prefix;
+  exports dev.pagoda.pressure;
   exports dev.pagoda.tier;
   exports dev.pagoda.tier.file;
 }

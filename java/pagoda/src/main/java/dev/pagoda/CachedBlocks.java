@@ -1,10 +1,8 @@
 package dev.pagoda;
 
-import dev.pagoda.block.BlockHandle;
 import dev.pagoda.block.BlockPool;
 import dev.pagoda.block.BlockTable;
 import dev.pagoda.memory.KvStorage;
-import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -18,11 +16,9 @@ import java.util.concurrent.locks.ReentrantLock;
  */
 public final class CachedBlocks {
   private final PagedKvCache cache;
-  private final BlockEviction eviction;
 
-  CachedBlocks(PagedKvCache cache, BlockEviction eviction) {
+  CachedBlocks(PagedKvCache cache) {
     this.cache = cache;
-    this.eviction = Objects.requireNonNull(eviction, "eviction");
   }
 
   /**
@@ -235,14 +231,6 @@ public final class CachedBlocks {
     }
   }
 
-  void evicted(long[] handles) {
-    int[] blockIds = new int[handles.length];
-    for (int i = 0; i < blockIds.length; i++) {
-      blockIds[i] = BlockHandle.blockId(handles[i]);
-    }
-    eviction.evicted(cache.storage(), blockIds);
-  }
-
   private BlockPool pool() {
     return cache.pool();
   }
@@ -253,6 +241,6 @@ public final class CachedBlocks {
    * @throws IllegalStateException if blocks are still cached
    */
   public void close() {
-    cache.forgetCachedBlocks(this);
+    cache.closeCachedBlocks();
   }
 }

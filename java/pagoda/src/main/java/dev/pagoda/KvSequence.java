@@ -190,6 +190,24 @@ public final class KvSequence implements AutoCloseable {
   }
 
   /**
+   * Whether it is open, here, and in no step: what others may do with it now.
+   *
+   * @return false if it is closed, parked, in a step or on the move
+   */
+  public boolean isIdle() {
+    return cache.stateOf(this) == State.IDLE;
+  }
+
+  /**
+   * Blocks it has now: all, or those that it kept when it was parked.
+   *
+   * @return entries of its block table; 0 after close
+   */
+  public int numBlocksHere() {
+    return cache.numBlocksOf(this);
+  }
+
+  /**
    * Whether it was closed.
    *
    * @return true after {@link #close}

@@ -14,11 +14,14 @@ import dev.pagoda.layout.KvLayout;
 import dev.pagoda.layout.KvShape;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
+import dev.pagoda.memory.Place;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
@@ -39,14 +42,18 @@ import java.util.stream.Collectors;
  * <p>Failure: a call that throws has changed nothing.
  */
 public final class PagedKvCache implements AutoCloseable {
+  private static final BlockEviction NO_EVICTION = (storage, blockIds) -> {};
+
   private final Backend backend;
   private final Kernels kernels;
   private final KvStorage storage;
   private final BlockPool pool;
   private final IdlePool<Scratch> scratches;
+  private final boolean debug;
   private final CacheLock lock = new CacheLock();
 
-  private volatile Optional<CachedBlocks> cachedBlocks = Optional.empty();
+  // Told of blocks that are given up; nobody caches any without telling whom.
+  private volatile BlockEviction eviction = NO_EVICTION;
 
   // Guarded by the lock.
   private final List<KvSequence> sequences = new ArrayList<>();
@@ -66,7 +73,7 @@ public final class PagedKvCache implements AutoCloseable {
     this.backend = backend;
     this.kernels = kernels;
     this.storage = storage;
-    boolean debug = checks == Checks.DEBUG;
+    debug = checks == Checks.DEBUG;
     int numBlocks = storage.numBlocks();
     pool = new BlockPool(numBlocks, debug, debug ? storage::poison : blockId -> {});
     if (debug) {
@@ -107,13 +114,36 @@ public final class PagedKvCache implements AutoCloseable {
       KvShape shape, Backend backend, Capacity capacity, Checks checks) {
     Objects.requireNonNull(shape, "shape");
     Objects.requireNonNull(checks, "checks");
-    Kernels kernels = Backends.open(backend);
+    return open(shape, backend, Backends.open(backend), capacity, checks);
+  }
+
+  /**
+   * Opens a cache at a place: on another device than the first, or in a context and on a stream of
+   * the caller's.
+   *
+   * @param shape layers and block size
+   * @param place where its blocks are to be; names the backend too
+   * @param capacity how much it may hold
+   * @param checks how much to spend on finding mistakes
+   * @return the cache, owned by the caller
+   * @throws BackendUnavailableException if the place's backend cannot be had here
+   * @throws IllegalArgumentException if the memory cannot be had, with the numbers
+   */
+  public static PagedKvCache open(KvShape shape, Place place, Capacity capacity, Checks checks) {
+    Objects.requireNonNull(shape, "shape");
+    Objects.requireNonNull(checks, "checks");
+    Backend backend = Backend.named(place.backend());
+    return open(shape, backend, Backends.open(place), capacity, checks);
+  }
+
+  private static PagedKvCache open(
+      KvShape shape, Backend backend, Kernels kernels, Capacity capacity, Checks checks) {
     KvLayout layout = new KvLayout(shape, kernels.keyOrder());
     KvStorage storage =
         switch (capacity) {
           case Capacity.Blocks blocks -> kernels.openStorage(layout, blocks.numBlocks());
           case Capacity.Bytes bytes -> kernels.openStorage(layout, bytes.numBlocks(layout));
-          case Capacity.Within within -> HostStorage.over(layout, within.segment());
+          case Capacity.Within within -> kernels.openStorageWithin(layout, within.segment());
           case Capacity.Counted counted -> HostStorage.counted(layout, counted.numBlocks());
         };
     try {
@@ -169,7 +199,8 @@ public final class PagedKvCache implements AutoCloseable {
         + (storage.hasMemory() ? " bytes each" : " bytes each, counted without memory")
         + (storage instanceof HostStorage host && host.hasMemory()
             ? "; " + host.hugePages().phrase()
-            : "");
+            : "")
+        + storage.failure().map(reason -> "; failed: " + reason).orElse("");
   }
 
   /**
@@ -195,6 +226,42 @@ public final class PagedKvCache implements AutoCloseable {
   }
 
   /**
+   * What only this cache's backend has: {@code dev.pagoda.cuda.CudaCache} on the CUDA backend.
+   *
+   * @param face the interface wanted
+   * @param <T> the interface wanted
+   * @return this cache's memory, seen through that interface
+   * @throws IllegalArgumentException if the backend has no such face
+   */
+  public <T> T unwrap(Class<T> face) {
+    if (!face.isInstance(storage)) {
+      throw new IllegalArgumentException(
+          "this cache's backend has no such face: backend="
+              + backend.label()
+              + ", face="
+              + face.getName());
+    }
+    return face.cast(storage);
+  }
+
+  /**
+   * Opens host memory that blocks of this cache move to and from as fast as they can: page-locked
+   * on the CUDA backend.
+   *
+   * @param capacity how many blocks it holds
+   * @return a storage of this cache's layout, owned by the caller, who closes it before the cache
+   * @throws IllegalArgumentException if the memory cannot be had, with the numbers
+   */
+  public HostStorage openHostStorage(Capacity capacity) {
+    return switch (capacity) {
+      case Capacity.Blocks blocks -> storage.openHostStorage(blocks.numBlocks());
+      case Capacity.Bytes bytes -> storage.openHostStorage(bytes.numBlocks(layout()));
+      case Capacity.Within within -> HostStorage.over(layout(), within.segment());
+      case Capacity.Counted counted -> HostStorage.counted(layout(), counted.numBlocks());
+    };
+  }
+
+  /**
    * Opens an empty sequence.
    *
    * @return the sequence, the caller's to close
@@ -214,7 +281,7 @@ public final class PagedKvCache implements AutoCloseable {
     int expectedBlocks = Math.min(shape().blocksFor(expectedTokens), pool.numBlocks());
     lock.lock();
     try {
-      requireOpen();
+      requireUsable();
       return register(new BlockTable(pool, expectedBlocks), 0);
     } finally {
       lock.unlock();
@@ -229,7 +296,7 @@ public final class PagedKvCache implements AutoCloseable {
   public Step newStep() {
     lock.lock();
     try {
-      requireOpen();
+      requireUsable();
     } finally {
       lock.unlock();
     }
@@ -247,6 +314,7 @@ public final class PagedKvCache implements AutoCloseable {
   KvSequence fork(KvSequence parent, int length) {
     lock.lock();
     try {
+      requireUsable();
       requireIdle(parent);
       requireLength(parent, length);
       KvSequence fork = register(parent.table.fork(shape().blocksFor(length)), length);
@@ -262,6 +330,7 @@ public final class PagedKvCache implements AutoCloseable {
   void share(KvSequence target, KvSequence source, int length) {
     lock.lock();
     try {
+      requireUsable();
       requireIdle(target);
       requireIdle(source);
       requireLength(source, length);
@@ -288,6 +357,7 @@ public final class PagedKvCache implements AutoCloseable {
   void truncate(KvSequence sequence, int newLength) {
     lock.lock();
     try {
+      requireUsable();
       requireIdle(sequence);
       requireLength(sequence, newLength);
       shorten(sequence, shape().blocksFor(newLength));
@@ -468,6 +538,15 @@ public final class PagedKvCache implements AutoCloseable {
     }
   }
 
+  int numBlocksOf(KvSequence sequence) {
+    lock.lock();
+    try {
+      return sequence.table.numBlocks();
+    } finally {
+      lock.unlock();
+    }
+  }
+
   KvSequence.State stateOf(KvSequence sequence) {
     lock.lock();
     try {
@@ -554,6 +633,37 @@ public final class PagedKvCache implements AutoCloseable {
   }
 
   /**
+   * How many blocks {@link #parkTail} or {@link #parkMore} would make available: those that nobody
+   * outside the group holds.
+   *
+   * @param group distinct open sequences of this cache
+   * @param firstBlockIndex block index from which on blocks would be given up
+   * @return number of blocks
+   * @throws IllegalArgumentException if a sequence is another cache's
+   */
+  public int numFreedByParking(List<KvSequence> group, int firstBlockIndex) {
+    lock.lock();
+    try {
+      Map<Long, Integer> inGroup = new HashMap<>();
+      for (KvSequence sequence : group) {
+        if (sequence.cache() != this) {
+          throw new IllegalArgumentException("a sequence of another cache: sequence=" + sequence);
+        }
+        for (int i = firstBlockIndex; i < sequence.table.numBlocks(); i++) {
+          inGroup.merge(sequence.table.handle(i), 1, Integer::sum);
+        }
+      }
+      int numFreed = 0;
+      for (Map.Entry<Long, Integer> block : inGroup.entrySet()) {
+        numFreed += pool.referenceCount(block.getKey()) == block.getValue() ? 1 : 0;
+      }
+      return numFreed;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
    * Opens sequences that are parked from the start, for content that comes from elsewhere: a file,
    * for instance. Takes no block; {@link #unpark} does, and until then they can be closed.
    *
@@ -576,10 +686,11 @@ public final class PagedKvCache implements AutoCloseable {
         numTokens -= length;
         sequence.state = KvSequence.State.PARKED;
         sequence.parking = nextParking;
+        sequence.reservation.park();
         group.add(sequence);
       }
-      return new ParkedGroup(
-          group, new ParkedGroup.Tables(0, numBlocks, tables), lengths.clone(), nextParking());
+      ParkedGroup.Tables all = new ParkedGroup.Tables(0, numBlocks, tables);
+      return new ParkedGroup(group, all, lengths.clone(), nextParking());
     } finally {
       lock.unlock();
     }
@@ -628,33 +739,33 @@ public final class PagedKvCache implements AutoCloseable {
    * Has blocks outlive their owners, as somebody says: the door for a prefix cache.
    *
    * @param order which idle blocks are given up first
-   * @param eviction told of blocks that are given up
+   * @param newEviction told of blocks that are given up
    * @return the cached blocks, the caller's to close
    * @throws IllegalStateException if somebody has them already
    */
-  public CachedBlocks openCachedBlocks(IdleOrder order, BlockEviction eviction) {
+  public CachedBlocks openCachedBlocks(IdleOrder order, BlockEviction newEviction) {
+    Objects.requireNonNull(newEviction, "newEviction");
     lock.lock();
     try {
       requireOpen();
-      if (cachedBlocks.isPresent()) {
+      if (!eviction.equals(NO_EVICTION)) {
         throw new IllegalStateException("the cache has a prefix cache already: cache=" + this);
       }
       pool.setIdleOrder(order);
-      CachedBlocks opened = new CachedBlocks(this, eviction);
-      cachedBlocks = Optional.of(opened);
-      return opened;
+      eviction = newEviction;
+      return new CachedBlocks(this);
     } finally {
       lock.unlock();
     }
   }
 
-  void forgetCachedBlocks(CachedBlocks closed) {
+  void closeCachedBlocks() {
     lock.lock();
     try {
-      if (!this.closed) {
+      if (!closed) {
         pool.unsetIdleOrder();
       }
-      cachedBlocks = cachedBlocks.filter(open -> open != closed);
+      eviction = NO_EVICTION;
     } finally {
       lock.unlock();
     }
@@ -666,8 +777,11 @@ public final class PagedKvCache implements AutoCloseable {
    */
   void saveReclaimed(long[] handles, int from, int to) {
     if (from < to) {
-      // Reclaimed blocks were cached, and only cachedBlocks caches.
-      cachedBlocks.ifPresent(blocks -> blocks.evicted(Arrays.copyOfRange(handles, from, to)));
+      int[] blockIds = new int[to - from];
+      for (int i = 0; i < blockIds.length; i++) {
+        blockIds[i] = BlockHandle.blockId(handles[from + i]);
+      }
+      eviction.evicted(storage, blockIds);
     }
   }
 
@@ -824,6 +938,10 @@ public final class PagedKvCache implements AutoCloseable {
     return lock;
   }
 
+  boolean isDebug() {
+    return debug;
+  }
+
   BlockPool pool() {
     return pool;
   }
@@ -887,6 +1005,16 @@ public final class PagedKvCache implements AutoCloseable {
   void requireOpen() {
     if (closed) {
       throw new IllegalStateException("the cache is closed: shape=" + shape());
+    }
+  }
+
+  /** Open, and its memory not lost: all that is left to a cache that failed is to be closed. */
+  void requireUsable() {
+    requireOpen();
+    Optional<String> failure = storage.failure();
+    if (failure.isPresent()) {
+      throw new IllegalStateException(
+          "the cache has failed, close it and open another, " + failure.get());
     }
   }
 

@@ -33,6 +33,7 @@ final class Parking {
 
   ParkedGroup park(int firstBlockIndex, BlockMover mover) {
     requireDistinct();
+    requireUsable();
     requireIndex(firstBlockIndex, Integer.MAX_VALUE);
     markAll(KvSequence.State.IDLE, KvSequence.State.BUSY);
     ParkedGroup.Tables tables;
@@ -307,6 +308,7 @@ final class Parking {
   private Resumption claim(ParkedGroup parked) {
     cache.lock().lock();
     try {
+      cache.requireUsable();
       cache.requireParked(parked);
       Resumption resumption = Resumption.of(cache, group);
       group.forEach(sequence -> sequence.state = KvSequence.State.BUSY);
@@ -325,6 +327,15 @@ final class Parking {
       if (!seen.add(sequence)) {
         throw new IllegalArgumentException("a sequence is given twice: sequence=" + sequence);
       }
+    }
+  }
+
+  private void requireUsable() {
+    cache.lock().lock();
+    try {
+      cache.requireUsable();
+    } finally {
+      cache.lock().unlock();
     }
   }
 

@@ -5,6 +5,7 @@ import dev.pagoda.block.BlockTable;
 import dev.pagoda.block.OutOfBlocksException;
 import dev.pagoda.internal.event.CacheEvents;
 import dev.pagoda.internal.kernel.RaggedBatch;
+import dev.pagoda.internal.kernel.StepKernels;
 import java.util.Arrays;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -75,12 +76,12 @@ final class Reservation {
   }
 
   /** All or nothing; on failure the plan is dropped as well. */
-  void reserve(RaggedBatch batch) {
+  void reserve(RaggedBatch batch, StepKernels kernels) {
     int numCopies;
     ReentrantLock lock = cache.lock();
     lock.lock();
     try {
-      cache.requireOpen();
+      cache.requireUsable();
       claimSequences();
       try {
         takeBlocks(planBlocks());
@@ -102,6 +103,7 @@ final class Reservation {
       cache.saveReclaimed(handles, numNew - numReclaimed, numNew);
       cache.storage().copyBlocks(sources, targets, numCopies);
       describe(batch);
+      kernels.begin();
       tellTaken(numCopies);
     } catch (Throwable refused) {
       lock.lock();

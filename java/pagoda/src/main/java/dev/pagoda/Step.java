@@ -3,10 +3,9 @@ package dev.pagoda;
 import dev.pagoda.internal.kernel.AttendCall;
 import dev.pagoda.internal.kernel.IdlePool;
 import dev.pagoda.internal.kernel.Kernels;
-import dev.pagoda.internal.kernel.ParallelAttend;
-import dev.pagoda.internal.kernel.ParallelWrite;
 import dev.pagoda.internal.kernel.RaggedBatch;
 import dev.pagoda.internal.kernel.Scratch;
+import dev.pagoda.internal.kernel.StepKernels;
 import dev.pagoda.internal.kernel.WriteCall;
 import dev.pagoda.layout.AttentionSpec;
 import dev.pagoda.layout.LayerShape;
@@ -35,16 +34,13 @@ import java.util.concurrent.atomic.AtomicIntegerArray;
  */
 public final class Step implements AutoCloseable {
   private final PagedKvCache cache;
-  private final Kernels kernels;
-  private final IdlePool<Scratch> scratches;
+  private final StepKernels kernels;
   private final IdlePool<AttendCall> leafAttends;
   private final IdlePool<WriteCall> leafWrites;
   private final Reservation reservation;
   private final RaggedBatch batch;
   private final WriteCall writeCall;
   private final AttendCall attendCall;
-  private final ParallelAttend parallelAttend;
-  private final ParallelWrite parallelWrite;
   // Rows written so far, per layer: a layer that was forgotten must not be committed.
   private final AtomicIntegerArray rowsWritten;
   private final boolean hasMemory;
@@ -52,16 +48,13 @@ public final class Step implements AutoCloseable {
 
   Step(PagedKvCache cache, Kernels kernels, KvStorage storage, IdlePool<Scratch> scratches) {
     this.cache = cache;
-    this.kernels = kernels;
-    this.scratches = scratches;
     batch = new RaggedBatch(storage.numBlocks());
     reservation = new Reservation(cache);
     leafAttends = new IdlePool<>(() -> new AttendCall(storage, batch));
     leafWrites = new IdlePool<>(() -> new WriteCall(storage, batch));
     writeCall = new WriteCall(storage, batch);
     attendCall = new AttendCall(storage, batch);
-    parallelAttend = new ParallelAttend(kernels, attendCall, scratches);
-    parallelWrite = new ParallelWrite(kernels, writeCall);
+    this.kernels = kernels.newStep(attendCall, scratches, cache.isDebug());
     hasMemory = storage.hasMemory();
     rowsWritten = new AtomicIntegerArray(hasMemory ? cache.shape().numLayers() : 0);
   }
@@ -93,7 +86,7 @@ public final class Step implements AutoCloseable {
    */
   public Step begin() {
     requireBegun(false);
-    reservation.reserve(batch);
+    reservation.reserve(batch, kernels);
     for (int i = 0; i < rowsWritten.length(); i++) {
       rowsWritten.set(i, 0);
     }
@@ -138,7 +131,7 @@ public final class Step implements AutoCloseable {
     int numTokens = batch.numTokens();
     requireKeysAndValues(layer, keys, values, numTokens);
     writeCall.set(layer, keys, values);
-    kernels.write(writeCall, 0, numTokens);
+    kernels.write(writeCall);
     rowsWritten.set(layer, numTokens);
   }
 
@@ -157,7 +150,7 @@ public final class Step implements AutoCloseable {
     int numTokens = batch.numTokens();
     requireKeysAndValues(layer, keys, values, numTokens);
     writeCall.set(layer, keys, values);
-    parallelWrite.run(workers.executor(), workers.numThreads());
+    kernels.write(writeCall, workers.executor(), workers.numThreads());
     rowsWritten.set(layer, numTokens);
   }
 
@@ -179,7 +172,7 @@ public final class Step implements AutoCloseable {
     WriteCall call = leafWrites.take();
     try {
       call.set(layer, keys, values);
-      kernels.write(call, tokenIndex, tokenIndex + 1);
+      kernels.writeToken(call, tokenIndex);
     } finally {
       leafWrites.give(call);
     }
@@ -200,7 +193,7 @@ public final class Step implements AutoCloseable {
   public void attend(int layer, AttentionSpec spec, Rows queries, Rows output) {
     requireAttend(layer, spec, queries, output, Rows.none(), batch.numTokens());
     attendCall.set(layer, spec, queries, output, Rows.none());
-    parallelAttend.run(Workers.caller().executor(), 1);
+    kernels.attend(attendCall, Workers.caller().executor(), 1);
   }
 
   /**
@@ -217,7 +210,7 @@ public final class Step implements AutoCloseable {
   public void attend(int layer, AttentionSpec spec, AttentionRows rows, Workers workers) {
     requireAttend(layer, spec, rows.queries(), rows.output(), rows.lse(), batch.numTokens());
     attendCall.set(layer, spec, rows.queries(), rows.output(), rows.lse());
-    parallelAttend.run(workers.executor(), workers.numThreads());
+    kernels.attend(attendCall, workers.executor(), workers.numThreads());
   }
 
   /**
@@ -240,12 +233,10 @@ public final class Step implements AutoCloseable {
     requireAttend(layer, spec, rows.queries(), rows.output(), rows.lse(), tokenIndex + 1);
     kvHeads.requireWithin(cache.shape().layer(layer).numKvHeads());
     AttendCall call = leafAttends.take();
-    Scratch scratch = scratches.take();
     try {
       call.set(layer, spec, rows.queries(), rows.output(), rows.lse());
-      kernels.attend(call, tokenIndex, tokenIndex + 1, kvHeads.first(), kvHeads.end(), scratch);
+      kernels.attendToken(call, tokenIndex, kvHeads.first(), kvHeads.end());
     } finally {
-      scratches.give(scratch);
       leafAttends.give(call);
     }
   }
@@ -261,7 +252,7 @@ public final class Step implements AutoCloseable {
     for (int layer = 0; layer < rowsWritten.length(); layer++) {
       requireWritten(layer);
     }
-    begun = false;
+    end();
     reservation.commit();
   }
 
@@ -274,7 +265,7 @@ public final class Step implements AutoCloseable {
   public void rollback() {
     requireBegun(true);
     reservation.rollback();
-    begun = false;
+    end();
   }
 
   /** Rolls back if the step has begun, and drops the plan if not. The step can be used again. */
@@ -285,6 +276,30 @@ public final class Step implements AutoCloseable {
     } else {
       reservation.clear();
     }
+  }
+
+  private void end() {
+    begun = false;
+    kernels.end();
+  }
+
+  /**
+   * What only this step's backend has: {@code dev.pagoda.cuda.CudaStep} on the CUDA backend.
+   *
+   * @param face the interface wanted
+   * @param <T> the interface wanted
+   * @return this step's backend, seen through that interface
+   * @throws IllegalArgumentException if the backend has no such face
+   */
+  public <T> T unwrap(Class<T> face) {
+    if (!face.isInstance(kernels)) {
+      throw new IllegalArgumentException(
+          "this step's backend has no such face: backend="
+              + cache.backend().label()
+              + ", face="
+              + face.getName());
+    }
+    return face.cast(kernels);
   }
 
   private void requireBegun(boolean expected) {
@@ -334,7 +349,7 @@ public final class Step implements AutoCloseable {
   }
 
   private void requireWritten(int layer) {
-    if (rowsWritten.get(layer) < batch.numTokens()) {
+    if (rowsWritten.get(layer) < batch.numTokens() && !kernels.writesEveryLayer()) {
       throw new IllegalStateException(
           "the layer's keys and values were not all written: layer="
               + layer

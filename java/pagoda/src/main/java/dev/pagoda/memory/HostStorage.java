@@ -18,6 +18,7 @@ public final class HostStorage implements KvStorage {
   private final int numBlocks;
   private final Arena arena;
   private final MemorySegment segment;
+  private final boolean pageLocked;
   private final HugePages.Outcome hugePages;
 
   @SuppressWarnings("MustBeClosedChecker") // close() closes it
@@ -26,15 +27,22 @@ public final class HostStorage implements KvStorage {
   }
 
   private HostStorage(
+      KvLayout layout, int numBlocks, Arena arena, MemorySegment segment, boolean pageLocked) {
+    this(layout, numBlocks, arena, segment, pageLocked, HugePages.Outcome.NOT_REQUESTED);
+  }
+
+  private HostStorage(
       KvLayout layout,
       int numBlocks,
       Arena arena,
       MemorySegment segment,
+      boolean pageLocked,
       HugePages.Outcome hugePages) {
     this.layout = layout;
     this.numBlocks = numBlocks;
     this.arena = arena;
     this.segment = segment;
+    this.pageLocked = pageLocked;
     this.hugePages = hugePages;
   }
 
@@ -48,8 +56,7 @@ public final class HostStorage implements KvStorage {
    */
   public static HostStorage counted(KvLayout layout, int numBlocks) {
     requireBlocks(numBlocks);
-    return new HostStorage(
-        layout, numBlocks, openArena(), MemorySegment.NULL, HugePages.Outcome.TOO_SMALL);
+    return new HostStorage(layout, numBlocks, openArena(), MemorySegment.NULL, false);
   }
 
   /**
@@ -74,10 +81,32 @@ public final class HostStorage implements KvStorage {
           poolBytes < HugePages.PAGE_BYTES ? KvLayout.TILE_ALIGNMENT_BYTES : HugePages.PAGE_BYTES;
       MemorySegment segment = arena.allocate(poolBytes, alignmentBytes);
       HugePages.Outcome hugePages = HugePages.request(segment);
-      return new HostStorage(layout, numBlocks, arena, segment, hugePages);
+      return new HostStorage(layout, numBlocks, arena, segment, false, hugePages);
     } catch (OutOfMemoryError refused) {
       arena.close();
       throw HostMemory.refused(poolBytes, layout.blockBytes(), refused);
+    }
+  }
+
+  /**
+   * Allocates blocks in page-locked memory, which a device reads and writes where it lies.
+   *
+   * @param layout how a block is laid out
+   * @param numBlocks capacity, at least 1
+   * @param memory where page-locked memory comes from; its content is not changed
+   * @return the storage, owned by the caller
+   * @throws IllegalArgumentException if that much memory cannot be had, with the numbers
+   */
+  public static HostStorage pageLocked(KvLayout layout, int numBlocks, PoolMemory memory) {
+    requireBlocks(numBlocks);
+    long poolBytes = poolBytes(layout, numBlocks);
+    HostMemory.requireAvailable(poolBytes, layout.blockBytes());
+    Arena arena = openArena();
+    try {
+      return new HostStorage(layout, numBlocks, arena, memory.allocate(poolBytes, arena), true);
+    } catch (Throwable refused) {
+      arena.close();
+      throw refused;
     }
   }
 
@@ -119,8 +148,7 @@ public final class HostStorage implements KvStorage {
               + ", byteSize="
               + segment.byteSize());
     }
-    return new HostStorage(
-        layout, (int) numBlocks, openArena(), segment, HugePages.Outcome.NOT_REQUESTED);
+    return new HostStorage(layout, (int) numBlocks, openArena(), segment, false);
   }
 
   private static long poolBytes(KvLayout layout, int numBlocks) {
@@ -165,6 +193,15 @@ public final class HostStorage implements KvStorage {
       throw new IllegalStateException("blocks are counted without memory: numBlocks=" + numBlocks);
     }
     return segment;
+  }
+
+  /**
+   * Whether a device reads and writes this memory where it lies.
+   *
+   * @return true for what {@link #pageLocked(KvLayout, int, PoolMemory)} made
+   */
+  public boolean isPageLocked() {
+    return pageLocked;
   }
 
   /**

@@ -24,14 +24,16 @@ final class Admission {
   Admission(CachedBlocks blocks, PrefixLookup lookup) {
     this.blocks = blocks;
     chain = new ArrayList<>(lookup.slots);
-    lookup.head.ifPresent(head -> chain.add(head.entry()));
-    headTokens = lookup.numHeadTokens();
+    headTokens = lookup.head.numTokens();
+    if (headTokens > 0) {
+      chain.add(lookup.head.entry());
+    }
     handles = new long[chain.size()];
     Arrays.fill(handles, BlockHandle.NONE);
   }
 
   int numResident() {
-    return (int) chain.stream().filter(entry -> entry.handle != CachedEntry.NO_BLOCK).count();
+    return (int) chain.stream().filter(CachedEntry::hasBlock).count();
   }
 
   /** Blocks of the chain that are here and need not be taken for the sequence. */
@@ -50,7 +52,7 @@ final class Admission {
     int[] indices = new int[numResident];
     int count = 0;
     for (int i = 0; i < handles.length; i++) {
-      if (chain.get(i).handle != CachedEntry.NO_BLOCK) {
+      if (chain.get(i).hasBlock()) {
         resident[count] = chain.get(i).handle;
         indices[count] = i;
         count++;
@@ -72,7 +74,7 @@ final class Admission {
   }
 
   /** Fills the gaps from a tier, as far as it and the pool go. */
-  void load(PrefixCache cache, TierGuard tier, Retention retention) {
+  void load(PrefixCache cache, TierGuard tier, Retention retention, long since) {
     int[] gaps = gaps();
     if (gaps.length == 0) {
       return;
@@ -95,7 +97,8 @@ final class Admission {
     for (int i = 0; i < numFilled; i++) {
       CachedEntry gap = chain.get(gaps[i]);
       CachedEntry parent = gaps[i] == 0 ? gap.parent() : chain.get(gaps[i] - 1);
-      chain.set(gaps[i], cache.shelve(gap.block, taken[i], parent, retention).entry().orElse(gap));
+      chain.set(
+          gaps[i], cache.shelve(gap.block, taken[i], parent, retention, since).entry().orElse(gap));
     }
     numLoaded = numFilled;
     if (numFilled < gaps.length) {

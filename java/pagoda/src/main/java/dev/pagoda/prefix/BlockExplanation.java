@@ -1,14 +1,13 @@
 package dev.pagoda.prefix;
 
 import java.time.Duration;
-import java.util.Optional;
 
 /**
  * Why a block is kept, or is no more.
  *
  * @param blockId the block's number in its pool
  * @param fate what became of it
- * @param block what is in it, or was last; none if it was never shareable
+ * @param block what is in it, or was last; {@link PrefixBlock#NONE} if it was never shareable
  * @param removal why it is shareable no more
  * @param priority its priority
  * @param numHits requests that found it
@@ -18,8 +17,8 @@ import java.util.Optional;
 public record BlockExplanation(
     int blockId,
     Fate fate,
-    Optional<PrefixBlock> block,
-    Optional<RemovalReason> removal,
+    PrefixBlock block,
+    RemovalReason removal,
     int priority,
     int numHits,
     Duration idle,
@@ -47,7 +46,7 @@ public record BlockExplanation(
           case IN_USE -> "is shareable and in use";
           case PINNED -> "is idle and pinned for " + pin;
           case IDLE -> "is idle since " + idle + ", kept until a block is needed";
-          case REMOVED -> "is shareable no more: reason=" + removal.map(Enum::name).orElse("");
+          case REMOVED -> "is shareable no more: reason=" + removal;
         };
     return "block "
         + blockId
@@ -57,6 +56,7 @@ public record BlockExplanation(
         + priority
         + ", numHits="
         + numHits
-        + block.map(b -> ", block=" + b).orElse("");
+        + ", block="
+        + block;
   }
 }

@@ -14,6 +14,9 @@ final class CachedEntry {
   /** Handle of an entry that has no block (yet). */
   static final long NO_BLOCK = BlockHandle.NONE;
 
+  /** Nothing. */
+  static final CachedEntry NONE = root(PrefixBlock.NONE.key(), Namespace.COMMON, new Tenant("", 0));
+
   final PrefixBlock block;
   final long handle;
   final Tenant tenant;
@@ -53,6 +56,10 @@ final class CachedEntry {
 
   BlockKey key() {
     return block.key();
+  }
+
+  boolean hasBlock() {
+    return handle != NO_BLOCK;
   }
 
   boolean isLive() {

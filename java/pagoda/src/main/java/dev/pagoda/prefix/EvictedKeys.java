@@ -31,7 +31,7 @@ final class EvictedKeys {
   }
 
   private int place(BlockKey key) {
-    return (key.hashCode() * 0x9e3779b9 >>> 6) & (places.length() - 1);
+    return ((key.hashCode() * 0x9e3779b9) >>> 6) & (places.length() - 1);
   }
 
   /** A key's own bits; never 0, which is nothing. */

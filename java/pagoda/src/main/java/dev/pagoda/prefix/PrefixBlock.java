@@ -8,6 +8,9 @@ import java.util.Arrays;
  * <p>Immutable. Two are equal if their keys, parents and token ids are.
  */
 public final class PrefixBlock {
+  /** No block: no tokens, a key of zeros. */
+  public static final PrefixBlock NONE = none();
+
   private final BlockKey key;
   private final BlockKey parentKey;
   private final Namespace namespace;
@@ -21,6 +24,11 @@ public final class PrefixBlock {
     this.namespace = namespace;
     this.blockIndex = blockIndex;
     this.tokenIds = tokenIds;
+  }
+
+  private static PrefixBlock none() {
+    BlockKey zeros = BlockKey.of(new byte[BlockKey.BYTES], 0);
+    return new PrefixBlock(zeros, zeros, Namespace.COMMON, -1, new int[0]);
   }
 
   /**

@@ -4,6 +4,7 @@ import dev.pagoda.CachedBlocks;
 import dev.pagoda.KvSequence;
 import dev.pagoda.PagedKvCache;
 import dev.pagoda.block.BlockHandle;
+import dev.pagoda.internal.event.CacheEvents;
 import dev.pagoda.memory.KvStorage;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -61,7 +62,7 @@ public final class PrefixCache implements AutoCloseable {
   private final CachedBlocks blocks;
   private final int blockSize;
   private final int numBlocks;
-  private final PrefixIndex index = new PrefixIndex();
+  private final PrefixIndex index;
   private final EvictedKeys evictedKeys;
   private final TierGuard tier;
   private final PrefixLookup.Shelves shelves;
@@ -74,35 +75,49 @@ public final class PrefixCache implements AutoCloseable {
   private final ReentrantLock writing = new ReentrantLock();
 
   // Changed inside the lock. Per block of the pool.
-  private final AtomicReferenceArray<Optional<CachedEntry>> entryOf;
-  private final AtomicReferenceArray<Optional<Removal>> removalOf;
+  private final AtomicReferenceArray<CachedEntry> entryOf;
+  private final AtomicReferenceArray<Removal> removalOf;
   private final AtomicLong epoch = new AtomicLong();
   private volatile boolean closed;
 
   /** How an entry ended. */
-  private record Removal(PrefixBlock block, RemovalReason reason, RetentionOrder.Standing last) {}
+  private record Removal(PrefixBlock block, RemovalReason reason, RetentionOrder.Standing last) {
+    static final Removal NONE =
+        new Removal(
+            PrefixBlock.NONE, RemovalReason.NONE, new RetentionOrder.Standing(0, 0, false, 0, 0));
+  }
 
-  PrefixCache(
-      PagedKvCache cache, PrefixSettings settings, KeyEncoding encoding, LongSupplier nanoTime) {
+  /** What a prefix cache is made of; tests put other parts in. */
+  record Parts(KeyEncoding encoding, PrefixIndex index, RetentionOrder order) {
+    static Parts of(PagedKvCache cache, PrefixSettings settings, LongSupplier nanoTime) {
+      return new Parts(
+          new KeyEncoding(settings.modelFingerprint(), cache.layout()),
+          new PrefixIndex(),
+          new RetentionOrder(cache.statistics().blocks().numBlocks(), nanoTime));
+    }
+  }
+
+  PrefixCache(PagedKvCache cache, PrefixSettings settings, Parts parts) {
     this.cache = cache;
     this.settings = settings;
-    this.encoding = encoding;
+    encoding = parts.encoding();
+    index = parts.index();
+    order = parts.order();
     blockSize = cache.shape().blockSize();
     numBlocks = cache.statistics().blocks().numBlocks();
-    order = new RetentionOrder(numBlocks, nanoTime);
     evictedKeys = new EvictedKeys(numBlocks);
     tier = new TierGuard(settings.tier());
     shelves = new PrefixLookup.Shelves(index, evictedKeys, tier, settings.headHits(), blockSize);
     settings.quotaBlocks().forEach((name, quota) -> tenants.put(name, new Tenant(name, quota)));
-    entryOf = emptySlots();
-    removalOf = emptySlots();
+    entryOf = slots(CachedEntry.NONE);
+    removalOf = slots(Removal.NONE);
     blocks = cache.openCachedBlocks(order, this::evicted);
   }
 
-  private <T> AtomicReferenceArray<Optional<T>> emptySlots() {
-    AtomicReferenceArray<Optional<T>> slots = new AtomicReferenceArray<>(numBlocks);
+  private <T> AtomicReferenceArray<T> slots(T nothing) {
+    AtomicReferenceArray<T> slots = new AtomicReferenceArray<>(numBlocks);
     for (int id = 0; id < numBlocks; id++) {
-      slots.setPlain(id, Optional.empty());
+      slots.setPlain(id, nothing);
     }
     return slots;
   }
@@ -117,8 +132,7 @@ public final class PrefixCache implements AutoCloseable {
    */
   public static PrefixCache open(PagedKvCache cache, PrefixSettings settings) {
     Objects.requireNonNull(settings, "settings");
-    KeyEncoding encoding = new KeyEncoding(settings.modelFingerprint(), cache.layout());
-    return new PrefixCache(cache, settings, encoding, System::nanoTime);
+    return new PrefixCache(cache, settings, Parts.of(cache, settings, System::nanoTime));
   }
 
   /**
@@ -156,7 +170,7 @@ public final class PrefixCache implements AutoCloseable {
         options.read()
             ? new PrefixLookup(shelves, own, root, prompt)
             : new PrefixLookup(root, prompt);
-    Admission admission = admit(lookup, options);
+    Admission admission = admit(lookup, options, opened);
     KvSequence sequence;
     try {
       sequence = blocks.open(admission.takeHandles(), length(admission), prompt.length);
@@ -167,7 +181,7 @@ public final class PrefixCache implements AutoCloseable {
     TokenSequence tokens =
         new TokenSequence(this, sequence, new TokenSequence.Line(root, own, opened), options);
     tokens.begin(prompt, admission.fullBlocks());
-    tokens.count(found(lookup, admission, options.afterPreemption()));
+    tokens.count(found(sequence, lookup, admission, options.afterPreemption()));
     return tokens;
   }
 
@@ -178,23 +192,23 @@ public final class PrefixCache implements AutoCloseable {
         options.read()
             ? new PrefixLookup(shelves, line.encoding(), line.root(), tokenIds)
             : new PrefixLookup(line.root(), tokenIds);
-    Admission admission = admit(lookup, options);
+    Admission admission = admit(lookup, options, line.epoch());
     try {
       blocks.fill(empty, admission.takeHandles(), length(admission));
     } catch (Throwable refused) {
       admission.release();
       throw refused;
     }
-    return found(lookup, admission, true);
+    return found(empty, lookup, admission, true);
   }
 
-  private Admission admit(PrefixLookup lookup, OpenOptions options) {
+  private Admission admit(PrefixLookup lookup, OpenOptions options, long since) {
     requireOpen();
     Admission admission = new Admission(blocks, lookup);
     int numNeeded = cache.shape().blocksFor(lookup.tokenIds.length) - admission.numResidentFull();
     admission.adopt(options.requireRoom() ? numNeeded : 0);
     try {
-      admission.load(this, tier, options.retention());
+      admission.load(this, tier, options.retention(), since);
       order.raise(admission.blockIds(), admission.numBlocks(), options.retention(), 1);
       return admission;
     } catch (Throwable refused) {
@@ -209,7 +223,8 @@ public final class PrefixCache implements AutoCloseable {
     return admission.fullBlocks().size() * blockSize + admission.headTokens();
   }
 
-  private TokenSequence.Found found(PrefixLookup lookup, Admission admission, boolean returned) {
+  private TokenSequence.Found found(
+      KvSequence sequence, PrefixLookup lookup, Admission admission, boolean returned) {
     int cached = length(admission);
     int loaded = admission.numLoaded() * blockSize;
     counters.numRequests.increment();
@@ -219,10 +234,14 @@ public final class PrefixCache implements AutoCloseable {
     counters.headTokens.add(admission.headTokens());
     boolean asSeen =
         admission.fullBlocks().size() == lookup.slots.size()
-            && admission.headTokens() == lookup.numHeadTokens();
+            && admission.headTokens() == lookup.head.numTokens();
     MissReason reason = asSeen ? lookup.missReason : MissReason.EVICTED;
     counters.missed(reason);
-    PrefixTrace.lookup(lookup, cached, reason);
+    if (cached > 0) {
+      CacheEvents.current().prefixHit(sequence.id(), cached, lookup.tokenIds.length);
+    } else {
+      CacheEvents.current().prefixMissed(sequence.id(), lookup.tokenIds.length, reason.name());
+    }
     return new TokenSequence.Found(
         cached, loaded, admission.headTokens(), reason, List.copyOf(admission.fullBlocks()));
   }
@@ -241,8 +260,8 @@ public final class PrefixCache implements AutoCloseable {
    */
   public PrefixMatch probe(int[] tokenIds, Namespace namespace) {
     PrefixLookup lookup = lookup(tokenIds, namespace);
-    int cached = lookup.slots.size() * blockSize + lookup.numHeadTokens();
-    return new PrefixMatch(cached, lookup.numHeadTokens(), lookup.missReason);
+    int cached = lookup.slots.size() * blockSize + lookup.head.numTokens();
+    return new PrefixMatch(cached, lookup.head.numTokens(), lookup.missReason);
   }
 
   private PrefixLookup lookup(int[] tokenIds, Namespace namespace) {
@@ -300,7 +319,7 @@ public final class PrefixCache implements AutoCloseable {
                 line.root().block.namespace(),
                 chain.size(),
                 Arrays.copyOfRange(tokenIds, from, from + blockSize));
-        Shelving shelving = shelve(block, handle, parent, retention);
+        Shelving shelving = shelve(block, handle, parent, retention, line.epoch());
         if (shelving.entry().isEmpty()) {
           break;
         }
@@ -338,14 +357,19 @@ public final class PrefixCache implements AutoCloseable {
    * Puts a block into the index, unless its content is there already.
    *
    * @param handle a block that the caller has a reference of, and that holds the content
+   * @param since refused if everything was cleared since then
    * @return the entry of that content, possibly with another block; none if it was refused
    */
-  Shelving shelve(PrefixBlock block, long handle, CachedEntry parent, Retention retention) {
+  Shelving shelve(
+      PrefixBlock block, long handle, CachedEntry parent, Retention retention, long since) {
     List<CachedEntry> outdated = new ArrayList<>();
     Shelving shelving;
     writing.lock();
     try {
-      shelving = shelveLocked(block, handle, parent, retention, outdated);
+      shelving =
+          closed || since != epoch.get()
+              ? Shelving.REFUSED
+              : shelveLocked(block, handle, parent, retention, outdated);
     } finally {
       writing.unlock();
     }
@@ -371,13 +395,10 @@ public final class PrefixCache implements AutoCloseable {
       CachedEntry parent,
       Retention retention,
       List<CachedEntry> outdated) {
-    if (closed) {
-      return Shelving.REFUSED;
-    }
     Optional<CachedEntry> there = index.find(block.key());
     if (there.isPresent() && blocks.isCached(there.get().handle)) {
       CachedEntry entry = there.get();
-      if (!entry.continues(parent, block.ids(), 0)) {
+      if (!index.isRight(entry, parent, block.ids(), 0)) {
         counters.numCollisions.increment();
         return Shelving.REFUSED;
       }
@@ -400,7 +421,7 @@ public final class PrefixCache implements AutoCloseable {
     }
     CachedEntry entry = new CachedEntry(block, handle, parent);
     var _ = blocks.cache(handle);
-    entryOf.set(blockId, Optional.of(entry));
+    entryOf.set(blockId, entry);
     index.add(entry);
     evictedKeys.remove(block.key());
     events.stored(block);
@@ -413,12 +434,11 @@ public final class PrefixCache implements AutoCloseable {
     if (blockId == BlockLinks.NONE) {
       return false;
     }
-    Optional<CachedEntry> victim = entryOf.get(blockId);
-    if (victim.isEmpty() || blocks.adopt(new long[] {victim.get().handle}, 0, 1, 0) == 0) {
+    CachedEntry entry = entryOf.get(blockId);
+    if (!entry.hasBlock() || blocks.adopt(new long[] {entry.handle}, 0, 1, 0) == 0) {
       return false; // somebody was faster
     }
-    CachedEntry entry = victim.get();
-    entryOf.set(blockId, Optional.empty());
+    entryOf.set(blockId, CachedEntry.NONE);
     unshelve(entry, RemovalReason.QUOTA);
     var _ = blocks.uncache(entry.handle);
     outdated.add(entry);
@@ -443,12 +463,10 @@ public final class PrefixCache implements AutoCloseable {
       index.remove(entry);
       evictedKeys.add(entry.key());
       int blockId = BlockHandle.blockId(entry.handle);
-      removalOf.set(
-          blockId, Optional.of(new Removal(entry.block, reason, order.standing(blockId))));
+      removalOf.set(blockId, new Removal(entry.block, reason, order.standing(blockId)));
       order.dismiss(entry.tenant);
       counters.removed(reason, 1);
       events.removed(entry.block, reason);
-      PrefixTrace.evict(entry.block, reason);
     }
   }
 
@@ -458,17 +476,17 @@ public final class PrefixCache implements AutoCloseable {
     writing.lock();
     try {
       for (int blockId : blockIds) {
-        entryOf
-            .getAndSet(blockId, Optional.empty())
-            .ifPresent(entry -> {
-              unshelve(entry, RemovalReason.POOL_NEEDED_A_BLOCK);
-              entries.add(entry);
-            });
+        CachedEntry entry = entryOf.getAndSet(blockId, CachedEntry.NONE);
+        if (entry.hasBlock()) {
+          unshelve(entry, RemovalReason.POOL_NEEDED_A_BLOCK);
+          entries.add(entry);
+        }
       }
     } finally {
       writing.unlock();
     }
     tier.evicted(blocksOf(entries), storage, idsOf(entries));
+    CacheEvents.current().evicted(entries.size());
     events.deliver();
   }
 
@@ -501,12 +519,12 @@ public final class PrefixCache implements AutoCloseable {
   }
 
   private boolean removeLocked(CachedEntry entry, RemovalReason reason) {
-    if (!entry.isLive() || entry.handle == CachedEntry.NO_BLOCK) {
+    if (!entry.isLive() || !entry.hasBlock()) {
       return false;
     }
     unshelve(entry, reason);
     if (blocks.uncache(entry.handle)) {
-      entryOf.set(BlockHandle.blockId(entry.handle), Optional.empty());
+      entryOf.set(BlockHandle.blockId(entry.handle), CachedEntry.NONE);
     } // else it was given up, and its new owner comes to offer it to the tier
     return true;
   }
@@ -561,10 +579,9 @@ public final class PrefixCache implements AutoCloseable {
     for (CachedEntry entry : List.copyOf(index.entries())) {
       entry.die();
       int blockId = BlockHandle.blockId(entry.handle);
-      entryOf.set(blockId, Optional.empty());
+      entryOf.set(blockId, CachedEntry.NONE);
       removalOf.set(
-          blockId,
-          Optional.of(new Removal(entry.block, RemovalReason.CLEARED, order.standing(blockId))));
+          blockId, new Removal(entry.block, RemovalReason.CLEARED, order.standing(blockId)));
       order.dismiss(entry.tenant);
       var _ = blocks.uncache(entry.handle);
       count++;
@@ -632,45 +649,40 @@ public final class PrefixCache implements AutoCloseable {
    * @throws IndexOutOfBoundsException if there is no such block
    */
   public BlockExplanation explain(int blockId) {
-    Optional<CachedEntry> entry = entryOf.get(blockId).filter(CachedEntry::isLive);
-    if (entry.isPresent()) {
-      RetentionOrder.Standing now = order.standing(blockId);
-      BlockExplanation.Fate fate =
-          !now.isIdle()
-              ? BlockExplanation.Fate.IN_USE
-              : now.pinNanos() > 0 ? BlockExplanation.Fate.PINNED : BlockExplanation.Fate.IDLE;
-      return new BlockExplanation(
-          blockId,
-          fate,
-          Optional.of(entry.get().block),
-          Optional.empty(),
-          now.priority(),
-          now.numHits(),
-          Duration.ofNanos(now.isIdle() ? now.sinceIdleNanos() : 0),
-          Duration.ofNanos(now.pinNanos()));
+    CachedEntry entry = entryOf.get(blockId);
+    if (entry.isLive() && entry.hasBlock()) {
+      return standing(entry, order.standing(blockId));
     }
-    return removalOf
-        .get(blockId)
-        .map(removal ->
-            new BlockExplanation(
-                blockId,
-                BlockExplanation.Fate.REMOVED,
-                Optional.of(removal.block),
-                Optional.of(removal.reason),
-                removal.last.priority(),
-                removal.last.numHits(),
-                Duration.ofNanos(removal.last.sinceIdleNanos()),
-                Duration.ZERO))
-        .orElseGet(() ->
-            new BlockExplanation(
-                blockId,
-                BlockExplanation.Fate.NEVER_SHAREABLE,
-                Optional.empty(),
-                Optional.empty(),
-                0,
-                0,
-                Duration.ZERO,
-                Duration.ZERO));
+    Removal removal = removalOf.get(blockId);
+    BlockExplanation.Fate fate =
+        removal.reason == RemovalReason.NONE
+            ? BlockExplanation.Fate.NEVER_SHAREABLE
+            : BlockExplanation.Fate.REMOVED;
+    return new BlockExplanation(
+        blockId,
+        fate,
+        removal.block,
+        removal.reason,
+        removal.last.priority(),
+        removal.last.numHits(),
+        Duration.ofNanos(removal.last.sinceIdleNanos()),
+        Duration.ZERO);
+  }
+
+  private static BlockExplanation standing(CachedEntry entry, RetentionOrder.Standing now) {
+    BlockExplanation.Fate fate = BlockExplanation.Fate.IN_USE;
+    if (now.isIdle()) {
+      fate = now.pinNanos() > 0 ? BlockExplanation.Fate.PINNED : BlockExplanation.Fate.IDLE;
+    }
+    return new BlockExplanation(
+        BlockHandle.blockId(entry.handle),
+        fate,
+        entry.block,
+        RemovalReason.NONE,
+        now.priority(),
+        now.numHits(),
+        Duration.ofNanos(now.isIdle() ? now.sinceIdleNanos() : 0),
+        Duration.ofNanos(now.pinNanos()));
   }
 
   // Numbers and events.
@@ -751,13 +763,12 @@ public final class PrefixCache implements AutoCloseable {
       index.check();
       int numEntries = 0;
       for (int id = 0; id < numBlocks; id++) {
-        int blockId = id;
-        if (entryOf.get(id).isPresent()) {
-          CachedEntry entry = entryOf.get(id).get();
+        CachedEntry entry = entryOf.get(id);
+        if (entry.hasBlock()) {
           numEntries++;
           requireHolds(
               entry.isLive()
-                  && BlockHandle.blockId(entry.handle) == blockId
+                  && BlockHandle.blockId(entry.handle) == id
                   && blocks.isCached(entry.handle)
                   && index.find(entry.key()).filter(found -> found == entry).isPresent(),
               "an entry is not what the index or the pool says: entry=" + entry);

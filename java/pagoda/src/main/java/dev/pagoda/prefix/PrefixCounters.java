@@ -2,8 +2,9 @@ package dev.pagoda.prefix;
 
 import static java.util.stream.Collectors.toMap;
 
-import java.util.EnumMap;
+import java.util.Arrays;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.atomic.LongAdder;
 
 /** What a prefix cache counts since it was opened. Threads: any number. */
@@ -19,23 +20,19 @@ final class PrefixCounters {
   final LongAdder numDuplicates = new LongAdder();
   final LongAdder numCollisions = new LongAdder();
   final LongAdder numQuotaRefusals = new LongAdder();
-  private final Map<MissReason, LongAdder> misses = adders(MissReason.class);
-  private final Map<RemovalReason, LongAdder> removals = adders(RemovalReason.class);
+  private final Map<MissReason, LongAdder> misses = adders(MissReason.values());
+  private final Map<RemovalReason, LongAdder> removals = adders(RemovalReason.values());
 
-  private static <E extends Enum<E>> Map<E, LongAdder> adders(Class<E> type) {
-    Map<E, LongAdder> adders = new EnumMap<>(type);
-    for (E constant : type.getEnumConstants()) {
-      adders.put(constant, new LongAdder());
-    }
-    return adders;
+  private static <E extends Enum<E>> Map<E, LongAdder> adders(E[] reasons) {
+    return Arrays.stream(reasons).collect(toMap(r -> r, _ -> new LongAdder()));
   }
 
   void missed(MissReason reason) {
-    misses.get(reason).increment();
+    Objects.requireNonNull(misses.get(reason)).increment();
   }
 
   void removed(RemovalReason reason, long count) {
-    removals.get(reason).add(count);
+    Objects.requireNonNull(removals.get(reason)).add(count);
   }
 
   PrefixStatistics snapshot(int numBlocks) {
@@ -52,7 +49,12 @@ final class PrefixCounters {
         numDuplicates.sum(),
         numCollisions.sum(),
         numQuotaRefusals.sum(),
-        misses.entrySet().stream().collect(toMap(Map.Entry::getKey, e -> e.getValue().sum())),
-        removals.entrySet().stream().collect(toMap(Map.Entry::getKey, e -> e.getValue().sum())));
+        sums(misses),
+        sums(removals));
+  }
+
+  private static <E extends Enum<E>> Map<E, Long> sums(Map<E, LongAdder> adders) {
+    return adders.entrySet().stream()
+        .collect(toMap(Map.Entry::getKey, entry -> entry.getValue().sum()));
   }
 }

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Readers take no lock and hold nobody up; changes come from one thread at a time. Whoever finds
  * an entry has to adopt its block and then to find the entry {@linkplain CachedEntry#isLive live}.
  */
-final class PrefixIndex {
+class PrefixIndex {
   private static final Comparator<PrefixBlock> BY_PARENT_AND_TOKENS =
       (a, b) -> {
         int order = a.parentKey().compareTo(b.parentKey());
@@ -29,7 +29,9 @@ final class PrefixIndex {
   private final ConcurrentHashMap<IntBuffer, Integer> firstBlocks = new ConcurrentHashMap<>();
 
   /** An entry of which at least the first tokens are what was looked for. */
-  record Head(CachedEntry entry, int numTokens) {}
+  record Head(CachedEntry entry, int numTokens) {
+    static final Head NONE = new Head(CachedEntry.NONE, 0);
+  }
 
   int size() {
     return byKey.size();
@@ -67,6 +69,14 @@ final class PrefixIndex {
     firstBlocks.clear();
   }
 
+  /**
+   * Whether an entry found by its key is what was looked for: key equal is not enough, the tokens
+   * of the block and of all before it are compared.
+   */
+  boolean isRight(CachedEntry entry, CachedEntry prefix, int[] tokenIds, int from) {
+    return entry.continues(prefix, tokenIds, from);
+  }
+
   boolean isFirstBlockOfAny(int[] tokenIds) {
     return firstBlocks.containsKey(IntBuffer.wrap(tokenIds));
   }
@@ -76,29 +86,27 @@ final class PrefixIndex {
    *
    * <p>In the order of their tokens the best one is a neighbour of what is looked for.
    */
-  Optional<Head> longestHead(CachedEntry prefix, int[] tokens) {
+  Head longestHead(CachedEntry prefix, int[] tokens) {
     PrefixBlock wanted =
         new PrefixBlock(prefix.key(), prefix.key(), prefix.block.namespace(), 0, tokens);
-    Optional<Head> below = head(prefix, wanted, inOrder.floor(wanted));
-    Optional<Head> above = head(prefix, wanted, inOrder.ceiling(wanted));
-    if (below.isPresent() && above.isPresent()) {
-      return below.get().numTokens() > above.get().numTokens() ? below : above;
-    }
-    return below.isPresent() ? below : above;
+    Head below = head(prefix, wanted, inOrder.floor(wanted));
+    Head above = head(prefix, wanted, inOrder.ceiling(wanted));
+    return below.numTokens() > above.numTokens() ? below : above;
   }
 
-  private Optional<Head> head(
-      CachedEntry prefix, PrefixBlock wanted, @Nullable PrefixBlock neighbour) {
+  private Head head(CachedEntry prefix, PrefixBlock wanted, @Nullable PrefixBlock neighbour) {
     if (neighbour == null || !neighbour.parentKey().equals(prefix.key())) {
-      return Optional.empty();
+      return Head.NONE;
     }
     int differs = Arrays.mismatch(wanted.ids(), neighbour.ids());
     int numTokens = differs < 0 ? wanted.ids().length : differs;
     return numTokens == 0
-        ? Optional.empty()
+        ? Head.NONE
         : find(neighbour.key())
-            .filter(entry -> entry.isLive() && entry.block == neighbour && entry.hangsOn(prefix))
-            .map(entry -> new Head(entry, numTokens));
+            .filter(entry -> entry.isLive() && entry.block.equals(neighbour))
+            .filter(entry -> entry.hangsOn(prefix))
+            .map(entry -> new Head(entry, numTokens))
+            .orElse(Head.NONE);
   }
 
   /** For tests: both orders hold the same. */

@@ -15,14 +15,14 @@ final class PrefixLookup {
   final CachedEntry root;
   final int[] tokenIds;
   final List<CachedEntry> slots = new ArrayList<>();
-  final Optional<PrefixIndex.Head> head;
+  final PrefixIndex.Head head;
   final MissReason missReason;
 
   /** A prompt of which nothing is looked for. */
   PrefixLookup(CachedEntry root, int[] tokenIds) {
     this.root = root;
     this.tokenIds = tokenIds;
-    head = Optional.empty();
+    head = PrefixIndex.Head.NONE;
     missReason = MissReason.NOT_READ;
   }
 
@@ -52,14 +52,14 @@ final class PrefixLookup {
     }
     int from = slots.size() * blockSize;
     int numLeft = Math.min(blockSize, numUsable - from);
-    Optional<PrefixIndex.Head> longest =
+    PrefixIndex.Head longest =
         numLeft == 0
-            ? Optional.empty()
+            ? PrefixIndex.Head.NONE
             : shelves
                 .index()
                 .longestHead(prefix, Arrays.copyOfRange(tokenIds, from, from + numLeft));
-    head = shelves.headHits() ? longest : Optional.empty();
-    missReason = reason(shelves, missing, numLeft, longest.map(PrefixIndex.Head::numTokens));
+    head = shelves.headHits() ? longest : PrefixIndex.Head.NONE;
+    missReason = reason(shelves, missing, numLeft, longest.numTokens());
   }
 
   /** What a lookup goes through. */
@@ -74,7 +74,7 @@ final class PrefixLookup {
     return shelves
         .index()
         .find(key)
-        .filter(entry -> entry.isLive() && entry.continues(prefix, tokenIds, from));
+        .filter(entry -> entry.isLive() && shelves.index().isRight(entry, prefix, tokenIds, from));
   }
 
   private PrefixBlock block(
@@ -88,8 +88,7 @@ final class PrefixLookup {
   }
 
   private MissReason reason(
-      Shelves shelves, Optional<PrefixBlock> missing, int numLeft, Optional<Integer> common) {
-    int numCommon = common.orElse(0);
+      Shelves shelves, Optional<PrefixBlock> missing, int numLeft, int numCommon) {
     if (numLeft == 0 || (shelves.headHits() && numCommon == numLeft)) {
       return MissReason.NONE;
     }
@@ -104,9 +103,5 @@ final class PrefixLookup {
             && missing.isPresent()
             && shelves.index().isFirstBlockOfAny(missing.get().ids());
     return othersHaveIt ? MissReason.OTHER_NAMESPACE : MissReason.NO_SHARED_PREFIX;
-  }
-
-  int numHeadTokens() {
-    return head.map(PrefixIndex.Head::numTokens).orElse(0);
   }
 }

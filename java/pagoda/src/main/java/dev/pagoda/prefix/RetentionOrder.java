@@ -18,7 +18,7 @@ import java.util.function.LongSupplier;
  * <p>Footprint: 47 bytes per block. Threads: one lock, in which nobody else is called; each call is
  * O(1), except that the first one after a pin's deadline looks through all pinned blocks.
  */
-final class RetentionOrder implements IdleOrder {
+class RetentionOrder implements IdleOrder {
   /** Longest pin, so that differences of deadlines never overflow. */
   private static final Duration PIN_MAX = Duration.ofDays(36_500);
 

@@ -9,13 +9,15 @@ final class TierGuard {
   private static final System.Logger LOGGER = System.getLogger("dev.pagoda");
 
   private final LowerTier tier;
+  private final boolean present;
 
   TierGuard(LowerTier tier) {
     this.tier = tier;
+    present = !tier.equals(LowerTier.NONE);
   }
 
   boolean isPresent() {
-    return tier != LowerTier.NONE;
+    return present;
   }
 
   boolean contains(PrefixBlock block) {

@@ -57,8 +57,22 @@ public final class DroppedGroup {
    */
   public static DroppedGroup dropTail(
       PagedKvCache cache, List<KvSequence> group, int firstBlockIndex) {
+    return dropTail(cache, group, firstBlockIndex, () -> {});
+  }
+
+  /**
+   * As the other {@code dropTail}, all or none together with something else.
+   *
+   * @param cache the cache of the group
+   * @param group distinct idle sequences, at least one
+   * @param firstBlockIndex block index from which on blocks are given up, at least 0
+   * @param meanwhile runs before blocks are freed; if it throws nothing has changed here
+   * @return how to compute them again
+   */
+  public static DroppedGroup dropTail(
+      PagedKvCache cache, List<KvSequence> group, int firstBlockIndex, Runnable meanwhile) {
     return new DroppedGroup(
-        cache, cache.parkTail(group, firstBlockIndex, (storage, blockIds) -> {}));
+        cache, cache.parkTail(group, firstBlockIndex, (storage, blockIds) -> meanwhile.run()));
   }
 
   /**
@@ -69,8 +83,18 @@ public final class DroppedGroup {
    * @throws IllegalStateException if the group is back already, or a sequence was closed
    */
   public void dropMore(int firstBlockIndex) {
+    dropMore(firstBlockIndex, () -> {});
+  }
+
+  /**
+   * As the other {@code dropMore}, all or none together with something else.
+   *
+   * @param firstBlockIndex block index from which on blocks are given up, less than before
+   * @param meanwhile runs before blocks are freed; if it throws nothing has changed here
+   */
+  public void dropMore(int firstBlockIndex, Runnable meanwhile) {
     requireAway();
-    parked = cache.parkMore(parked, firstBlockIndex, (storage, blockIds) -> {});
+    parked = cache.parkMore(parked, firstBlockIndex, (storage, blockIds) -> meanwhile.run());
     plan = RecomputePlan.of(GroupTables.of(cache, parked));
   }
 

@@ -8,7 +8,6 @@ import dev.pagoda.ParkedGroup;
 import dev.pagoda.block.BlockHandle;
 import dev.pagoda.block.BlockPool;
 import dev.pagoda.internal.event.CacheEvents;
-import dev.pagoda.layout.KvLayout;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
 import java.util.Arrays;
@@ -85,15 +84,7 @@ public final class SwapSpace implements AutoCloseable {
    */
   public static SwapSpace open(PagedKvCache cache, Capacity capacity, Checks checks) {
     Objects.requireNonNull(checks, "checks");
-    KvLayout layout = cache.layout();
-    HostStorage host =
-        switch (capacity) {
-          case Capacity.Blocks blocks -> HostStorage.allocate(layout, blocks.numBlocks());
-          case Capacity.Bytes bytes -> HostStorage.allocate(layout, bytes.numBlocks(layout));
-          case Capacity.Within within -> HostStorage.over(layout, within.segment());
-          case Capacity.Counted counted -> HostStorage.counted(layout, counted.numBlocks());
-        };
-    return new SwapSpace(cache, host, checks);
+    return new SwapSpace(cache, cache.openHostStorage(capacity), checks);
   }
 
   /**
@@ -123,8 +114,22 @@ public final class SwapSpace implements AutoCloseable {
    *     is closed
    */
   public SwappedGroup swapOutTail(List<KvSequence> group, int firstBlockIndex) {
+    return swapOutTail(group, firstBlockIndex, () -> {});
+  }
+
+  /**
+   * As the other {@code swapOutTail}, all or none together with something else: several groups, for
+   * instance, one inside the other.
+   *
+   * @param group distinct idle sequences of the cache, at least one
+   * @param firstBlockIndex block index from which on blocks are moved, at least 0
+   * @param meanwhile runs when the content is out and before blocks are freed; if it throws nothing
+   *     has changed here
+   * @return how to bring them back
+   */
+  public SwappedGroup swapOutTail(List<KvSequence> group, int firstBlockIndex, Runnable meanwhile) {
     requireOpen();
-    SlotRun run = new SlotRun();
+    SlotRun run = new SlotRun(meanwhile);
     ParkedGroup parked;
     try {
       parked = cache.parkTail(group, firstBlockIndex, run::moveOut);
@@ -148,8 +153,21 @@ public final class SwapSpace implements AutoCloseable {
    *     was closed
    */
   public SwappedGroup swapOutMore(SwappedGroup group, int firstBlockIndex) {
+    return swapOutMore(group, firstBlockIndex, () -> {});
+  }
+
+  /**
+   * As the other {@code swapOutMore}, all or none together with something else.
+   *
+   * @param group a group of this swap space, which this uses up
+   * @param firstBlockIndex block index from which on blocks are moved, less than before
+   * @param meanwhile runs when the content is out and before blocks are freed; if it throws nothing
+   *     has changed here
+   * @return how to bring all of them back
+   */
+  public SwappedGroup swapOutMore(SwappedGroup group, int firstBlockIndex, Runnable meanwhile) {
     claim(group);
-    SlotRun run = new SlotRun();
+    SlotRun run = new SlotRun(meanwhile);
     ParkedGroup parked;
     try {
       parked = cache.parkMore(group.parked(), firstBlockIndex, run::moveOut);
@@ -267,12 +285,16 @@ public final class SwapSpace implements AutoCloseable {
     private long[] handles;
     private long nanos;
 
-    SlotRun() {
-      this(new long[0]);
+    private final Runnable meanwhile;
+
+    SlotRun(Runnable meanwhile) {
+      this.handles = new long[0];
+      this.meanwhile = meanwhile;
     }
 
     SlotRun(long[] handles) {
       this.handles = handles;
+      meanwhile = () -> {};
     }
 
     void moveOut(KvStorage device, int[] blockIds) {
@@ -283,6 +305,7 @@ public final class SwapSpace implements AutoCloseable {
       device.copyOut(blockIds, host, slotIds(), blockIds.length);
       nanos = System.nanoTime() - start;
       tell("out");
+      meanwhile.run();
     }
 
     void moveIn(KvStorage device, int[] blockIds) {

@@ -27,14 +27,7 @@ final class ChatCache implements AutoCloseable {
   ChatCache(int numBlocks, PrefixSettings settings) {
     memory = ReadableCache.open(BLOCK_SIZE, numBlocks);
     cache = memory.cache();
-    KeyEncoding encoding = new KeyEncoding(settings.modelFingerprint(), cache.layout());
-    prefixes = new PrefixCache(cache, settings, encoding, nanos::get);
-  }
-
-  ChatCache(int numBlocks, PrefixSettings settings, KeyEncoding encoding) {
-    memory = ReadableCache.open(BLOCK_SIZE, numBlocks);
-    cache = memory.cache();
-    prefixes = new PrefixCache(cache, settings, encoding, nanos::get);
+    prefixes = new PrefixCache(cache, settings, PrefixCache.Parts.of(cache, settings, nanos::get));
   }
 
   /** Tokens first, first + 1 ... */

@@ -11,6 +11,12 @@ import dev.pagoda.decoding.ForkGroup;
 import dev.pagoda.decoding.PromptHandle;
 import dev.pagoda.layout.DType;
 import dev.pagoda.layout.KvShape;
+import dev.pagoda.lab.workload.PromptContent;
+import dev.pagoda.prefix.Namespace;
+import dev.pagoda.prefix.OpenOptions;
+import dev.pagoda.prefix.PrefixCache;
+import dev.pagoda.prefix.PrefixSettings;
+import dev.pagoda.prefix.TokenSequence;
 import dev.pagoda.tier.DroppedGroup;
 import dev.pagoda.tier.PrefillModel;
 import dev.pagoda.tier.PreemptionCost;
@@ -18,8 +24,9 @@ import dev.pagoda.tier.PreemptionLoad;
 import dev.pagoda.tier.PreemptionModel;
 import dev.pagoda.tier.SwapSpace;
 import dev.pagoda.tier.SwappedGroup;
+import java.util.Arrays;
 import java.util.List;
-import java.util.Random;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,14 +43,19 @@ final class PagedRoom implements Room {
   private final PagedKvCache cache;
   private final Step step;
   private final @Nullable SwapSpace space;
+  private final @Nullable PrefixCache prefixCache;
+  private final PromptContent content;
   private final PreemptionModel model;
-  private final Random random;
+  private final long seed;
   private int plannedBlocks;
   private double transferNanos;
   long numSwaps;
   long numDrops;
+  private long cachedTokens;
+  private long cacheableTokens;
 
-  PagedRoom(ServerSettings settings, Machine machine, long seed) {
+  PagedRoom(ServerSettings settings, Machine machine, PromptContent content, long seed) {
+    this.content = content;
     this.settings = settings;
     this.machine = machine;
     KvShape shape =
@@ -54,17 +66,27 @@ final class PagedRoom implements Room {
         settings.hostBlocks() > 0
             && settings.preemption() != ServerSettings.Preemption.RECOMPUTE;
     space = swaps ? SwapSpace.open(cache, Capacity.counted(settings.hostBlocks())) : null;
+    // Without knowing the tokens there is nothing to find, and looking takes time.
+    boolean finds =
+        settings.prefixCacheBlocks() > 0 && !(content instanceof PromptContent.Unknown);
+    PrefixSettings prefixSettings =
+        PrefixSettings.of("simulated")
+            .withQuotas(Map.of(Namespace.COMMON.name(), settings.prefixCacheBlocks()));
+    prefixCache = finds ? PrefixCache.open(cache, prefixSettings) : null;
     LatencyModel latency = machine.latency();
     model =
         new PreemptionModel(
             machine.swapOut(),
             machine.swapIn(),
-            new PrefillModel(1e9 / Math.max(1e-3, latency.nanosPerPrefillToken()), 0));
-    random = new Random(seed);
+            new PrefillModel(
+                1e9 / Math.max(1e-3, latency.nanosPerPrefillToken()),
+                0,
+                latency.nanosPerAttendedPair()));
+    this.seed = seed;
   }
 
   private int numFree() {
-    return cache.statistics().blocks().numFree() - plannedBlocks;
+    return cache.statistics().blocks().numAvailable() - plannedBlocks;
   }
 
   private long blockBytes() {
@@ -90,11 +112,40 @@ final class PagedRoom implements Room {
       return readmit(job, dropped);
     }
     int needed = cache.shape().blocksFor(job.prefillTarget);
+    PrefixCache prefixes = prefixCache;
+    if (prefixes != null) {
+      return openCached(job, prefixes, needed + 1); // the head of a block may be copied
+    }
     if (needed + settings.watermarkBlocks() > numFree()) {
       return -1;
     }
     job.sequence = cache.newSequence(job.finalLength());
     return 0;
+  }
+
+  /**
+   * Opens a prompt through the library's prefix cache. Blocks that it may find are asked for as if
+   * it found none, because idle ones count as available until they are found.
+   */
+  private int openCached(Job job, PrefixCache prefixes, int needed) {
+    if (lacks(needed)) {
+      return -1;
+    }
+    int[] prompt = content.tokenIds(job.index, job.promptTokens);
+    // Tokens that were generated are not in the trace: they are nobody else's.
+    int[] tokens = Arrays.copyOf(prompt, job.prefillTarget);
+    Arrays.fill(tokens, job.promptTokens, job.prefillTarget, job.index);
+    OpenOptions options = OpenOptions.DEFAULT.withoutRoom();
+    boolean returns = job.numPreemptions > 0;
+    TokenSequence opened =
+        prefixes.open(tokens, Namespace.COMMON, returns ? options.returning() : options);
+    job.tokens = opened;
+    job.sequence = opened.sequence();
+    if (!returns) {
+      cacheableTokens += job.promptTokens;
+      cachedTokens += opened.length();
+    }
+    return opened.length();
   }
 
   /** A group comes back whole, sharing restored, as the library's plan has it. */
@@ -158,14 +209,13 @@ final class PagedRoom implements Room {
   public void afterToken(Job job) {
     ForkGroup group = job.group;
     if (settings.beams() && group != null) {
-      int[] parents = new int[group.size()];
-      boolean replaced = false;
-      for (int i = 0; i < parents.length; i++) {
-        boolean loses = random.nextDouble() < settings.beamReplacement();
-        parents[i] = loses ? random.nextInt(parents.length) : i;
-        replaced |= parents[i] != i;
+      BeamReplacement beams = job.beams;
+      if (beams == null) {
+        beams = new BeamReplacement(settings.beamReplacement(), seed, job.index);
+        job.beams = beams;
       }
-      if (replaced) {
+      int[] parents = beams.parents(group.size());
+      if (parents.length > 0) {
         group.reassign(parents);
       }
     }
@@ -183,6 +233,7 @@ final class PagedRoom implements Room {
       sequence.close();
       job.sequence = null;
     }
+    job.tokens = null;
   }
 
   @Override
@@ -221,7 +272,8 @@ final class PagedRoom implements Room {
                         load.numBlocks(),
                         load.numBlocks() * blockBytes(),
                         load.numTokens(),
-                        load.numFeeds()))
+                        load.numFeeds(),
+                        load.numAttended()))
                 .cheaper()
             == PreemptionCost.Preemption.SWAP;
   }
@@ -265,12 +317,12 @@ final class PagedRoom implements Room {
 
   @Override
   public long cachedTokens() {
-    return 0;
+    return cachedTokens;
   }
 
   @Override
   public long cacheableTokens() {
-    return 0;
+    return cacheableTokens;
   }
 
   @Override
@@ -284,6 +336,9 @@ final class PagedRoom implements Room {
       space.close();
     }
     step.close();
+    if (prefixCache != null) {
+      prefixCache.close();
+    }
     cache.close();
   }
 }

@@ -81,14 +81,17 @@ final class ServingSimulation implements AutoCloseable {
         machine,
         trace,
         settings.policy() == MemoryPolicy.PAGED
-            ? new PagedRoom(settings, machine, seed)
+            ? new PagedRoom(settings, machine, trace.content(), seed)
             : new ContiguousRoom(
                 settings.policy(), settings.poolTokens(), settings.totalTokensMax()));
   }
 
   ServingSimulation(ServerSettings settings, Machine machine, Trace trace, Room room) {
     this.settings = settings;
-    this.latency = machine.latency();
+    this.latency =
+        settings.policy() == MemoryPolicy.PAGED
+            ? machine.latencyAt(settings.blockSize())
+            : machine.latency();
     this.trace = trace;
     this.room = room;
     for (int i = 0; i < RING; i++) {
@@ -116,6 +119,13 @@ final class ServingSimulation implements AutoCloseable {
     }
     measureFrom = 1e9 * arrivals[arrivals.length / 10];
     measureTo = 1e9 * arrivals[arrivals.length - 1];
+    return this;
+  }
+
+  /** Counts from one second to another. */
+  ServingSimulation measuring(double fromSecond, double toSecond) {
+    measureFrom = 1e9 * fromSecond;
+    measureTo = 1e9 * toSecond;
     return this;
   }
 
@@ -280,6 +290,7 @@ final class ServingSimulation implements AutoCloseable {
   private void evict(Job job) {
     evictedInStep = true;
     numPreemptions++;
+    job.numPreemptions++;
     if (job.decoding) {
       job.length = lengthOf(job);
       job.generated = job.length - job.promptTokens + 1;

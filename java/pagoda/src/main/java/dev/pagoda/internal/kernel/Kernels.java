@@ -2,7 +2,9 @@ package dev.pagoda.internal.kernel;
 
 import dev.pagoda.layout.KeyOrder;
 import dev.pagoda.layout.KvLayout;
+import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
+import java.lang.foreign.MemorySegment;
 
 /**
  * What a backend computes. An implementation holds no state of a call and may be used by any number
@@ -24,6 +26,27 @@ public interface Kernels {
    * @throws IllegalArgumentException if that much memory cannot be had, with the numbers
    */
   KvStorage openStorage(KvLayout layout, int numBlocks);
+
+  /**
+   * Uses the caller's memory as a pool.
+   *
+   * @throws IllegalArgumentException if these kernels cannot read it, or it does not fit
+   */
+  default KvStorage openStorageWithin(KvLayout layout, MemorySegment segment) {
+    return HostStorage.over(layout, segment);
+  }
+
+  /**
+   * What one step computes with.
+   *
+   * @param attendCall the call that whole-step attention will be asked with; names storage and
+   *     batch
+   * @param scratches working memory to borrow
+   * @param debug whether to spend time on finding what should never be wrong
+   */
+  default StepKernels newStep(AttendCall attendCall, IdlePool<Scratch> scratches, boolean debug) {
+    return new HostStepKernels(this, attendCall, scratches);
+  }
 
   /** Working memory for one thread, enough for any call over the layout. */
   Scratch newScratch(KvLayout layout);

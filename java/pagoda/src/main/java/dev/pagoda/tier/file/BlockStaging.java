@@ -6,6 +6,8 @@ import dev.pagoda.layout.KvLayout;
 import dev.pagoda.layout.LayerShape;
 import dev.pagoda.memory.HostStorage;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,11 +32,51 @@ final class BlockStaging implements AutoCloseable {
               HostStorage.allocate(
                   layout, Math.clamp(bytes.poolBytes() / layout.blockBytes(), 1, 1 << 20));
           case Capacity.Within within -> HostStorage.over(layout, within.segment());
-          case Capacity.Counted counted ->
-              throw new IllegalArgumentException(
-                  "a file holds content, and blocks that are only counted have none: numBlocks="
-                      + counted.numBlocks());
+          case Capacity.Counted counted -> throw contentless(counted);
         });
+  }
+
+  private static IllegalArgumentException contentless(Capacity.Counted counted) {
+    return new IllegalArgumentException(
+        "a file holds content, and blocks that are only counted have none: numBlocks="
+            + counted.numBlocks());
+  }
+
+  /** Staging areas of one block each, at least two. */
+  static List<BlockStaging> single(KvLayout layout, Capacity capacity) {
+    List<BlockStaging> areas = new ArrayList<>();
+    try {
+      switch (capacity) {
+        case Capacity.Blocks blocks -> {
+          for (int i = 0; i < blocks.numBlocks(); i++) {
+            areas.add(open(layout, Capacity.blocks(1)));
+          }
+        }
+        case Capacity.Bytes bytes -> {
+          for (int i = 0; i < bytes.numBlocks(layout); i++) {
+            areas.add(open(layout, Capacity.blocks(1)));
+          }
+        }
+        case Capacity.Counted counted -> throw contentless(counted);
+        case Capacity.Within within -> {
+          long blockBytes = layout.blockBytes();
+          for (long at = 0; at + blockBytes <= within.segment().byteSize(); at += blockBytes) {
+            areas.add(open(layout, Capacity.within(within.segment().asSlice(at, blockBytes))));
+          }
+        }
+      }
+      if (areas.size() < 2) {
+        throw new IllegalArgumentException(
+            "one block to read and one to write are needed: numBlocks="
+                + areas.size()
+                + ", blockBytes="
+                + layout.blockBytes());
+      }
+    } catch (Throwable refused) {
+      areas.forEach(BlockStaging::close);
+      throw refused;
+    }
+    return areas;
   }
 
   HostStorage host() {

@@ -53,22 +53,8 @@ final class KvFileWriter {
       BlockSource source)
       throws IOException {
     ByteBuffer indexBytes = index.encode(proto);
-    FileCalls.OpenFile file = files.create(part);
     try {
-      try {
-        int payloadCrc = writePayload(file, proto, index, staging, source);
-        CRC32C crc = new CRC32C();
-        crc.update(indexBytes.duplicate());
-        file.write(indexBytes, FileHeader.BYTES);
-        file.write(proto.withChecksums((int) crc.getValue(), payloadCrc).encode(), 0);
-        if (durability == Durability.FORCED) {
-          file.force();
-        }
-      } catch (Throwable refused) {
-        closeAfter(refused, file);
-        throw refused;
-      }
-      file.close();
+      writeAside(part, proto, indexBytes, index, staging, source);
       files.replace(part, path);
     } catch (Throwable refused) {
       deleteAfter(refused, part);
@@ -77,6 +63,31 @@ final class KvFileWriter {
     if (durability == Durability.FORCED) {
       files.forceFolder(folderOf(path));
     }
+  }
+
+  private void writeAside(
+      Path part,
+      FileHeader proto,
+      ByteBuffer indexBytes,
+      GroupIndex index,
+      BlockStaging staging,
+      BlockSource source)
+      throws IOException {
+    FileCalls.OpenFile file = files.create(part);
+    try {
+      int payloadCrc = writePayload(file, proto, index, staging, source);
+      CRC32C crc = new CRC32C();
+      crc.update(indexBytes.duplicate());
+      file.write(indexBytes, FileHeader.BYTES);
+      file.write(proto.withChecksums((int) crc.getValue(), payloadCrc).encode(), 0);
+      if (durability == Durability.FORCED) {
+        file.force();
+      }
+    } catch (Throwable refused) {
+      closeAfter(refused, file);
+      throw refused;
+    }
+    file.close();
   }
 
   private static int writePayload(

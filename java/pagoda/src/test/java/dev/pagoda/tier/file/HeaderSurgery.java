@@ -39,4 +39,13 @@ final class HeaderSurgery {
     ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).putInt(152, (int) crc.getValue());
     return sealed(file);
   }
+
+  /** Makes every checksum right, whatever the bytes are. */
+  static byte[] resealedWhole(byte[] file) {
+    int indexBytes = 64;
+    CRC32C crc = new CRC32C();
+    crc.update(file, 256 + indexBytes, file.length - 256 - indexBytes);
+    ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).putInt(156, (int) crc.getValue());
+    return resealed(file, indexBytes);
+  }
 }

@@ -78,8 +78,11 @@ final class MemoryFiles implements FileCalls {
 
   private final Map<Path, Inode> names = new TreeMap<>();
   private final List<Change> changes = new ArrayList<>();
+  private final Map<Path, Inode> before = new TreeMap<>();
+  private final Map<Inode, byte[]> contentsBefore = new HashMap<>();
   private final Set<Path> locked = new HashSet<>();
   private boolean recording;
+  private boolean forgetting;
   private int numOpen;
   private long clock;
   private int calls;
@@ -148,20 +151,12 @@ final class MemoryFiles implements FileCalls {
     return largest;
   }
 
-  /** What is there now counts as on the device; from here on changes are remembered. */
-  void record() {
-    changes.clear();
-    recording = true;
-  }
-
   int numChanges() {
     return changes.size();
   }
 
   /** A disk after a crash that came when {@code cut} of the remembered changes had been made. */
   MemoryFiles crashed(int cut, RandomGenerator random) {
-    // Everything on the device when recording began is rebuilt from the changes' end backwards:
-    // simpler to keep the state of that moment.
     Map<Inode, byte[]> contents = new HashMap<>();
     Map<Path, Inode> entries = new TreeMap<>();
     before.forEach((path, inode) -> entries.put(path, inode));
@@ -193,16 +188,14 @@ final class MemoryFiles implements FileCalls {
     return disk;
   }
 
-  private final Map<Path, Inode> before = new TreeMap<>();
-  private final Map<Inode, byte[]> contentsBefore = new HashMap<>();
-
-  /** Remembers what is there, then records. */
+  /** What is there now counts as on the device; from here on changes are remembered. */
   void recordFromHere() {
     before.clear();
     contentsBefore.clear();
     before.putAll(names);
     names.values().forEach(inode -> contentsBefore.put(inode, inode.bytes.clone()));
-    record();
+    changes.clear();
+    recording = true;
   }
 
   private boolean isForced(Inode inode, int from, int cut) {
@@ -264,8 +257,14 @@ final class MemoryFiles implements FileCalls {
     }
   }
 
+  /** A disk, or a writer, that forces nothing. */
+  void forgetForces() {
+    forgetting = true;
+  }
+
   private void changed(Change change) {
-    if (recording) {
+    boolean isForce = change instanceof Change.Force || change instanceof Change.ForceNames;
+    if (recording && !(forgetting && isForce)) {
       changes.add(change);
     }
   }
