@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.pagoda.Capacity;
 import dev.pagoda.KvSequence;
 import dev.pagoda.decoding.ReadableCache;
+import dev.pagoda.memory.HostStorage;
+import dev.pagoda.testing.HistoricalBug;
+import dev.pagoda.testing.HistoricalBug.Caught;
 import dev.pagoda.testing.Seeds;
 import dev.pagoda.tier.BlockPatterns;
 import java.io.UncheckedIOException;
@@ -41,7 +44,8 @@ class CrashImageTest {
     assertThat(numCuts).as("moments at which the power may go").isGreaterThan(10);
     for (int i = 0; i < numImages; i++) {
       int cut = i % numCuts;
-      RandomGenerator random = Seeds.generator(seed + i, name);
+      // Neighbouring seeds give streams that are shifted by one: mixed first.
+      RandomGenerator random = Seeds.generator(new SplittableRandom(seed + i).nextLong(), name);
       MemoryFiles disk = story.crashed(cut, random);
       try {
         judge.judge(disk, cut, random);
@@ -146,7 +150,11 @@ class CrashImageTest {
 
   private static DiskTier open(MemoryFiles files, DiskTierSettings settings) {
     return DiskTier.open(
-        FOLDER, FileOwner.of(BlockPatterns.LAYOUT, MODEL), settings, Capacity.blocks(2), files);
+        FOLDER,
+        FileOwner.of(BlockPatterns.LAYOUT, MODEL),
+        settings,
+        HostStorage.allocate(BlockPatterns.LAYOUT, 2),
+        files);
   }
 
   /** Blocks come and go in a tier that is always full. */
@@ -231,6 +239,7 @@ class CrashImageTest {
   // The detectors are armed: files that are not forced, or not written aside, are found.
 
   @Test
+  @Caught(HistoricalBug.VISIBLE_BEFORE_WRITTEN)
   void aSaveThatIsNotForcedIsFound() {
     try (ReadableCache memory = ReadableCache.open(BLOCK_SIZE, 16)) {
       MemoryFiles story = new MemoryFiles();
@@ -262,6 +271,7 @@ class CrashImageTest {
   }
 
   @Test
+  @Caught(HistoricalBug.HALF_WRITTEN_FILE_BELIEVED)
   void aTierThatBelievesItsChecksumlessFilesIsFound() {
     try (BlockPatterns cache = new BlockPatterns(2)) {
       MemoryFiles story = tierStory(full(), cache);
