@@ -88,7 +88,7 @@ class KeyPropertyTest {
     }
     return new Input(
         names[random.nextInt(names.length)],
-        KeyOrder.values()[random.nextInt(2)],
+        random.nextBoolean() ? KeyOrder.TOKEN_MAJOR : KeyOrder.DIM_MAJOR,
         names[random.nextInt(names.length)],
         names[random.nextInt(names.length)],
         tokens);
