@@ -210,7 +210,8 @@ pagoda_status pagoda_paged_prefill(const pagoda_paged_prefill_params* params, vo
     prefill.num_tokens = params->num_tokens;
     prefill.is_causal = params->is_causal == 1;
     return launched(launch_paged_prefill(prefill, static_cast<DType>(params->layer.key_dtype),
-                                         device, static_cast<cudaStream_t>(stream)),
+                                         device_pointer<void>(params->workspace), device,
+                                         static_cast<cudaStream_t>(stream)),
                     "paged_prefill", error);
   });
 }

@@ -11,13 +11,13 @@ namespace pagoda {
 
 /// A sequence's query tile: its place in queries and output.
 struct TileRows {
-  int32_t seq_idx;
+  int32_t row_idx;
   int32_t kv_head_idx;
   int32_t first_query_head;
   int32_t num_rows;
 
-  __device__ TileRows(const DecodeParams& params, int32_t seq, int32_t stripe) {
-    seq_idx = seq;
+  __device__ TileRows(const DecodeParams& params, int32_t row, int32_t stripe) {
+    row_idx = row;
     kv_head_idx = stripe / params.tiles_per_group;
     const int32_t first_in_group =
         (stripe - kv_head_idx * params.tiles_per_group) * params.tile_rows;
@@ -28,7 +28,7 @@ struct TileRows {
 
 /// The parts that hold a sequence, in one stripe.
 struct SplitSequence {
-  int32_t seq_idx;
+  int32_t row_idx;
   int32_t stripe;
   int32_t first_part;
   int32_t last_part;
@@ -52,14 +52,16 @@ __device__ __forceinline__ float* partial_of(const DecodeParams& params, const S
 __device__ __forceinline__ bool arrives_last(const DecodeParams& params,
                                              const SplitSequence& split) {
   // A sequence that is split goes on behind its first part, so that part and stripe name it alone.
+  uint32_t* counter =
+      params.counters + static_cast<int64_t>(split.first_part) * params.num_stripes + split.stripe;
   const uint32_t last = split.last_part - split.first_part;
-  __threadfence();
-  const bool is_last = atomicInc(params.counters + static_cast<int64_t>(split.first_part) *
-                                                       params.num_stripes +
-                                     split.stripe,
-                                 last) == last;
-  __threadfence();
-  return is_last;
+  uint32_t before;
+  // Releases what the CTA wrote, acquires what others did: fences on both sides take longer.
+  asm volatile("atom.acq_rel.gpu.global.inc.u32 %0, [%1], %2;"
+               : "=r"(before)
+               : "l"(__cvta_generic_to_global(counter)), "r"(last)
+               : "memory");
+  return before == last;
 }
 
 __device__ __forceinline__ const float* maybe_sink_of(const DecodeParams& params, int32_t head) {
@@ -71,14 +73,14 @@ template <int kVector>
 __device__ __forceinline__ void store_output(const DecodeParams& params, const TileRows& tile,
                                              int32_t row, int32_t dim,
                                              const float (&values)[kVector]) {
-  char* seq_output =
-      static_cast<char*>(params.output) + tile.seq_idx * params.output_row_stride_bytes;
+  char* row_output =
+      static_cast<char*>(params.output) + tile.row_idx * params.output_row_stride_bytes;
   const int64_t first =
       static_cast<int64_t>(tile.first_query_head + row) * params.value_head_dim + dim;
   if constexpr (kVector == 4) {
     // Rows start on 16 bytes and head dims of this path are multiples of 16.
     if (params.row_dtype == DType::kFp32) {
-      reinterpret_cast<float4*>(seq_output)[first / 4] =
+      reinterpret_cast<float4*>(row_output)[first / 4] =
           make_float4(values[0], values[1], values[2], values[3]);
     } else {
       const bool is_half = params.row_dtype == DType::kFp16;
@@ -87,11 +89,11 @@ __device__ __forceinline__ void store_output(const DecodeParams& params, const T
                                pack_pair<__half>(values[2], values[3]))
                   : make_uint2(pack_pair<__nv_bfloat16>(values[0], values[1]),
                                pack_pair<__nv_bfloat16>(values[2], values[3]));
-      reinterpret_cast<uint2*>(seq_output)[first / 4] = pairs;
+      reinterpret_cast<uint2*>(row_output)[first / 4] = pairs;
     }
   } else {
     for (int i = 0; i < kVector; ++i) {
-      store_element(seq_output, params.row_dtype, first + i, values[i]);
+      store_element(row_output, params.row_dtype, first + i, values[i]);
     }
   }
 }
@@ -99,7 +101,7 @@ __device__ __forceinline__ void store_output(const DecodeParams& params, const T
 __device__ __forceinline__ void store_lse(const DecodeParams& params, const TileRows& tile,
                                           int32_t row, float lse) {
   if (params.maybe_lse != nullptr) {
-    params.maybe_lse[static_cast<int64_t>(tile.seq_idx) * params.num_query_heads +
+    params.maybe_lse[static_cast<int64_t>(tile.row_idx) * params.num_query_heads +
                      tile.first_query_head + row] = lse;
   }
 }

@@ -58,7 +58,8 @@ constexpr int64_t rounded_to_lines(int64_t num_bytes) {
 }
 
 constexpr int64_t counter_bytes(int32_t num_multiprocessors) {
-  return rounded_to_lines(4 * max_decode_grabs(num_multiprocessors));
+  // One more for the grabs taken.
+  return rounded_to_lines(4 * (max_decode_grabs(num_multiprocessors) + 1));
 }
 
 
@@ -88,6 +89,7 @@ void use_paged_decode_workspace(DecodeParams* params, void* workspace,
                                 int32_t num_multiprocessors) {
   char* bytes = static_cast<char*>(workspace);
   params->counters = reinterpret_cast<uint32_t*>(bytes);
+  params->grabs_taken = params->counters + max_decode_grabs(num_multiprocessors);
   params->partials = reinterpret_cast<float*>(bytes + counter_bytes(num_multiprocessors));
 }
 

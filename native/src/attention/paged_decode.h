@@ -28,6 +28,9 @@ struct DecodeParams {
   float* maybe_lse;                  // [num_seqs, num_query_heads], natural log
   const int32_t* block_tables;       // [num_seqs, block_table_stride]
   const int32_t* context_lengths;    // [num_seqs]
+  /// [num_seqs + 1]: the row of a sequence, where rows are not the sequences in their order;
+  /// sequences with more rows than one, or none, are left out.
+  const int32_t* maybe_cumulative_query_lengths;
   const float* maybe_alibi_slopes;   // [num_query_heads]
   const float* maybe_sinks;          // [num_query_heads]
   int64_t query_row_stride_bytes;    // from one sequence to the next
@@ -35,6 +38,7 @@ struct DecodeParams {
   int64_t block_table_stride;        // elements
 
   uint32_t* counters;  // [max_decode_grabs]: partial results arrived; all 0 between launches
+  uint32_t* grabs_taken;  // [1]: of those handed out on demand; 0 between launches
   float* partials;     // [2 * max_decode_grabs, partial_floats()]
 
   int32_t num_seqs;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "attention/paged_decode.h"
 #include "attention/sm80_prefill_shape.h"
 
 namespace pagoda {
@@ -50,16 +51,67 @@ const Instance* find_instance(const PrefillParams& params, DType kv_dtype) {
   return nullptr;
 }
 
-}  // namespace
+/// The same batch for decode, which attends for the sequences of one row.
+DecodeParams decode_params_of(const PrefillParams& prefill, void* workspace,
+                              const LaunchDevice& device) {
+  DecodeParams params{};
+  params.pool = prefill.pool;
+  params.block_bytes = prefill.block_bytes;
+  params.key_base_bytes = prefill.key_base_bytes;
+  params.value_base_bytes = prefill.value_base_bytes;
+  params.key_tile_bytes = prefill.key_tile_bytes;
+  params.value_tile_bytes = prefill.value_tile_bytes;
+  params.queries = prefill.queries;
+  params.output = prefill.output;
+  params.maybe_lse = prefill.maybe_lse;
+  params.block_tables = prefill.block_tables;
+  params.context_lengths = prefill.context_lengths;
+  params.maybe_cumulative_query_lengths = prefill.cumulative_query_lengths;
+  params.maybe_alibi_slopes = prefill.maybe_alibi_slopes;
+  params.maybe_sinks = prefill.maybe_sinks;
+  params.query_row_stride_bytes = prefill.query_row_stride_bytes;
+  params.output_row_stride_bytes = prefill.output_row_stride_bytes;
+  params.block_table_stride = prefill.block_table_stride;
+  params.num_seqs = prefill.num_seqs;
+  params.num_query_heads = prefill.num_query_heads;
+  params.num_kv_heads = prefill.num_kv_heads;
+  params.group_size = prefill.group_size;
+  params.block_size = prefill.block_size;
+  params.key_head_dim = prefill.key_head_dim;
+  params.value_head_dim = prefill.value_head_dim;
+  params.window_tokens = prefill.window_tokens;
+  params.row_dtype = prefill.row_dtype;
+  params.softmax_scale = prefill.softmax_scale;
+  params.logit_soft_cap = prefill.logit_soft_cap;
+  use_paged_decode_workspace(&params, workspace, device.num_multiprocessors);
+  return params;
+}
 
-cudaError_t launch_paged_prefill(const PrefillParams& params, DType kv_dtype,
-                                 const LaunchDevice& device, cudaStream_t stream) {
+cudaError_t launch_rows(const PrefillParams& params, DType kv_dtype, const LaunchDevice& device,
+                        cudaStream_t stream) {
   const Instance* instance = find_instance(params, kv_dtype);
   // Cards for workstations have 99 KB for a CTA, too little for the widest heads.
   if (instance != nullptr && device.most_shared_bytes_per_cta >= instance->shared_bytes) {
     return instance->launch(params, device, stream);
   }
   return launch_portable_paged_prefill(params, kv_dtype, stream);
+}
+
+}  // namespace
+
+cudaError_t launch_paged_prefill(PrefillParams params, DType kv_dtype, void* workspace,
+                                 const LaunchDevice& device, cudaStream_t stream) {
+  const DecodeParams decode = decode_params_of(params, workspace, device);
+  // A single row fills a sixteenth of a query tile at best, and its context is not split there.
+  params.skips_single_rows = params.num_seqs > 1 && device.has_bulk_copies() &&
+                             sm90_paged_decode_takes(decode, kv_dtype);
+  if (params.skips_single_rows) {
+    const cudaError_t answer = launch_paged_decode(decode, kv_dtype, {}, device, stream);
+    if (answer != cudaSuccess) {
+      return answer;
+    }
+  }
+  return launch_rows(params, kv_dtype, device, stream);
 }
 
 }  // namespace pagoda

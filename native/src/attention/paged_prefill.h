@@ -47,6 +47,7 @@ struct PrefillParams {
   int32_t window_tokens;  // 0 for no window
   DType row_dtype;
   bool is_causal;
+  bool skips_single_rows;  // sequences of one row are left to decode
 
   float softmax_scale;
   float logit_soft_cap;  // 0 for none
@@ -67,8 +68,9 @@ cudaError_t launch_sm80_paged_prefill(const PrefillParams& params, const LaunchD
 cudaError_t launch_portable_paged_prefill(const PrefillParams& params, DType kv_dtype,
                                           cudaStream_t stream);
 
-/// Picks the kernel and queues it. `params` lacks only tile_rows, which depends on the kernel.
-cudaError_t launch_paged_prefill(const PrefillParams& params, DType kv_dtype,
+/// Picks the kernels and queues them. `params` lacks only what depends on the kernel: tile_rows and
+/// skips_single_rows. The workspace is that of paged_decode.h.
+cudaError_t launch_paged_prefill(PrefillParams params, DType kv_dtype, void* workspace,
                                  const LaunchDevice& device, cudaStream_t stream);
 
 }  // namespace pagoda

@@ -45,24 +45,20 @@ __global__ void __launch_bounds__(portable::kThreads)
   const int lane = threadIdx.x % 32;
   const int warp = threadIdx.x / 32;
   const float scale_log2 = params.softmax_scale * kLog2E;
-  WorkWalker walker(params);
-  int32_t grab = blockIdx.x;
-  if (grab >= walker.num_grabs()) {
+  WorkWalker walker(params, Grabs::kInTurn);
+  if (!walker.enter_first()) {
     return;
   }
-  walker.enter(grab);
   while (true) {
     Piece piece;
     while (!walker.next(&piece)) {
-      grab += gridDim.x;
-      if (grab >= walker.num_grabs()) {
+      if (!walker.enter_next()) {
         return;
       }
-      walker.enter(grab);
     }
-    const TileRows tile(params, piece.seq_idx, piece.stripe);
+    const TileRows tile(params, piece.row_idx, piece.stripe);
     const char* seq_queries = static_cast<const char*>(params.queries) +
-                              piece.seq_idx * params.query_row_stride_bytes;
+                              piece.row_idx * params.query_row_stride_bytes;
     for (int row = 0; row < tile.num_rows; ++row) {
       for (int dim = threadIdx.x; dim < params.key_head_dim; dim += kThreads) {
         queries[row][dim] = load_element(
@@ -177,8 +173,8 @@ __global__ void __launch_bounds__(portable::kThreads)
             scores[row] == minus_infinity() ? 0.0f : exp2f(scores[row] - maximum);
         sums[row] = fmaf(sums[row], shrink, probability);
         probabilities[row][threadIdx.x] = probability;
-  #pragma unroll
-      for (int i = 0; i < kDimsPerThread; ++i) {
+#pragma unroll
+        for (int i = 0; i < kDimsPerThread; ++i) {
           rows[i][row] *= shrink;
         }
       }
@@ -206,7 +202,7 @@ __global__ void __launch_bounds__(portable::kThreads)
       __syncthreads();
     }
 
-    const SplitSequence split{piece.seq_idx, piece.stripe, piece.first_part, piece.last_part};
+    const SplitSequence split{piece.row_idx, piece.stripe, piece.first_part, piece.last_part};
     const bool is_whole = split.first_part == split.last_part;
     float* partial = is_whole ? nullptr : partial_of(params, split, piece.part);
 #pragma unroll

@@ -58,6 +58,9 @@ __device__ inline bool warp_find_query_tile(const PrefillParams& params, int64_t
       first_token = params.cumulative_query_lengths[base + lane];
       num_tokens =
           min(params.cumulative_query_lengths[base + lane + 1], params.num_tokens) - first_token;
+      if (num_tokens == 1 && params.skips_single_rows) {
+        num_tokens = 0;
+      }
     }
     const int32_t num_rows = max(0, num_tokens) * params.group_size;
     const int32_t num_tiles = (num_rows + params.tile_rows - 1) / params.tile_rows;

@@ -16,7 +16,7 @@
 namespace pagoda {
 
 /// Where a token's key and value rows lie, in bytes from those of slot 0 of block 0.
-struct TokenOffsets {
+struct alignas(16) TokenOffsets {
   int64_t key;
   int64_t value;
 };
@@ -97,66 +97,68 @@ __global__ void __launch_bounds__(Sm80Prefill<kHeadDim, kRowTiles>::kThreads, 2)
     }
     offsets[stage * kTokens + threadIdx.x] = of_token;
   };
-  // Tokens that no row of the tile sees become zeros: what lies in their slots may be NaN.
-  const auto copy_tile = [&](int stage) {
-    const uint32_t target = static_cast<uint32_t>(
-        __cvta_generic_to_shared(tiles + stage * 2 * Shape::kTileBytes));
+  const bool has_all_chunks = key_chunks == Shape::kChunks && value_chunks == Shape::kChunks;
+  const auto copy_tile = [&](int token_tile, int stage) {
     constexpr int kCopies = kTokens * Shape::kChunks / Shape::kThreads;
     static_assert(kCopies * Shape::kThreads == kTokens * Shape::kChunks);
+    const uint32_t target = static_cast<uint32_t>(
+        __cvta_generic_to_shared(tiles + stage * 2 * Shape::kTileBytes));
+    const auto for_each_chunk = [&](auto body) {
 #pragma unroll
-    for (int i = 0; i < kCopies; ++i) {
-      const int copy = threadIdx.x + i * Shape::kThreads;
-      const int token = copy / Shape::kChunks;
-      const int chunk = copy % Shape::kChunks;
-      const int64_t offset = offsets[stage * kTokens + token].key;
-      const bool is_copied = offset >= 0 && chunk < key_chunks;
-      async_copy_or_zeros(target + token * Shape::kPitch + chunk * 16,
-                          is_copied ? keys + offset + chunk * 16 : keys, is_copied);
-    }
-#pragma unroll
-    for (int i = 0; i < kCopies; ++i) {
-      const int copy = threadIdx.x + i * Shape::kThreads;
-      const int token = copy / Shape::kChunks;
-      const int chunk = copy % Shape::kChunks;
-      const int64_t offset = offsets[stage * kTokens + token].value;
-      const bool is_copied = offset >= 0 && chunk < value_chunks;
-      async_copy_or_zeros(target + Shape::kTileBytes + token * Shape::kPitch + chunk * 16,
-                          is_copied ? values + offset + chunk * 16 : values, is_copied);
+      for (int i = 0; i < kCopies; ++i) {
+        const int copy = threadIdx.x + i * Shape::kThreads;
+        const int token = copy / Shape::kChunks;
+        const int chunk = copy % Shape::kChunks;
+        body(target + token * Shape::kPitch + chunk * 16, offsets[stage * kTokens + token], chunk);
+      }
+    };
+    if (has_all_chunks && token_tile * kTokens >= visible.begin &&
+        (token_tile + 1) * kTokens <= visible.end) {
+      for_each_chunk([&](uint32_t place, TokenOffsets offset, int chunk) {
+        async_copy(place, keys + offset.key + chunk * 16);
+        async_copy(place + Shape::kTileBytes, values + offset.value + chunk * 16);
+      });
+    } else {
+      // Tokens that no row of the tile sees become zeros: what lies in their slots may be NaN.
+      for_each_chunk([&](uint32_t place, TokenOffsets offset, int chunk) {
+        const bool has_key = offset.key >= 0 && chunk < key_chunks;
+        const bool has_value = offset.value >= 0 && chunk < value_chunks;
+        async_copy_or_zeros(place, has_key ? keys + offset.key + chunk * 16 : keys, has_key);
+        async_copy_or_zeros(place + Shape::kTileBytes,
+                            has_value ? values + offset.value + chunk * 16 : values, has_value);
+      });
     }
     async_copy_end_group();
   };
-  const auto use_tile = [&](int token_tile) {
-    store_offsets(token_tile, (token_tile - first_tile) % 2, block_id_of(token_tile));
-  };
-
-  use_tile(first_tile);
-  use_tile(first_tile + 1);
+  const int32_t first_ids[2] = {block_id_of(first_tile), block_id_of(first_tile + 1)};
   constexpr DType kKvDType = std::is_same_v<KvType, __half> ? DType::kFp16 : DType::kBf16;
   const bool queries_are_vectors =
       params.row_dtype == kKvDType && params.query_row_stride_bytes % 16 == 0 &&
       reinterpret_cast<uintptr_t>(params.queries) % 16 == 0;
+#pragma unroll 4
   for (int i = threadIdx.x; i < Shape::kTileRows * Shape::kChunks; i += Shape::kThreads) {
     const int row = i / Shape::kChunks;
     const int chunk = i % Shape::kChunks;
-    uint4 loaded = make_uint4(0, 0, 0, 0);
-    if (row < tile.num_rows && chunk < key_chunks) {
-      const char* token_queries = static_cast<const char*>(params.queries) +
-                                  token_of(row) * params.query_row_stride_bytes;
-      const int64_t first = int64_t{head_of(row)} * params.key_head_dim + chunk * 8;
-      if (queries_are_vectors) {
-        loaded = *reinterpret_cast<const uint4*>(token_queries + 2 * first);
-      } else {
-        uint32_t pairs[4];
+    char* place = query_rows + row * Shape::kPitch + chunk * 16;
+    const bool is_there = row < tile.num_rows && chunk < key_chunks;
+    const char* token_queries = static_cast<const char*>(params.queries) +
+                                token_of(row) * params.query_row_stride_bytes;
+    const int64_t first = int64_t{head_of(row)} * params.key_head_dim + chunk * 8;
+    if (queries_are_vectors) {
+      async_copy_or_zeros(static_cast<uint32_t>(__cvta_generic_to_shared(place)),
+                          is_there ? token_queries + 2 * first : params.queries, is_there);
+    } else {
+      uint32_t pairs[4] = {};
+      if (is_there) {
 #pragma unroll
         for (int pair = 0; pair < 4; ++pair) {
           pairs[pair] = pack_pair<KvType>(
               load_element(token_queries, params.row_dtype, first + 2 * pair),
               load_element(token_queries, params.row_dtype, first + 2 * pair + 1));
         }
-        loaded = make_uint4(pairs[0], pairs[1], pairs[2], pairs[3]);
       }
+      *reinterpret_cast<uint4*>(place) = make_uint4(pairs[0], pairs[1], pairs[2], pairs[3]);
     }
-    *reinterpret_cast<uint4*>(query_rows + row * Shape::kPitch + chunk * 16) = loaded;
   }
   for (int row = threadIdx.x; row < Shape::kTileRows; row += Shape::kThreads) {
     row_positions[row] = tile.position_of(params, min(row, tile.num_rows - 1));
@@ -165,9 +167,11 @@ __global__ void __launch_bounds__(Sm80Prefill<kHeadDim, kRowTiles>::kThreads, 2)
             ? 0.0f
             : params.maybe_alibi_slopes[head_of(row)] * kLog2E;
   }
+  store_offsets(first_tile, 0, first_ids[0]);
+  store_offsets(first_tile + 1, 1, first_ids[1]);
   __syncthreads();
   if (first_tile < end_tile) {
-    copy_tile(0);
+    copy_tile(first_tile, 0);
   }
 
   const int warp_row = warp * Shape::kWarpRows;
@@ -200,7 +204,7 @@ __global__ void __launch_bounds__(Sm80Prefill<kHeadDim, kRowTiles>::kThreads, 2)
     async_copy_wait<0>();
     __syncthreads();
     if (token_tile + 1 < end_tile) {
-      copy_tile(stage ^ 1);
+      copy_tile(token_tile + 1, stage ^ 1);
     }
     const int32_t next_block_id = block_id_of(token_tile + 2);
     const int first_token = token_tile * kTokens;
@@ -343,6 +347,7 @@ __global__ void __launch_bounds__(Sm80Prefill<kHeadDim, kRowTiles>::kThreads, 2)
   if (!has_rows) {
     return;
   }
+  __syncwarp();
   const bool is_staged = params.row_dtype != DType::kFp32 &&
                          params.output_row_stride_bytes % 16 == 0 &&
                          reinterpret_cast<uintptr_t>(params.output) % 16 == 0;
@@ -422,10 +427,13 @@ template <typename KvType, int kHeadDim>
 cudaError_t launch_sm80_paged_prefill(const PrefillParams& params, const LaunchDevice& device,
                                       cudaStream_t stream) {
   if constexpr (kHeadDim <= 128) {
-    // Two row tiles per warp read keys and values half as often, where there are rows for them.
-    constexpr int kManyRows = Sm80Prefill<kHeadDim, 1>::kTileRows;
-    if (int64_t{params.num_tokens} * params.group_size > int64_t{params.num_seqs} * kManyRows &&
-        device.most_shared_bytes_per_cta >= Sm80Prefill<kHeadDim, 2>::kSharedBytes) {
+    // Two row tiles per warp read keys and values half as often, where there are rows for them, and
+    // query tiles for two CTAs on every multiprocessor.
+    using Large = Sm80Prefill<kHeadDim, 2>;
+    const int64_t rows = int64_t{params.num_tokens} * params.group_size;
+    if (rows * 2 > int64_t{params.num_seqs} * Large::kTileRows &&
+        rows / Large::kTileRows * params.num_kv_heads >= 2 * device.num_multiprocessors &&
+        device.most_shared_bytes_per_cta >= Large::kSharedBytes) {
       return launch_sm80_paged_prefill_tiles<KvType, kHeadDim, 2>(params, stream);
     }
   }

@@ -24,23 +24,29 @@ struct Sm90Decode {
   static constexpr int kUnitTokens = 64;  // 16 per consumer warp
   static constexpr int kTileRows = 8 * kQueryTiles;
   static constexpr int kRowBytes = 2 * kHeadDim;
-  // Four floats more than a row: heads then lie in different banks.
-  static constexpr int kScratchPitch = kHeadDim + 4;
-  static constexpr int kScratchFloats = 2 * kTileRows * kScratchPitch;
-  static constexpr int kEndFloats = 2 * kConsumerWarps * kTileRows + 2 * kTileRows;
+  // Tiles of these head dims lie in shared memory as they do in the pool, on lines of 128 bytes,
+  // where the copy engine writes fastest, and lanes read 16 or 8 bytes of a row. Other rows are
+  // read by matrix loads, for which tiles lie 16 bytes off.
+  static constexpr bool kReadsVectors = kHeadDim % 64 == 0;
+  // Some floats more than a row: heads then lie in different banks.
+  static constexpr int kScratchPitch = kHeadDim + (kReadsVectors ? 8 : 4);
+  // Each warp's rows, each with its maximum and sum.
+  static constexpr int kScratchFloats = kConsumerWarps * kTileRows * (kScratchPitch + 2);
+  // In turn from piece to piece, where there is room: one barrier less at the end of a piece.
+  static constexpr int kScratches = kScratchFloats * 4 <= (18 << 10) ? 2 : 1;
   static constexpr int kMaxPending = 32;
   static constexpr int kPendingBytes = kMaxPending * (sizeof(SplitSequence) + 4);
-  static constexpr int kFixedBytes = (kScratchFloats + kEndFloats) * 4 + kPendingBytes;
+  static constexpr int kFixedBytes = kScratches * kScratchFloats * 4 + kPendingBytes;
   static constexpr int kQueryBytes = kTileRows * kRowBytes;
   static constexpr int32_t kMaxSlots = 24;
   // Registers: accumulators and queries grow with both numbers.
-  static constexpr int kMinCtas = kHeadDim * kQueryTiles <= 128 ? 3 : kHeadDim <= 192 ? 2 : 1;
+  static constexpr int kMinCtas = kHeadDim <= 192 && kHeadDim * kQueryTiles <= 256 ? 2 : 1;
   static_assert(kHeadDim % 16 == 0 && kHeadDim <= 256);
 
-  /// Granules are 16 bytes further apart than their tokens need, modulo 128: rows of four or eight
-  /// granules that a matrix load reads together then lie in different banks.
+  /// For matrix loads, granules are 16 bytes further apart than their tokens need, modulo 128: rows
+  /// of four or eight granules that one load reads then lie in different banks.
   __host__ __device__ static constexpr int granule_pitch(int granule_tokens) {
-    return (granule_tokens * kRowBytes + 127) / 128 * 128 + 16;
+    return (granule_tokens * kRowBytes + 127) / 128 * 128 + (kReadsVectors ? 0 : 16);
   }
 
   __host__ __device__ static constexpr int slot_bytes(int granule_tokens) {
@@ -67,7 +73,7 @@ struct alignas(16) DecodeUnit {
   int32_t first_visible;  // token
   int32_t end_visible;    // token; also where the piece ends, if that is earlier
   int32_t context_length;
-  int32_t seq_idx;
+  int32_t row_idx;
   int32_t stripe;
   int32_t part;
   int32_t first_part;
@@ -76,8 +82,18 @@ struct alignas(16) DecodeUnit {
   int32_t unused;
 };
 
+constexpr int64_t kPrefetchedTableBytes = 16 << 10;
+
 constexpr int32_t kUnitEndsPiece = 1;
 constexpr int32_t kUnitEndsWork = 2;
+
+/// Eight bytes of two rows, element by element: pairs[i] holds element i of each.
+__device__ __forceinline__ void zip_rows(uint32_t (&pairs)[4], uint2 low, uint2 high) {
+  pairs[0] = __byte_perm(low.x, high.x, 0x5410);
+  pairs[1] = __byte_perm(low.x, high.x, 0x7632);
+  pairs[2] = __byte_perm(low.y, high.y, 0x5410);
+  pairs[3] = __byte_perm(low.y, high.y, 0x7632);
+}
 
 /// Attends with one query row per sequence over keys and values in blocks.
 ///
@@ -106,11 +122,8 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
   char* query_slots = shared + num_slots * params.slot_bytes;
   float* scratch = reinterpret_cast<float*>(query_slots +
                                             Shape::num_query_slots(num_slots) * Shape::kQueryBytes);
-  float* warp_maxima = scratch + Shape::kScratchFloats;                          // [4, kTileRows]
-  float* warp_sums = warp_maxima + Shape::kConsumerWarps * Shape::kTileRows;     // [4, kTileRows]
-  float2* row_ends = reinterpret_cast<float2*>(warp_sums + Shape::kConsumerWarps *
-                                                               Shape::kTileRows);  // [kTileRows]
-  auto* pending = reinterpret_cast<SplitSequence*>(row_ends + Shape::kTileRows);
+  auto* pending = reinterpret_cast<SplitSequence*>(scratch +
+                                                   Shape::kScratches * Shape::kScratchFloats);
   auto* is_last = reinterpret_cast<int32_t*>(pending + Shape::kMaxPending);
   auto* units = reinterpret_cast<DecodeUnit*>(is_last + Shape::kMaxPending);  // [num_slots]
   auto* barriers = reinterpret_cast<uint64_t*>(units + num_slots);
@@ -149,12 +162,15 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
     const uint64_t policy = read_once_policy();
     const uint32_t granule_bytes = granule_tokens * Shape::kRowBytes;
     const int granules_per_block = params.block_size / granule_tokens;
-    WorkWalker walker(params);
-    int32_t grab = blockIdx.x;
-    bool has_grab = grab < walker.num_grabs();
-    if (has_grab) {
-      walker.enter(grab);
+    // Small tables come to L2 while the lengths are on their way, which say what to read of them.
+    const int64_t table_bytes = params.num_seqs * params.block_table_stride * 4;
+    if (table_bytes <= kPrefetchedTableBytes) {
+      for (int64_t line = lane * 128; line < table_bytes; line += 32 * 128) {
+        prefetch_to_l2(reinterpret_cast<const char*>(params.block_tables) + line);
+      }
     }
+    WorkWalker walker(params, Grabs::kOnDemand);
+    bool has_grab = walker.enter_first();
 
     // Up to 32 granules of one piece, whose block ids the lanes hold.
     struct Chunk {
@@ -172,11 +188,7 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
           next_granule = piece.first_granule;
           break;
         }
-        grab += gridDim.x;
-        has_grab = grab < walker.num_grabs();
-        if (has_grab) {
-          walker.enter(grab);
-        }
+        has_grab = walker.enter_next();
       }
       if (has_grab) {
         chunk.piece = piece;
@@ -194,7 +206,7 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
     int query_slot = 0;
     Chunk chunk = fetch();
     while (chunk.num_granules > 0) {
-      const TileRows tile(params, chunk.piece.seq_idx, chunk.piece.stripe);
+      const TileRows tile(params, chunk.piece.row_idx, chunk.piece.stripe);
       const char* keys =
           params.pool + params.key_base_bytes + tile.kv_head_idx * params.key_tile_bytes;
       const char* values =
@@ -223,7 +235,7 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
               unit.end_visible =
                   min(chunk.piece.end_visible, chunk.piece.end_granule * granule_tokens);
               unit.context_length = chunk.piece.end_visible;
-              unit.seq_idx = chunk.piece.seq_idx;
+              unit.row_idx = chunk.piece.row_idx;
               unit.stripe = chunk.piece.stripe;
               unit.part = chunk.piece.part;
               unit.first_part = chunk.piece.first_part;
@@ -238,7 +250,7 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
             if (query_bytes > 0) {
               bulk_copy(shared_address(query_slots + query_slot * Shape::kQueryBytes),
                         static_cast<const char*>(params.queries) +
-                            chunk.piece.seq_idx * params.query_row_stride_bytes +
+                            chunk.piece.row_idx * params.query_row_stride_bytes +
                             tile.first_query_head * Shape::kRowBytes,
                         query_bytes, full + 8 * slot, policy);
             }
@@ -289,6 +301,16 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
   const uint32_t value_lane = byte_in_slot(lane % 8 + lane / 16 * 8) + lane / 8 % 2 * 16;
   const int low_token = token_in_unit(group);
   const int high_token = token_in_unit(group + 8);
+  // With vectors: the rows of this lane's keys, and of its values. Values are transposed on the
+  // way into registers: a lane zips the rows of two tokens, dims [i * kSteps, (i + 1) * kSteps) of
+  // which are rows i of the kSteps matrices.
+  const int low_byte = byte_in_slot(group);
+  const int high_byte = byte_in_slot(group + 8);
+  int value_bytes[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    value_bytes[i] = byte_in_slot(2 * member + i % 2 + i / 2 * 8) + group * 2 * kSteps;
+  }
   const float scale_log2 = params.softmax_scale * kLog2E;
   constexpr int kConsumers = 32 * Shape::kConsumerWarps;
   const auto consumers_meet = [] { asm volatile("bar.sync 1, 128;" ::: "memory"); };
@@ -296,6 +318,7 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
   // Partial results are announced, and merged, when the work is over: a fence in the middle of it
   // takes microseconds, because it waits behind all the copies in flight.
   int num_pending = 0;
+  int scratch_idx = 0;
   const auto settle_pending = [&] {
     consumers_meet();
     if (static_cast<int>(threadIdx.x) < num_pending) {
@@ -305,7 +328,7 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
     for (int i = 0; i < num_pending; ++i) {
       if (is_last[i]) {
         const SplitSequence split = pending[i];
-        cta_combine_splits<kConsumers, 4>(params, TileRows(params, split.seq_idx, split.stripe),
+        cta_combine_splits<kConsumers, 4>(params, TileRows(params, split.row_idx, split.stripe),
                                           split);
       }
     }
@@ -318,7 +341,7 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
     if (unit.flags & kUnitEndsWork) {
       break;
     }
-    const TileRows tile(params, unit.seq_idx, unit.stripe);
+    const TileRows tile(params, unit.row_idx, unit.stripe);
     uint32_t queries[kQueryTiles][kSteps][2];
     float rows[kQueryTiles][kSteps][4] = {};  // [dim, query head] of the output, not yet divided
     float maxima[kQueryTiles][2];
@@ -327,22 +350,25 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
 #pragma unroll
     for (int n = 0; n < kQueryTiles; ++n) {
       const int row = n * 8 + group;
-      const char* seq_queries = static_cast<const char*>(params.queries) +
-                                unit.seq_idx * params.query_row_stride_bytes;
+      const char* row_queries = static_cast<const char*>(params.queries) +
+                                unit.row_idx * params.query_row_stride_bytes;
       const char* query_row =
           query_slots + unit.query_slot * Shape::kQueryBytes + row * Shape::kRowBytes;
 #pragma unroll
       for (int step = 0; step < kSteps; ++step) {
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
-          const int dim = step * 16 + half * 8 + 2 * member;
+          // The order of dims in a product is free: with vectors, two steps take a vector of keys.
+          const int dim = Shape::kReadsVectors
+                              ? (step / 2 * 4 + member) * 8 + step % 2 * 4 + half * 2
+                              : step * 16 + half * 8 + 2 * member;
           uint32_t pair = 0;
           if (row < tile.num_rows) {
             if (queries_need_rounding) {
               const int64_t idx =
                   static_cast<int64_t>(tile.first_query_head + row) * kHeadDim + dim;
-              pair = pack_pair<KvType>(load_element(seq_queries, params.row_dtype, idx),
-                                       load_element(seq_queries, params.row_dtype, idx + 1));
+              pair = pack_pair<KvType>(load_element(row_queries, params.row_dtype, idx),
+                                       load_element(row_queries, params.row_dtype, idx + 1));
             } else {
               pair = *reinterpret_cast<const uint32_t*>(query_row + 2 * dim);
             }
@@ -365,15 +391,34 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
       {
         // Two chains, because one would wait for its own last sum at every step.
         float other[kQueryTiles][4] = {};
-        const uint32_t row_address = ring_address + slot * params.slot_bytes + key_lane;
+        if constexpr (Shape::kReadsVectors) {
+          const char* low_row = ring + slot * params.slot_bytes + low_byte + member * 16;
+          const char* high_row = ring + slot * params.slot_bytes + high_byte + member * 16;
 #pragma unroll
-        for (int step = 0; step < kSteps; ++step) {
-          uint32_t keys[4];
-          load_matrices(keys, row_address + step * 32);
+          for (int step = 0; step < kSteps; step += 2) {
+            const uint4 low = *reinterpret_cast<const uint4*>(low_row + step * 32);
+            const uint4 high = *reinterpret_cast<const uint4*>(high_row + step * 32);
+            const uint32_t first[4] = {low.x, high.x, low.y, high.y};
+            const uint32_t second[4] = {low.z, high.z, low.w, high.w};
 #pragma unroll
-          for (int n = 0; n < kQueryTiles; ++n) {
-            multiply_accumulate<KvType>(step % 2 == 0 ? scores[n] : other[n], keys,
-                                        queries[n][step][0], queries[n][step][1]);
+            for (int n = 0; n < kQueryTiles; ++n) {
+              multiply_accumulate<KvType>(scores[n], first, queries[n][step][0],
+                                          queries[n][step][1]);
+              multiply_accumulate<KvType>(other[n], second, queries[n][step + 1][0],
+                                          queries[n][step + 1][1]);
+            }
+          }
+        } else {
+          const uint32_t row_address = ring_address + slot * params.slot_bytes + key_lane;
+#pragma unroll
+          for (int step = 0; step < kSteps; ++step) {
+            uint32_t keys[4];
+            load_matrices(keys, row_address + step * 32);
+#pragma unroll
+            for (int n = 0; n < kQueryTiles; ++n) {
+              multiply_accumulate<KvType>(step % 2 == 0 ? scores[n] : other[n], keys,
+                                          queries[n][step][0], queries[n][step][1]);
+            }
           }
         }
 #pragma unroll
@@ -384,8 +429,9 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
           }
         }
       }
-      // Every lane by itself: one for the warp is no faster, and racecheck does not follow it.
-      barrier_arrive(empty + 8 * slot);
+      // Every lane by itself: one for the warp is no faster, and racecheck does not follow it. A
+      // score is the sum of products that took all keys that the lane has read.
+      barrier_arrive_after(__float_as_uint(scores[0][0]), empty + 8 * slot);
       advance();
 
       const bool is_partial = unit.first_token < unit.first_visible ||
@@ -457,43 +503,79 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
       }
 
       barrier_wait(full + 8 * slot, phase);
-      const uint32_t row_address = ring_address + slot * params.slot_bytes + value_lane;
+      // A slot that nobody owns may hold NaN, which a probability of 0 would not silence.
+      uint32_t keep[2] = {0xffffffffu, 0xffffffffu};
       if (is_partial) {
-        // A slot that nobody owns may hold NaN, which a probability of 0 would not silence.
-        uint32_t keep[2];
 #pragma unroll
         for (int i = 0; i < 2; ++i) {
           const int token = i * 8 + 2 * member;
           keep[i] = (is_visible(token_in_unit(token)) ? 0x0000ffffu : 0u) |
                     (is_visible(token_in_unit(token + 1)) ? 0xffff0000u : 0u);
         }
-#pragma unroll
-        for (int step = 0; step < kSteps; ++step) {
-          uint32_t values[4];
-          load_matrices_transposed(values, row_address + step * 32);
+      }
+      uint32_t all_values = 0;  // a register of every load
+      const auto add_values = [&](int step, uint32_t (&values)[4]) {
+        if (is_partial) {
           values[0] &= keep[0];
           values[1] &= keep[0];
           values[2] &= keep[1];
           values[3] &= keep[1];
+        }
 #pragma unroll
-          for (int n = 0; n < kQueryTiles; ++n) {
-            multiply_accumulate<KvType>(rows[n][step], values, probabilities[n][0],
-                                        probabilities[n][1]);
+        for (int n = 0; n < kQueryTiles; ++n) {
+          multiply_accumulate<KvType>(rows[n][step], values, probabilities[n][0],
+                                      probabilities[n][1]);
+        }
+      };
+      if constexpr (Shape::kReadsVectors) {
+        const char* slot_values = ring + slot * params.slot_bytes;
+        constexpr int kVectorBytes = kSteps % 8 == 0 ? 16 : 8;
+#pragma unroll
+        for (int first = 0; first < kSteps; first += kVectorBytes / 2) {
+          uint2 low_rows[4][kVectorBytes / 8];   // of dims group * kSteps + first and on
+          uint2 high_rows[4][kVectorBytes / 8];  // eight rows of matrices further
+#pragma unroll
+          for (int i = 0; i < 4; ++i) {
+            const char* vector = slot_values + value_bytes[i] + first * 2;
+            if constexpr (kVectorBytes == 16) {
+              const uint4 low = *reinterpret_cast<const uint4*>(vector);
+              const uint4 high = *reinterpret_cast<const uint4*>(vector + Shape::kRowBytes / 2);
+              all_values ^= low.x ^ high.x;
+              low_rows[i][0] = make_uint2(low.x, low.y);
+              low_rows[i][1] = make_uint2(low.z, low.w);
+              high_rows[i][0] = make_uint2(high.x, high.y);
+              high_rows[i][1] = make_uint2(high.z, high.w);
+            } else {
+              low_rows[i][0] = *reinterpret_cast<const uint2*>(vector);
+              high_rows[i][0] = *reinterpret_cast<const uint2*>(vector + Shape::kRowBytes / 2);
+              all_values ^= low_rows[i][0].x ^ high_rows[i][0].x;
+            }
+          }
+#pragma unroll
+          for (int quarter = 0; quarter < kVectorBytes / 8; ++quarter) {
+            uint32_t zipped[4][4];  // [matrix of the operand][step]
+            zip_rows(zipped[0], low_rows[0][quarter], low_rows[1][quarter]);
+            zip_rows(zipped[1], high_rows[0][quarter], high_rows[1][quarter]);
+            zip_rows(zipped[2], low_rows[2][quarter], low_rows[3][quarter]);
+            zip_rows(zipped[3], high_rows[2][quarter], high_rows[3][quarter]);
+#pragma unroll
+            for (int i = 0; i < 4; ++i) {
+              uint32_t values[4] = {zipped[0][i], zipped[1][i], zipped[2][i], zipped[3][i]};
+              add_values(first + quarter * 4 + i, values);
+            }
           }
         }
       } else {
+        const uint32_t row_address = ring_address + slot * params.slot_bytes + value_lane;
 #pragma unroll
         for (int step = 0; step < kSteps; ++step) {
           uint32_t values[4];
           load_matrices_transposed(values, row_address + step * 32);
-#pragma unroll
-          for (int n = 0; n < kQueryTiles; ++n) {
-            multiply_accumulate<KvType>(rows[n][step], values, probabilities[n][0],
-                                        probabilities[n][1]);
-          }
+          all_values ^= values[0];
+          add_values(step, values);
         }
       }
-      barrier_arrive(empty + 8 * slot);
+      barrier_arrive_after(all_values, empty + 8 * slot);
       advance();
 
       if (unit.flags & kUnitEndsPiece) {
@@ -504,6 +586,14 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
     }
 
     // The piece is read: four warps become one result.
+    if (Shape::kScratches == 1) {
+      consumers_meet();
+    }
+    float* piece_rows = scratch + scratch_idx * Shape::kScratchFloats;
+    auto* piece_ends = reinterpret_cast<float2*>(piece_rows + Shape::kConsumerWarps *
+                                                                  Shape::kTileRows *
+                                                                  Shape::kScratchPitch);
+    scratch_idx = (scratch_idx + 1) % Shape::kScratches;
 #pragma unroll
     for (int n = 0; n < kQueryTiles; ++n) {
 #pragma unroll
@@ -513,81 +603,61 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
         for (int offset = 4; offset < 32; offset *= 2) {
           sum += __shfl_xor_sync(kAllLanes, sum, offset);
         }
+        const int row = warp * Shape::kTileRows + n * 8 + 2 * member + i;
         if (group == 0) {
-          const int row = n * 8 + 2 * member + i;
-          warp_maxima[warp * Shape::kTileRows + row] = maxima[n][i];
-          warp_sums[warp * Shape::kTileRows + row] = sum;
+          piece_ends[row] = make_float2(maxima[n][i], sum);
         }
-      }
-    }
-    consumers_meet();
-    float* half = scratch + warp % 2 * Shape::kTileRows * Shape::kScratchPitch;
+        float* place = piece_rows + row * Shape::kScratchPitch;
 #pragma unroll
-    for (int n = 0; n < kQueryTiles; ++n) {
+        for (int half = 0; half < 2; ++half) {
+          if constexpr (Shape::kReadsVectors) {
 #pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        const int row = n * 8 + 2 * member + i;
-        float maximum = minus_infinity();
+            for (int step = 0; step < kSteps; step += 4) {
+              *reinterpret_cast<float4*>(place + (group + half * 8) * kSteps + step) = make_float4(
+                  rows[n][step][half * 2 + i], rows[n][step + 1][half * 2 + i],
+                  rows[n][step + 2][half * 2 + i], rows[n][step + 3][half * 2 + i]);
+            }
+          } else {
 #pragma unroll
-        for (int w = 0; w < Shape::kConsumerWarps; ++w) {
-          maximum = fmaxf(maximum, warp_maxima[w * Shape::kTileRows + row]);
-        }
-        if (warp == 0 && group == 0) {
-          float sum = 0.0f;
-#pragma unroll
-          for (int w = 0; w < Shape::kConsumerWarps; ++w) {
-            sum += warp_sums[w * Shape::kTileRows + row] *
-                   rescale_factor(warp_maxima[w * Shape::kTileRows + row], maximum);
-          }
-          row_ends[row] = make_float2(maximum, sum);
-        }
-        const float shrink = rescale_factor(maxima[n][i], maximum);
-#pragma unroll
-        for (int step = 0; step < kSteps; ++step) {
-          rows[n][step][i] *= shrink;
-          rows[n][step][i + 2] *= shrink;
-        }
-      }
-    }
-    const auto for_each_element = [&](auto body) {
-#pragma unroll
-      for (int n = 0; n < kQueryTiles; ++n) {
-#pragma unroll
-        for (int step = 0; step < kSteps; ++step) {
-#pragma unroll
-          for (int i = 0; i < 4; ++i) {
-            const int row = n * 8 + 2 * member + i % 2;
-            const int dim = step * 16 + group + i / 2 * 8;
-            body(rows[n][step][i], half[row * Shape::kScratchPitch + dim]);
+            for (int step = 0; step < kSteps; ++step) {
+              place[step * 16 + group + half * 8] = rows[n][step][half * 2 + i];
+            }
           }
         }
       }
-    };
-    if (warp >= 2) {
-      for_each_element([](float& mine, float& place) { place = mine; });
-    }
-    consumers_meet();
-    if (warp < 2) {
-      for_each_element([](float& mine, float& place) { place += mine; });
     }
     consumers_meet();
 
-    const SplitSequence split{unit.seq_idx, unit.stripe, unit.first_part, unit.last_part};
+    const SplitSequence split{unit.row_idx, unit.stripe, unit.first_part, unit.last_part};
     const bool is_whole = split.first_part == split.last_part;
     float* partial = is_whole ? nullptr : partial_of(params, split, unit.part);
     constexpr int kVectorsPerRow = kHeadDim / 4;
     for (int i = threadIdx.x; i < tile.num_rows * kVectorsPerRow; i += kConsumers) {
       const int row = i / kVectorsPerRow;
       const int dim = (i - row * kVectorsPerRow) * 4;
-      const float* place = scratch + row * Shape::kScratchPitch + dim;
-      const float4 low = *reinterpret_cast<const float4*>(place);
-      const float4 high =
-          *reinterpret_cast<const float4*>(place + Shape::kTileRows * Shape::kScratchPitch);
-      float values[4] = {low.x + high.x, low.y + high.y, low.z + high.z, low.w + high.w};
-      const float2 ends = row_ends[row];
+      float2 ends[Shape::kConsumerWarps];
+      float maximum = minus_infinity();
+#pragma unroll
+      for (int w = 0; w < Shape::kConsumerWarps; ++w) {
+        ends[w] = piece_ends[w * Shape::kTileRows + row];
+        maximum = fmaxf(maximum, ends[w].x);
+      }
+      float sum = 0.0f;
+      float values[4] = {};
+#pragma unroll
+      for (int w = 0; w < Shape::kConsumerWarps; ++w) {
+        const float weight = rescale_factor(ends[w].x, maximum);
+        const float4 of_warp = *reinterpret_cast<const float4*>(
+            piece_rows + (w * Shape::kTileRows + row) * Shape::kScratchPitch + dim);
+        sum = fmaf(ends[w].y, weight, sum);
+        values[0] = fmaf(of_warp.x, weight, values[0]);
+        values[1] = fmaf(of_warp.y, weight, values[1]);
+        values[2] = fmaf(of_warp.z, weight, values[2]);
+        values[3] = fmaf(of_warp.w, weight, values[3]);
+      }
       if (is_whole) {
         const RowEnd end =
-            end_row(ends.x, ends.y, maybe_sink_of(params, tile.first_query_head + row));
+            end_row(maximum, sum, maybe_sink_of(params, tile.first_query_head + row));
         for (float& value : values) {
           value *= end.factor;
         }
@@ -599,7 +669,7 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
         *reinterpret_cast<float4*>(partial + 2 * Shape::kTileRows + row * kHeadDim + dim) =
             make_float4(values[0], values[1], values[2], values[3]);
         if (dim == 0) {
-          *reinterpret_cast<float2*>(partial + 2 * row) = ends;
+          *reinterpret_cast<float2*>(partial + 2 * row) = make_float2(maximum, sum);
         }
       }
     }
@@ -645,7 +715,7 @@ cudaError_t launch_sm90_paged_decode_tiles(DecodeParams params, const DecodeTuni
                                     device.reserved_shared_bytes_per_cta,
                                 device.most_shared_bytes_per_cta);
   // About 100 KB in flight per multiprocessor saturate DRAM; more makes every answer slower.
-  const int32_t saturating = std::max(4, kSaturatingBytes / (ctas_per_multiprocessor *
+  const int32_t saturating = std::max(3, kSaturatingBytes / (ctas_per_multiprocessor *
                                                              params.slot_bytes));
   params.num_slots = std::min(tuning.num_slots > 0 ? tuning.num_slots : saturating,
                               Shape::kMaxSlots);

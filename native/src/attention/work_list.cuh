@@ -2,12 +2,16 @@
 //
 //   list    sequence 0's granules | sequence 1's granules | ...     the same for every stripe
 //   stripe  one (KV head, query tile) of every sequence
-//   part    a contiguous run of the list; all parts are equally long, to the granule
+//   part    a contiguous run of the list; all parts are equally long, to the granule, or each is a
+//           whole sequence
 //   grab    one part of one stripe: what a CTA does at a time
 //   piece   what a grab holds of one sequence; a sequence in several parts has partial results
 //
 // CTAs with neighbouring numbers take the same part of neighbouring stripes: together they read
 // whole blocks, which DRAM likes much better than scattered tiles (native/NOTES.md).
+//
+// Where no sequence is much of a CTA's share, parts are whole sequences instead, handed out on
+// demand: there is nothing to merge, and multiprocessors that read faster do more.
 //
 // Every CTA computes the same list from the context lengths in device memory, so that lengths can
 // change between replays of a graph and no plan travels from the host.
@@ -26,8 +30,8 @@ constexpr uint32_t kAllLanes = 0xffffffffu;
 class WorkSplit {
  public:
   __device__ WorkSplit(const DecodeParams& params, uint32_t granules)
-      : num_parts_(min(static_cast<uint32_t>(params.max_parts),
-                       (granules + params.min_granules - 1) / params.min_granules)),
+      : num_parts_(max(1u, min(static_cast<uint32_t>(params.max_parts),
+                               (granules + params.min_granules - 1) / params.min_granules))),
         shorter_(granules / num_parts_),
         num_longer_(granules - shorter_ * num_parts_) {}
 
@@ -54,24 +58,32 @@ class WorkSplit {
 
 /// What one sequence adds to the list.
 struct SequenceSpan {
+  int32_t row_idx;  // of queries and output
   int32_t context_length;
   int32_t first_visible;  // token
   int32_t first_granule;
-  int32_t num_granules;  // at least 1, so that an empty context still writes its output
+  int32_t num_granules;  // 0 when left out, else at least 1: an empty context has an output too
 
   __device__ SequenceSpan(const DecodeParams& params, int32_t seq_idx) {
+    row_idx = seq_idx;
+    bool is_left_out = false;
+    if (params.maybe_cumulative_query_lengths != nullptr) {
+      row_idx = params.maybe_cumulative_query_lengths[seq_idx];
+      is_left_out = params.maybe_cumulative_query_lengths[seq_idx + 1] - row_idx != 1;
+    }
     context_length = max(0, params.context_lengths[seq_idx]);
     first_visible =
         params.window_tokens == 0 ? 0 : max(0, context_length - params.window_tokens);
     first_granule = first_visible / params.granule_tokens;
     const int32_t end_granule =
         (context_length + params.granule_tokens - 1) / params.granule_tokens;
-    num_granules = max(1, end_granule - first_granule);
+    num_granules = is_left_out ? 0 : max(1, end_granule - first_granule);
   }
 };
 
 struct Piece {
   int32_t seq_idx;
+  int32_t row_idx;
   int32_t stripe;
   int32_t first_granule;
   int32_t end_granule;
@@ -82,28 +94,76 @@ struct Piece {
   int32_t last_part;   // of the sequence
 };
 
+/// What the list holds in all.
+struct ListSize {
+  uint32_t granules;
+  uint32_t longest;  // granules of one sequence
+};
+
+/// Whether a kernel can hand out grabs on demand.
+enum class Grabs { kInTurn, kOnDemand };
+
 /// Walks the pieces of grabs. All lanes of a warp call it together.
 class WorkWalker {
  public:
-  __device__ explicit WorkWalker(const DecodeParams& params)
-      : params_(params), lane_(threadIdx.x % 32), split_(params, total_granules()) {}
+  __device__ WorkWalker(const DecodeParams& params, Grabs grabs)
+      : params_(params),
+        lane_(threadIdx.x % 32),
+        size_(list_size()),
+        // On demand the last CTA ends at most one sequence behind the others: nine sixteenths of a
+        // CTA's share let two CTAs of a multiprocessor have 64 sequences of 8 KV heads on 132.
+        is_by_sequence_(grabs == Grabs::kOnDemand &&
+                        uint64_t{16} * size_.longest * gridDim.x <=
+                            uint64_t{9} * size_.granules * params.num_stripes),
+        split_(params, size_.granules) {}
 
-  __device__ int32_t num_grabs() const { return split_.num_parts() * params_.num_stripes; }
+  __device__ int32_t num_grabs() const {
+    return (is_by_sequence_ ? params_.num_seqs : split_.num_parts()) * params_.num_stripes;
+  }
 
-  __device__ void enter(int32_t grab) {
-    part_ = grab / params_.num_stripes;
-    stripe_ = grab - part_ * params_.num_stripes;
-    position_ = split_.start_of(part_);
-    end_ = split_.start_of(part_ + 1);
-    if (position_ < chunk_start_) {
-      load_chunk(0, 0);
+  /// Enters the CTA's first grab; false when there is none for it.
+  __device__ bool enter_first() {
+    const bool has_grab = enter(blockIdx.x);
+    if (has_grab && is_by_sequence_) {
+      take_ahead();
     }
+    return has_grab;
+  }
+
+  /// Enters the CTA's next grab; false behind its last one. It is called until then.
+  __device__ bool enter_next() {
+    if (!is_by_sequence_) {
+      return enter(grab_ + gridDim.x);
+    }
+    const bool has_grab = enter(__shfl_sync(kAllLanes, taken_, 0));
+    if (has_grab) {
+      take_ahead();
+    }
+    return has_grab;
   }
 
   /// The next piece of the grab; false behind its last one.
   __device__ bool next(Piece* piece) {
     if (position_ >= end_) {
       return false;
+    }
+    if (is_by_sequence_) {
+      position_ = end_;
+      const SequenceSpan span(params_, part_);
+      if (span.num_granules == 0) {
+        return false;
+      }
+      *piece = {part_,
+                span.row_idx,
+                stripe_,
+                span.first_granule,
+                span.first_granule + span.num_granules,
+                span.first_visible,
+                span.context_length,
+                part_,
+                part_,
+                part_};
+      return true;
     }
     while (position_ >= chunk_end_) {
       load_chunk(chunk_base_ + 32, chunk_end_);
@@ -117,6 +177,7 @@ class WorkWalker {
     const uint32_t piece_end = min(seq_end, end_);
 
     piece->seq_idx = chunk_base_ + owner;
+    piece->row_idx = __shfl_sync(kAllLanes, lane_row_, owner);
     piece->stripe = stripe_;
     piece->first_granule = first_granule + static_cast<int32_t>(position_ - seq_start);
     piece->end_granule = first_granule + static_cast<int32_t>(piece_end - seq_start);
@@ -130,17 +191,51 @@ class WorkWalker {
   }
 
  private:
-  /// Sums the list, and leaves the first chunk loaded on the way.
-  __device__ uint32_t total_granules() {
+  __device__ bool enter(int32_t grab) {
+    grab_ = grab;
+    if (grab >= num_grabs()) {
+      return false;
+    }
+    part_ = grab / params_.num_stripes;
+    stripe_ = grab - part_ * params_.num_stripes;
+    if (is_by_sequence_) {
+      position_ = 0;
+      end_ = 1;
+      return true;
+    }
+    position_ = split_.start_of(part_);
+    end_ = split_.start_of(part_ + 1);
+    if (position_ < chunk_start_) {
+      load_chunk(0, 0);
+    }
+    return true;
+  }
+
+  /// Takes the grab after the one just entered: nobody waits for the answer until it is needed.
+  ///
+  /// In all as often as there are grabs, because every CTA that has a first one asks once too
+  /// often: the counter comes back to 0 by itself, ready for the next launch.
+  __device__ void take_ahead() {
+    if (lane_ == 0) {
+      taken_ = gridDim.x + atomicInc(params_.grabs_taken, num_grabs() - 1);
+    }
+  }
+
+  /// Reads the whole list, and leaves the first chunk loaded on the way.
+  __device__ ListSize list_size() {
     load_chunk(0, 0);
     uint32_t sum = 0;
+    uint32_t longest = lane_granules_;
     for (int32_t i = 32 + lane_; i < params_.num_seqs; i += 32) {
-      sum += SequenceSpan(params_, i).num_granules;
+      const uint32_t granules = SequenceSpan(params_, i).num_granules;
+      sum += granules;
+      longest = max(longest, granules);
     }
     for (int offset = 16; offset > 0; offset /= 2) {
       sum += __shfl_xor_sync(kAllLanes, sum, offset);
+      longest = max(longest, __shfl_xor_sync(kAllLanes, longest, offset));
     }
-    return chunk_end_ + sum;
+    return {chunk_end_ + sum, longest};
   }
 
   __device__ void load_chunk(int32_t base, uint32_t start) {
@@ -149,6 +244,7 @@ class WorkWalker {
     lane_granules_ = 0;
     if (base + lane_ < params_.num_seqs) {
       const SequenceSpan span(params_, base + lane_);
+      lane_row_ = span.row_idx;
       lane_context_ = span.context_length;
       lane_first_visible_ = span.first_visible;
       lane_first_granule_ = span.first_granule;
@@ -166,20 +262,25 @@ class WorkWalker {
   const DecodeParams& params_;
   const int32_t lane_;
 
-  // 32 sequences at a time, one per lane. Before split_, which is made by reading them.
+  // 32 sequences at a time, one per lane. Before size_, which is made by reading them.
   int32_t chunk_base_ = 0;
   uint32_t chunk_start_ = 0;
   uint32_t chunk_end_ = 0;
   uint32_t lane_start_ = 0;
   uint32_t lane_granules_ = 0;
+  int32_t lane_row_ = 0;
   int32_t lane_context_ = 0;
   int32_t lane_first_granule_ = 0;
   int32_t lane_first_visible_ = 0;
 
+  const ListSize size_;
+  const bool is_by_sequence_;
   const WorkSplit split_;
+  int32_t grab_ = 0;
+  int32_t taken_ = 0;  // in lane 0
   int32_t part_ = 0;
   int32_t stripe_ = 0;
-  uint32_t position_ = 0;
+  uint32_t position_ = 0;  // in the list; by sequence, 0 before the grab's only piece
   uint32_t end_ = 0;
 };
 

@@ -14,7 +14,7 @@ namespace pagoda {
 ///           because CTAs run in any order and do not synchronise
 /// Moves     2 * num_copies * block_bytes bytes; bound by the slower memory's bandwidth
 template <int kThreads, int kVectors>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2048 / kThreads)
     copy_blocks_kernel(const __grid_constant__ CopyBlocksParams params) {
   const int64_t vectors_per_block = params.block_bytes / static_cast<int64_t>(sizeof(uint4));
   for (int64_t copy_idx = blockIdx.y; copy_idx < params.num_copies; copy_idx += gridDim.y) {

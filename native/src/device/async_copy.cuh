@@ -6,6 +6,13 @@
 
 namespace pagoda {
 
+/// Queues a copy of 16 bytes. Both addresses are multiples of 16.
+__device__ __forceinline__ void async_copy(uint32_t target, const void* source) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(target),
+               "l"(__cvta_generic_to_global(source))
+               : "memory");
+}
+
 /// Queues a copy of 16 bytes, or of as many zeros. Both addresses are multiples of 16; the source
 /// of zeros is not read.
 __device__ __forceinline__ void async_copy_or_zeros(uint32_t target, const void* source,

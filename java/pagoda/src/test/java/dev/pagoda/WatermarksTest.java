@@ -82,6 +82,7 @@ class WatermarksTest {
   }
 
   @Test
+  @SuppressWarnings("try") // closing early is what is looked at
   void aListenerThatFailsHarmsNobody() {
     WatermarkWatch watch =
         small.cache.watch(

@@ -4,6 +4,7 @@ import dev.pagoda.CachedBlocks;
 import dev.pagoda.KvSequence;
 import dev.pagoda.PagedKvCache;
 import dev.pagoda.block.BlockHandle;
+import dev.pagoda.internal.event.CacheEvents;
 import dev.pagoda.memory.KvStorage;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -61,7 +62,7 @@ public final class PrefixCache implements AutoCloseable {
   private final CachedBlocks blocks;
   private final int blockSize;
   private final int numBlocks;
-  private final PrefixIndex index = new PrefixIndex();
+  private final PrefixIndex index;
   private final EvictedKeys evictedKeys;
   private final TierGuard tier;
   private final PrefixLookup.Shelves shelves;
@@ -86,14 +87,24 @@ public final class PrefixCache implements AutoCloseable {
             PrefixBlock.NONE, RemovalReason.NONE, new RetentionOrder.Standing(0, 0, false, 0, 0));
   }
 
-  PrefixCache(
-      PagedKvCache cache, PrefixSettings settings, KeyEncoding encoding, LongSupplier nanoTime) {
+  /** What a prefix cache is made of; tests put other parts in. */
+  record Parts(KeyEncoding encoding, PrefixIndex index, RetentionOrder order) {
+    static Parts of(PagedKvCache cache, PrefixSettings settings, LongSupplier nanoTime) {
+      return new Parts(
+          new KeyEncoding(settings.modelFingerprint(), cache.layout()),
+          new PrefixIndex(),
+          new RetentionOrder(cache.statistics().blocks().numBlocks(), nanoTime));
+    }
+  }
+
+  PrefixCache(PagedKvCache cache, PrefixSettings settings, Parts parts) {
     this.cache = cache;
     this.settings = settings;
-    this.encoding = encoding;
+    encoding = parts.encoding();
+    index = parts.index();
+    order = parts.order();
     blockSize = cache.shape().blockSize();
     numBlocks = cache.statistics().blocks().numBlocks();
-    order = new RetentionOrder(numBlocks, nanoTime);
     evictedKeys = new EvictedKeys(numBlocks);
     tier = new TierGuard(settings.tier());
     shelves = new PrefixLookup.Shelves(index, evictedKeys, tier, settings.headHits(), blockSize);
@@ -121,8 +132,7 @@ public final class PrefixCache implements AutoCloseable {
    */
   public static PrefixCache open(PagedKvCache cache, PrefixSettings settings) {
     Objects.requireNonNull(settings, "settings");
-    KeyEncoding encoding = new KeyEncoding(settings.modelFingerprint(), cache.layout());
-    return new PrefixCache(cache, settings, encoding, System::nanoTime);
+    return new PrefixCache(cache, settings, Parts.of(cache, settings, System::nanoTime));
   }
 
   /**
@@ -171,7 +181,7 @@ public final class PrefixCache implements AutoCloseable {
     TokenSequence tokens =
         new TokenSequence(this, sequence, new TokenSequence.Line(root, own, opened), options);
     tokens.begin(prompt, admission.fullBlocks());
-    tokens.count(found(lookup, admission, options.afterPreemption()));
+    tokens.count(found(sequence, lookup, admission, options.afterPreemption()));
     return tokens;
   }
 
@@ -189,7 +199,7 @@ public final class PrefixCache implements AutoCloseable {
       admission.release();
       throw refused;
     }
-    return found(lookup, admission, true);
+    return found(empty, lookup, admission, true);
   }
 
   private Admission admit(PrefixLookup lookup, OpenOptions options, long since) {
@@ -213,7 +223,8 @@ public final class PrefixCache implements AutoCloseable {
     return admission.fullBlocks().size() * blockSize + admission.headTokens();
   }
 
-  private TokenSequence.Found found(PrefixLookup lookup, Admission admission, boolean returned) {
+  private TokenSequence.Found found(
+      KvSequence sequence, PrefixLookup lookup, Admission admission, boolean returned) {
     int cached = length(admission);
     int loaded = admission.numLoaded() * blockSize;
     counters.numRequests.increment();
@@ -226,7 +237,11 @@ public final class PrefixCache implements AutoCloseable {
             && admission.headTokens() == lookup.head.numTokens();
     MissReason reason = asSeen ? lookup.missReason : MissReason.EVICTED;
     counters.missed(reason);
-    PrefixTrace.lookup(lookup, cached, reason);
+    if (cached > 0) {
+      CacheEvents.current().prefixHit(sequence.id(), cached, lookup.tokenIds.length);
+    } else {
+      CacheEvents.current().prefixMissed(sequence.id(), lookup.tokenIds.length, reason.name());
+    }
     return new TokenSequence.Found(
         cached, loaded, admission.headTokens(), reason, List.copyOf(admission.fullBlocks()));
   }
@@ -383,7 +398,7 @@ public final class PrefixCache implements AutoCloseable {
     Optional<CachedEntry> there = index.find(block.key());
     if (there.isPresent() && blocks.isCached(there.get().handle)) {
       CachedEntry entry = there.get();
-      if (!entry.continues(parent, block.ids(), 0)) {
+      if (!index.isRight(entry, parent, block.ids(), 0)) {
         counters.numCollisions.increment();
         return Shelving.REFUSED;
       }
@@ -452,7 +467,6 @@ public final class PrefixCache implements AutoCloseable {
       order.dismiss(entry.tenant);
       counters.removed(reason, 1);
       events.removed(entry.block, reason);
-      PrefixTrace.evict(entry.block, reason);
     }
   }
 
@@ -472,6 +486,7 @@ public final class PrefixCache implements AutoCloseable {
       writing.unlock();
     }
     tier.evicted(blocksOf(entries), storage, idsOf(entries));
+    CacheEvents.current().evicted(entries.size());
     events.deliver();
   }
 

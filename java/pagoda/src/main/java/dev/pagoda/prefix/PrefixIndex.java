@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Readers take no lock and hold nobody up; changes come from one thread at a time. Whoever finds
  * an entry has to adopt its block and then to find the entry {@linkplain CachedEntry#isLive live}.
  */
-final class PrefixIndex {
+class PrefixIndex {
   private static final Comparator<PrefixBlock> BY_PARENT_AND_TOKENS =
       (a, b) -> {
         int order = a.parentKey().compareTo(b.parentKey());
@@ -67,6 +67,14 @@ final class PrefixIndex {
     byKey.clear();
     inOrder.clear();
     firstBlocks.clear();
+  }
+
+  /**
+   * Whether an entry found by its key is what was looked for: key equal is not enough, the tokens
+   * of the block and of all before it are compared.
+   */
+  boolean isRight(CachedEntry entry, CachedEntry prefix, int[] tokenIds, int from) {
+    return entry.continues(prefix, tokenIds, from);
   }
 
   boolean isFirstBlockOfAny(int[] tokenIds) {

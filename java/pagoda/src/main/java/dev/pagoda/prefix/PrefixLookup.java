@@ -74,7 +74,7 @@ final class PrefixLookup {
     return shelves
         .index()
         .find(key)
-        .filter(entry -> entry.isLive() && entry.continues(prefix, tokenIds, from));
+        .filter(entry -> entry.isLive() && shelves.index().isRight(entry, prefix, tokenIds, from));
   }
 
   private PrefixBlock block(

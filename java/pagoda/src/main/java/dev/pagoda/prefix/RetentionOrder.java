@@ -18,7 +18,7 @@ import java.util.function.LongSupplier;
  * <p>Footprint: 47 bytes per block. Threads: one lock, in which nobody else is called; each call is
  * O(1), except that the first one after a pin's deadline looks through all pinned blocks.
  */
-final class RetentionOrder implements IdleOrder {
+class RetentionOrder implements IdleOrder {
   /** Longest pin, so that differences of deadlines never overflow. */
   private static final Duration PIN_MAX = Duration.ofDays(36_500);
 
@@ -54,6 +54,11 @@ final class RetentionOrder implements IdleOrder {
     pinDeadlines = new long[numBlocks];
     idleSince = new long[numBlocks];
     numHits = new int[numBlocks];
+  }
+
+  /** One of the same size and clock, for subclasses. */
+  RetentionOrder(RetentionOrder other) {
+    this(other.tenants.length, other.nanoTime);
   }
 
   /** What is known of a block besides its content. */

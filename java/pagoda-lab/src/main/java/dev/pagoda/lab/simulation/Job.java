@@ -2,6 +2,7 @@ package dev.pagoda.lab.simulation;
 
 import dev.pagoda.KvSequence;
 import dev.pagoda.decoding.ForkGroup;
+import dev.pagoda.prefix.TokenSequence;
 import dev.pagoda.tier.DroppedGroup;
 import dev.pagoda.tier.SwappedGroup;
 import java.util.List;
@@ -49,6 +50,7 @@ final class Job {
 
   double startNanos = -1;
   double firstTokenNanos;
+  int numPreemptions;
 
   // Admitted jobs, in the order of their admission.
   @Nullable Job before;
@@ -57,9 +59,11 @@ final class Job {
   // Where it lies: one of these.
   int region = -1;
   @Nullable KvSequence sequence;
+  @Nullable TokenSequence tokens;
   @Nullable ForkGroup group;
   @Nullable SwappedGroup swapped;
   int swappedBlocks;
+  boolean leavesBySwap;
   @Nullable DroppedGroup dropped;
   @Nullable BeamReplacement beams;
 

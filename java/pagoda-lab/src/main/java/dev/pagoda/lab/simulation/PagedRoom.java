@@ -11,6 +11,16 @@ import dev.pagoda.decoding.ForkGroup;
 import dev.pagoda.decoding.PromptHandle;
 import dev.pagoda.layout.DType;
 import dev.pagoda.layout.KvShape;
+import dev.pagoda.lab.workload.PromptContent;
+import dev.pagoda.prefix.Namespace;
+import dev.pagoda.prefix.OpenOptions;
+import dev.pagoda.prefix.PrefixCache;
+import dev.pagoda.prefix.PrefixSettings;
+import dev.pagoda.prefix.TokenSequence;
+import dev.pagoda.pressure.LatestFirst;
+import dev.pagoda.pressure.Preemption;
+import dev.pagoda.pressure.PreemptionPolicy;
+import dev.pagoda.pressure.Shortage;
 import dev.pagoda.tier.DroppedGroup;
 import dev.pagoda.tier.PrefillModel;
 import dev.pagoda.tier.PreemptionCost;
@@ -18,31 +28,43 @@ import dev.pagoda.tier.PreemptionLoad;
 import dev.pagoda.tier.PreemptionModel;
 import dev.pagoda.tier.SwapSpace;
 import dev.pagoda.tier.SwappedGroup;
+import dev.pagoda.tier.TransferModel;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The library's own cache, without the bytes: a {@link PagedKvCache} of {@link Capacity#counted}
- * blocks, its sequences, steps, fork groups, swap space and cost model.
+ * blocks, its sequences, steps, fork groups, prefix cache, swap space, and preemption policy with its
+ * cost model.
  *
  * <p>A sequence that generates appends up to the end of its block at once, in the step in which it
  * takes the block: what is counted is blocks, and a block is taken for its first token. Beams append
  * token by token, because they fork in between.
  */
 final class PagedRoom implements Room {
+  private static final TransferModel NOT_WANTED = new TransferModel(1e-9, 0);
+
   private final ServerSettings settings;
   private final Machine machine;
   private final PagedKvCache cache;
   private final Step step;
   private final @Nullable SwapSpace space;
-  private final PreemptionModel model;
+  private final @Nullable PrefixCache prefixCache;
+  private final PromptContent content;
+  private final PreemptionPolicy policy;
   private final long seed;
   private int plannedBlocks;
   private double transferNanos;
   long numSwaps;
   long numDrops;
+  private long cachedTokens;
+  private long cacheableTokens;
 
-  PagedRoom(ServerSettings settings, Machine machine, long seed) {
+  PagedRoom(ServerSettings settings, Machine machine, PromptContent content, long seed) {
+    this.content = content;
     this.settings = settings;
     this.machine = machine;
     KvShape shape =
@@ -53,13 +75,28 @@ final class PagedRoom implements Room {
         settings.hostBlocks() > 0
             && settings.preemption() != ServerSettings.Preemption.RECOMPUTE;
     space = swaps ? SwapSpace.open(cache, Capacity.counted(settings.hostBlocks())) : null;
-    LatencyModel latency = machine.latency();
-    model =
-        new PreemptionModel(
-            machine.swapOut(),
-            machine.swapIn(),
-            new PrefillModel(1e9 / Math.max(1e-3, latency.nanosPerPrefillToken()), 0));
+    // Without knowing the tokens there is nothing to find, and looking takes time.
+    boolean finds =
+        settings.prefixCacheBlocks() > 0 && !(content instanceof PromptContent.Unknown);
+    PrefixSettings prefixSettings =
+        PrefixSettings.of("simulated")
+            .withQuotas(Map.of(Namespace.COMMON.name(), settings.prefixCacheBlocks()));
+    prefixCache = finds ? PrefixCache.open(cache, prefixSettings) : null;
+    policy = new LatestFirst(model(settings, machine), LatestFirst.Extent.WHOLE);
     this.seed = seed;
+  }
+
+  /** What moving and computing cost; the way that is not wanted costs more than anything. */
+  private static PreemptionModel model(ServerSettings settings, Machine machine) {
+    LatencyModel latency = machine.latency();
+    double tokensPerSecond = 1e9 / Math.max(1e-3, latency.nanosPerPrefillToken());
+    PrefillModel prefill = new PrefillModel(tokensPerSecond, 0, latency.nanosPerAttendedPair());
+    return switch (settings.preemption()) {
+      case CHEAPER -> new PreemptionModel(machine.swapOut(), machine.swapIn(), prefill);
+      case RECOMPUTE -> new PreemptionModel(NOT_WANTED, NOT_WANTED, prefill);
+      case SWAP ->
+          new PreemptionModel(machine.swapOut(), machine.swapIn(), new PrefillModel(1e-9, 0, 0));
+    };
   }
 
   private int numFree() {
@@ -89,11 +126,40 @@ final class PagedRoom implements Room {
       return readmit(job, dropped);
     }
     int needed = cache.shape().blocksFor(job.prefillTarget);
+    PrefixCache prefixes = prefixCache;
+    if (prefixes != null) {
+      return openCached(job, prefixes, needed + 1); // the head of a block may be copied
+    }
     if (needed + settings.watermarkBlocks() > numFree()) {
       return -1;
     }
     job.sequence = cache.newSequence(job.finalLength());
     return 0;
+  }
+
+  /**
+   * Opens a prompt through the library's prefix cache. Blocks that it may find are asked for as if
+   * it found none, because idle ones count as available until they are found.
+   */
+  private int openCached(Job job, PrefixCache prefixes, int needed) {
+    if (lacks(needed)) {
+      return -1;
+    }
+    int[] prompt = content.tokenIds(job.index, job.promptTokens);
+    // Tokens that were generated are not in the trace: they are nobody else's.
+    int[] tokens = Arrays.copyOf(prompt, job.prefillTarget);
+    Arrays.fill(tokens, job.promptTokens, job.prefillTarget, job.index);
+    OpenOptions options = OpenOptions.DEFAULT.withoutRoom();
+    boolean returns = job.numPreemptions > 0;
+    TokenSequence opened =
+        prefixes.open(tokens, Namespace.COMMON, returns ? options.returning() : options);
+    job.tokens = opened;
+    job.sequence = opened.sequence();
+    if (!returns) {
+      cacheableTokens += job.promptTokens;
+      cachedTokens += opened.length();
+    }
+    return opened.length();
   }
 
   /** A group comes back whole, sharing restored, as the library's plan has it. */
@@ -128,13 +194,13 @@ final class PagedRoom implements Room {
   }
 
   @Override
-  public boolean grow() {
+  public int grow() {
     plannedBlocks = 0;
     try {
       step.begin().commit();
-      return true;
+      return 0;
     } catch (OutOfBlocksException full) {
-      return false;
+      return full.needed() - full.free() - full.reclaimable();
     }
   }
 
@@ -181,25 +247,22 @@ final class PagedRoom implements Room {
       sequence.close();
       job.sequence = null;
     }
+    job.tokens = null;
   }
 
   @Override
   public Eviction evict(Job job) {
     List<KvSequence> sequences = job.sequences();
-    if (space != null && job.decoding) {
-      PreemptionLoad load = PreemptionLoad.of(cache, sequences);
-      if (prefersSwap(load)) {
-        try {
-          SwappedGroup swapped = space.swapOut(sequences);
-          job.swapped = swapped;
-          job.swappedBlocks = load.numBlocks();
-          transferNanos +=
-              machine.swapOut().nanos(load.numBlocks() * blockBytes(), load.numBlocks());
-          numSwaps++;
-          return Eviction.SWAPPED;
-        } catch (OutOfBlocksException hostIsFull) {
-          // It is dropped, as the published system does.
-        }
+    if (space != null && job.decoding && job.leavesBySwap) {
+      int numBlocks = PreemptionLoad.of(cache, sequences).numBlocks();
+      try {
+        job.swapped = space.swapOut(sequences);
+        job.swappedBlocks = numBlocks;
+        transferNanos += machine.swapOut().nanos(numBlocks * blockBytes(), numBlocks);
+        numSwaps++;
+        return Eviction.SWAPPED;
+      } catch (OutOfBlocksException hostIsFull) {
+        // It is dropped, as the published system does.
       }
     }
     numDrops++;
@@ -211,17 +274,27 @@ final class PagedRoom implements Room {
     return Eviction.DROPPED;
   }
 
-  private boolean prefersSwap(PreemptionLoad load) {
-    return settings.preemption() == ServerSettings.Preemption.SWAP
-        || model
-                .cost(
-                    new PreemptionLoad(
-                        load.numBlocks(),
-                        load.numBlocks() * blockBytes(),
-                        load.numTokens(),
-                        load.numFeeds()))
-                .cheaper()
-            == PreemptionCost.Preemption.SWAP;
+  /**
+   * Asks the library's policy. Of what it chooses the first one leaves; it is asked again if that
+   * was not enough, because the blocks that the first one wanted itself are no longer missing.
+   */
+  @Override
+  public Job victim(List<Job> admitted, int missingBlocks) {
+    List<JobVictim> victims = new ArrayList<>(admitted.size());
+    for (Job job : admitted) {
+      victims.add(new JobVictim(job, victims.size(), cache, blockBytes()));
+    }
+    int freeSlots = space == null ? 0 : space.statistics().slots().numFree();
+    List<Preemption<JobVictim>> chosen =
+        policy.choose(new Shortage(missingBlocks, freeSlots), victims);
+    if (chosen.isEmpty()) {
+      // Not even all of them have so many blocks: what they want themselves goes with them.
+      return admitted.getLast();
+    }
+    Preemption<JobVictim> first = chosen.getFirst();
+    Job job = first.victim().job();
+    job.leavesBySwap = first.way() == PreemptionCost.Preemption.SWAP;
+    return job;
   }
 
   @Override
@@ -245,8 +318,8 @@ final class PagedRoom implements Room {
     CacheStatistics now = cache.statistics();
     int used = now.blocks().numUsed();
     double usedSlots = (double) used * settings.blockSize();
-    // With samples a token may count for several: what is used is then all that can be said.
-    double live = settings.samples() > 1 ? usedSlots : liveTokens;
+    // A token that several share counts for each: what is used is then all that can be said.
+    double live = settings.samples() > 1 ? usedSlots : Math.min(liveTokens, usedSlots);
     sums.live += weight * live;
     sums.internal += weight * (usedSlots - live);
     sums.external += weight * (settings.poolTokens() - usedSlots);
@@ -263,12 +336,12 @@ final class PagedRoom implements Room {
 
   @Override
   public long cachedTokens() {
-    return 0;
+    return cachedTokens;
   }
 
   @Override
   public long cacheableTokens() {
-    return 0;
+    return cacheableTokens;
   }
 
   @Override
@@ -282,6 +355,9 @@ final class PagedRoom implements Room {
       space.close();
     }
     step.close();
+    if (prefixCache != null) {
+      prefixCache.close();
+    }
     cache.close();
   }
 }

@@ -18,6 +18,7 @@ import dev.pagoda.tier.SwapSpace;
 import dev.pagoda.tier.SwappedGroup;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -27,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * written and attended to in its own step, and the blocks in use are noted. It shares no scheduling
  * code with {@link ServingSimulation}, which must foretell each of its numbers.
  *
- * <p>One step per second: a request that arrives in second t can begin in step t.
+ * <p>One step per second; arrivals count from the next whole second on.
  */
 final class RecordedRun implements AutoCloseable {
   private static final KvShape SHAPE = KvShape.uniform(1, 1, 4, DType.FP32);
@@ -90,7 +91,7 @@ final class RecordedRun implements AutoCloseable {
 
   /** Serves a trace with every byte; returns the blocks in use in each step. */
   static long[] usedBlocks(ServerSettings settings, Trace trace, long seed) {
-    try (RecordedRun run = new RecordedRun(settings, trace, seed)) {
+    try (RecordedRun run = new RecordedRun(settings, wholeSeconds(trace), seed)) {
       run.serve();
       return run.usedBlocks.stream().mapToLong(Long::longValue).toArray();
     }
@@ -105,14 +106,24 @@ final class RecordedRun implements AutoCloseable {
             1,
             settings.poolTokens(),
             LatencyModel.constant(1e9),
+            List.of(),
             Machines.INSTANT,
             Machines.INSTANT,
             "");
     try (ServingSimulation simulation =
-        new ServingSimulation(settings, clock, trace, seed).withStepListener(blocks::add)) {
+        new ServingSimulation(settings, clock, wholeSeconds(trace), seed).withStepListener(blocks::add)) {
       var _ = simulation.run();
     }
     return blocks.stream().mapToLong(Long::longValue).toArray();
+  }
+
+  private static Trace wholeSeconds(Trace trace) {
+    return new Trace(
+        trace.name(),
+        Arrays.stream(trace.arrivalSeconds()).map(Math::ceil).toArray(),
+        trace.promptTokens(),
+        trace.outputTokens(),
+        trace.content());
   }
 
   private void serve() {

@@ -118,6 +118,14 @@ class PlantedBugTest {
   }
 
   @Test
+  void threadsFindWhatDependsOnHowWorkIsSplit() {
+    BiConsumer<Kernels, AttentionCase> onThreads =
+        (kernels, shape) -> AttentionChecks.ignoresThreads(kernels, shape, Runnable::run);
+    assertFinds(onThreads, new NudgesFirstHead(2), shape());
+    assertFinds(onThreads, new NudgesFirstHead(1), shape());
+  }
+
+  @Test
   void writingTooMuchIsFound() {
     assertFinds(AttentionChecks::writesOnlyWhatItIsAskedFor, new WritesAllHeads(), shape());
     assertFinds(AttentionChecks::writesOnlyWhatItIsAskedFor, new WritesAllRows(), shape());
