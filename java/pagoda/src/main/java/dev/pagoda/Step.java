@@ -54,7 +54,7 @@ public final class Step implements AutoCloseable {
     leafWrites = new IdlePool<>(() -> new WriteCall(storage, batch));
     writeCall = new WriteCall(storage, batch);
     attendCall = new AttendCall(storage, batch);
-    this.kernels = kernels.newStep(attendCall, scratches, cache.isDebug());
+    this.kernels = kernels.newStep(writeCall, attendCall, scratches, cache.isDebug());
     hasMemory = storage.hasMemory();
     rowsWritten = new AtomicIntegerArray(hasMemory ? cache.shape().numLayers() : 0);
   }
@@ -127,11 +127,25 @@ public final class Step implements AutoCloseable {
    * @throws IllegalStateException if the step has not begun
    */
   public void write(int layer, Rows keys, Rows values) {
+    write(layer, keys, values, Workers.caller());
+  }
+
+  /**
+   * Writes the keys and values of all rows of one layer, on several threads.
+   *
+   * @param layer layer index
+   * @param keys as in {@link #write(int, Rows, Rows)}
+   * @param values as in {@link #write(int, Rows, Rows)}
+   * @param workers threads to use; the bytes are the same for any
+   * @throws IllegalArgumentException if there is no such layer or the rows do not fit
+   * @throws IllegalStateException if the step has not begun
+   */
+  public void write(int layer, Rows keys, Rows values, Workers workers) {
     requireBegun(true);
     int numTokens = batch.numTokens();
     requireKeysAndValues(layer, keys, values, numTokens);
     writeCall.set(layer, keys, values);
-    kernels.write(writeCall);
+    kernels.write(writeCall, workers.executor(), workers.numThreads());
     rowsWritten.set(layer, numTokens);
   }
 
@@ -141,8 +155,8 @@ public final class Step implements AutoCloseable {
    *
    * @param layer layer index
    * @param tokenIndex row of the step and of {@code keys} and {@code values}
-   * @param keys as in {@link #write}
-   * @param values as in {@link #write}
+   * @param keys as in {@link #write(int, Rows, Rows)}
+   * @param values as in {@link #write(int, Rows, Rows)}
    * @throws IllegalArgumentException if there is no such layer or row, or the rows do not fit
    * @throws IllegalStateException if the step has not begun
    */

@@ -256,7 +256,8 @@ final class ServingSimulation implements AutoCloseable {
           room.plan(inProgress, inProgress.chunk);
         }
       }
-      if ((planned.isEmpty() && inProgress == null) || room.grow()) {
+      int missing = planned.isEmpty() && inProgress == null ? 0 : room.grow();
+      if (missing == 0) {
         for (Job job : planned) {
           job.plannedLength += room.ahead(job, job.plannedLength);
         }
@@ -266,12 +267,16 @@ final class ServingSimulation implements AutoCloseable {
         }
         return budget;
       }
-      Job victim = lastAdmitted;
-      if (victim == null) {
-        throw new IllegalStateException("nobody is left to make room: step=" + stepNumber);
-      }
-      evict(victim);
+      evict(room.victim(admittedJobs(), missing));
     }
+  }
+
+  private List<Job> admittedJobs() {
+    List<Job> admitted = new ArrayList<>(numAdmitted);
+    for (Job job = firstAdmitted; job != null; job = job.behind) {
+      admitted.add(job);
+    }
+    return admitted;
   }
 
   /** Tokens that a decoding job has in the cache when this step begins. */
@@ -403,7 +408,7 @@ final class ServingSimulation implements AutoCloseable {
         break;
       }
     }
-    if (grows && !room.grow()) {
+    if (grows && room.grow() != 0) {
       throw new IllegalStateException("a request was admitted without room: step=" + stepNumber);
     }
   }

@@ -143,9 +143,9 @@ final class WhatIf {
                 List.of(
                     Column.words("setting"),
                     Column.words("value"),
-                    Column.numbers("waiting p99", "s"),
-                    Column.numbers("first token p99", "s"),
-                    Column.numbers("per token p99", "ms"),
+                    Column.numbers("wait p99", "s"),
+                    Column.numbers("first p99", "s"),
+                    Column.numbers("token p99", "ms"),
                     Column.numbers("at a time"),
                     Column.numbers("preemptions"),
                     Column.numbers("cached", "%"),

@@ -95,6 +95,41 @@ public record Trace(
   }
 
   /**
+   * The first requests alone.
+   *
+   * @param count how many, from 1; more than there are is all
+   * @return a trace that begins with the same requests
+   */
+  public Trace first(int count) {
+    if (count >= size()) {
+      return this;
+    }
+    return new Trace(
+        name,
+        Arrays.copyOf(arrivalSeconds, count),
+        Arrays.copyOf(promptTokens, count),
+        Arrays.copyOf(outputTokens, count),
+        content);
+  }
+
+  /**
+   * How many of the first requests have no more than a number of prompt tokens together.
+   *
+   * @param tokens prompt tokens
+   * @return at least 1
+   */
+  public int numWithin(long tokens) {
+    long sum = 0;
+    for (int i = 0; i < size(); i++) {
+      sum += promptTokens[i];
+      if (sum > tokens) {
+        return Math.max(1, i);
+      }
+    }
+    return size();
+  }
+
+  /**
    * Number of requests.
    *
    * @return at least 1

@@ -39,13 +39,15 @@ public interface Kernels {
   /**
    * What one step computes with.
    *
+   * @param writeCall the call that whole-step writes will be asked with
    * @param attendCall the call that whole-step attention will be asked with; names storage and
    *     batch
    * @param scratches working memory to borrow
    * @param debug whether to spend time on finding what should never be wrong
    */
-  default StepKernels newStep(AttendCall attendCall, IdlePool<Scratch> scratches, boolean debug) {
-    return new HostStepKernels(this, attendCall, scratches);
+  default StepKernels newStep(
+      WriteCall writeCall, AttendCall attendCall, IdlePool<Scratch> scratches, boolean debug) {
+    return new HostStepKernels(this, writeCall, attendCall, scratches);
   }
 
   /** Working memory for one thread, enough for any call over the layout. */
@@ -72,4 +74,44 @@ public interface Kernels {
       int firstKvHead,
       int endKvHead,
       Scratch scratch);
+
+  /**
+   * Size of what {@link #attendSpan} stores per row, query head and span; 0 if these kernels cannot
+   * split a context.
+   */
+  default int spanStateFloats(AttendCall call) {
+    return 0;
+  }
+
+  /**
+   * The part of {@link #attend} that one span of the context contributes, stored for {@link
+   * #mergeSpans}. Different spans may be computed by different threads.
+   *
+   * @param span which {@link CanonicalOrder#SPAN_TOKENS} positions, counted from position 0
+   */
+  default void attendSpan(
+      AttendCall call,
+      int firstToken,
+      int endToken,
+      int firstKvHead,
+      int endKvHead,
+      int span,
+      SpanStates states,
+      Scratch scratch) {
+    throw new UnsupportedOperationException("these kernels split no context: kernels=" + name());
+  }
+
+  /**
+   * The rest of {@link #attend}, once every span is stored: writes the same bits to output and LSE.
+   */
+  default void mergeSpans(
+      AttendCall call,
+      int firstToken,
+      int endToken,
+      int firstKvHead,
+      int endKvHead,
+      SpanStates states,
+      Scratch scratch) {
+    throw new UnsupportedOperationException("these kernels split no context: kernels=" + name());
+  }
 }

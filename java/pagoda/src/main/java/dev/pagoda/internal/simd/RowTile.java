@@ -5,6 +5,7 @@ import dev.pagoda.internal.kernel.CanonicalMath;
 import dev.pagoda.internal.kernel.CanonicalOrder;
 import dev.pagoda.internal.kernel.RaggedBatch;
 import dev.pagoda.internal.kernel.RowAccess;
+import dev.pagoda.internal.kernel.SpanStates;
 import dev.pagoda.layout.AttentionSpec;
 import dev.pagoda.layout.LayerShape;
 import dev.pagoda.memory.Rows;
@@ -164,14 +165,60 @@ final class RowTile {
       }
       boolean isFirstSpan = firstVisible[r] >= spanStart;
       for (int h = 0; h < numHeads; h++) {
-        mergeSpan(slot(h, r), isFirstSpan);
+        int slot = slot(h, r);
+        mergeSpan(slot, sumOf(slot), isFirstSpan);
       }
     }
   }
 
-  private void mergeSpan(int slot, boolean isFirstSpan) {
+  /** Size of what {@link #saveSpan} stores of a row: maximum, sum and values. */
+  static int spanStateFloats(int valueDim) {
+    return 2 + VectorScratch.valueStride(valueDim);
+  }
+
+  /** Stores the span instead of merging it. */
+  void saveSpan(int spanStart, SpanStates states) {
+    int spanEnd = spanStart + CanonicalOrder.SPAN_TOKENS;
+    int span = spanStart / CanonicalOrder.SPAN_TOKENS;
+    for (int r = 0; r < rowsPerHead; r++) {
+      if (endVisible[r] <= spanStart || firstVisible[r] >= spanEnd) {
+        continue;
+      }
+      for (int h = 0; h < numHeads; h++) {
+        int slot = slot(h, r);
+        int at = states.offset(token[r], queryHead(h, r), span);
+        states.memory()[at] = spanMax[slot];
+        states.memory()[at + 1] = sumOf(slot);
+        System.arraycopy(memory, spanValuesOf(slot), states.memory(), at + 2, valueStride);
+      }
+    }
+  }
+
+  /** Merges a span that was stored, as {@link #closeSpan} does one that was just computed. */
+  void mergeSavedSpan(int spanStart, SpanStates states) {
+    int spanEnd = spanStart + CanonicalOrder.SPAN_TOKENS;
+    int span = spanStart / CanonicalOrder.SPAN_TOKENS;
+    for (int r = 0; r < rowsPerHead; r++) {
+      if (endVisible[r] <= spanStart || firstVisible[r] >= spanEnd) {
+        continue;
+      }
+      boolean isFirstSpan = firstVisible[r] >= spanStart;
+      for (int h = 0; h < numHeads; h++) {
+        int slot = slot(h, r);
+        int at = states.offset(token[r], queryHead(h, r), span);
+        spanMax[slot] = states.memory()[at];
+        System.arraycopy(states.memory(), at + 2, memory, spanValuesOf(slot), valueStride);
+        mergeSpan(slot, states.memory()[at + 1], isFirstSpan);
+      }
+    }
+  }
+
+  private float sumOf(int slot) {
     System.arraycopy(memory, sumsOf(slot), lanes, 0, lanes.length);
-    float sum = CanonicalMath.sumLanes(lanes);
+    return CanonicalMath.sumLanes(lanes);
+  }
+
+  private void mergeSpan(int slot, float sum, boolean isFirstSpan) {
     int values = spanValuesOf(slot);
     int total = totalValuesOf(slot);
     if (isFirstSpan) {
