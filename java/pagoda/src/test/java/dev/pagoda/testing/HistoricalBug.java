@@ -136,7 +136,39 @@ public enum HistoricalBug {
   HIDDEN_TIMES_ZERO(
       "vllm#936, flash-attention#1745",
       "hidden values are multiplied by a weight of zero, and NaN times zero is NaN",
-      "I-13 output does not depend on what is hidden");
+      "I-13 output does not depend on what is hidden"),
+  KEY_WITHOUT_TENANT(
+      "sglang#24638",
+      "the key leaves out the tenant's salt",
+      "I-3 the key has everything that content depends on"),
+  KEY_SEEDED_PER_PROCESS(
+      "LMCache#2136, LMCache#2511",
+      "hashes are seeded per process: nothing is ever found by another one",
+      "I-3 the key depends on content alone"),
+  HIT_COMPARES_ONE_BLOCK(
+      "vllm#54727",
+      "of colliding keys the tokens before the block are not compared",
+      "I-4 a hit is confirmed by the token ids of the whole prefix"),
+  COMMITTED_LENGTH_INFERRED(
+      "sglang-jax#982",
+      "the committed length is inferred in one path and known in another",
+      "I-5 only committed tokens are shared, also after rewinding"),
+  HEAD_OF_ANOTHER_PROMPT(
+      "TRT-LLM#8813",
+      "partial reuse takes tokens of a block that are another prompt's",
+      "I-4 of a block's head only equal tokens are used"),
+  PREFIX_OF_ONE_BLOCK(
+      "sglang#22819",
+      "a prefix of exactly one block corrupts",
+      "I-5 lengths at block boundaries are as good as others"),
+  CHAIN_LOSES_ITS_BEGINNING(
+      "features.md 1.4, Hugging Face transformers",
+      "the youngest block is evicted first, and chains lose their beginning before their end",
+      "the end of the chain that is idle longest goes first"),
+  PIN_IGNORED(
+      "features.md 5, gollek",
+      "freeing a block does not look at its pins",
+      "a pinned block is kept until its deadline");
 
   private final String elsewhere;
   private final String failure;
