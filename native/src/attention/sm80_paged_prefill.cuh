@@ -347,6 +347,7 @@ __global__ void __launch_bounds__(Sm80Prefill<kHeadDim, kRowTiles>::kThreads, 2)
   if (!has_rows) {
     return;
   }
+  __syncwarp();
   const bool is_staged = params.row_dtype != DType::kFp32 &&
                          params.output_row_stride_bytes % 16 == 0 &&
                          reinterpret_cast<uintptr_t>(params.output) % 16 == 0;
