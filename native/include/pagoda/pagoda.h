@@ -11,8 +11,8 @@
  * A field that holds an address is a uint64_t and says whose memory it points into; 0 is none.
  * Device memory is that of the calling thread's current device. Operations on a stream borrow every
  * address until the work queued has run, allocate nothing, return once the work is queued, and can
- * be captured in a CUDA graph. A fault while the work runs shows up in a later call, as CUDA
- * reports it.
+ * be captured in a CUDA graph. A fault while the work runs shows up in a later call, which returns
+ * DEVICE_FAULT, and so does every call after it: the context is lost, and its memory with it.
  *
  * The header is C11 and C++17.
  */
@@ -44,7 +44,8 @@ enum {
   PAGODA_STATUS_NO_DEVICE = 4,        /* a fitting driver, but no device this process may use */
   PAGODA_STATUS_UNSUPPORTED = 5,      /* the device or the request is outside what was built */
   PAGODA_STATUS_CUDA_FAILURE = 6,     /* CUDA refused; pagoda_error.cuda_error says how */
-  PAGODA_STATUS_INTERNAL_ERROR = 7    /* the library's mistake, or host memory ran out */
+  PAGODA_STATUS_INTERNAL_ERROR = 7,   /* the library's mistake, or host memory ran out */
+  PAGODA_STATUS_DEVICE_FAULT = 8      /* work that ran broke the context, which stays broken */
 };
 
 /** Why a call failed. Written only when the call returns a status other than OK. */
@@ -162,6 +163,231 @@ PAGODA_API pagoda_status pagoda_device_describe(int32_t device_idx,
  */
 PAGODA_API pagoda_status pagoda_device_check(int32_t device_idx, int32_t* image_architecture,
                                              pagoda_error* error);
+
+/**
+ * Opens the primary context of a device, which every user of the CUDA runtime shares.
+ *
+ * A context is a CUcontext of the driver. It is current to a thread or it is not; operations work
+ * in the one that is. The primary one lives as long as the process.
+ *
+ *   device_idx   in [0, number of devices)
+ *   context      host, overwritten on success
+ *   error        host, may be NULL
+ *
+ * Threads:   any thread; what is current to it stays what it was.
+ * Blocking:  the first call for a device creates its primary context, which takes a moment.
+ *
+ * Returns OK;
+ *         INVALID_ARGUMENT for an index out of range or a null context;
+ *         what pagoda_device_count returns when there is no device;
+ *         CUDA_FAILURE when CUDA would not.
+ */
+PAGODA_API pagoda_status pagoda_context_open(int32_t device_idx, void** context,
+                                             pagoda_error* error);
+
+/**
+ * Makes a context current to the calling thread, and says which one was.
+ *
+ *   context    CUcontext, this library's or the caller's own; NULL for none
+ *   previous   host, overwritten on success: what was current, NULL for none
+ *   error      host, may be NULL
+ *
+ * Threads:   any thread; changes nothing for others.
+ *
+ * Returns OK;
+ *         INVALID_ARGUMENT for a null previous;
+ *         NO_DRIVER without an NVIDIA driver;
+ *         CUDA_FAILURE for what is no context.
+ */
+PAGODA_API pagoda_status pagoda_context_enter(void* context, void** previous, pagoda_error* error);
+
+/**
+ * Says which device the current context is of; without one the device that would be used.
+ *
+ *   device_idx   host, overwritten on success
+ *   error        host, may be NULL
+ *
+ * Threads:   any thread.
+ *
+ * Returns OK;
+ *         INVALID_ARGUMENT for a null device_idx;
+ *         what pagoda_device_count returns when there is no device.
+ */
+PAGODA_API pagoda_status pagoda_context_device(int32_t* device_idx, pagoda_error* error);
+
+/**
+ * Allocates device memory in the current context.
+ *
+ *   num_bytes   at least 1
+ *   address     host, overwritten on success; 256-byte aligned
+ *   error       host, may be NULL
+ *
+ * Ownership: the caller's, until pagoda_memory_free.
+ * Threads:   any thread.
+ * Blocking:  may wait for the device. Not while a stream is captured.
+ *
+ * Returns OK;
+ *         INVALID_ARGUMENT for a size below 1 or a null address;
+ *         CUDA_FAILURE with cuda_error 2 when there is not so much left; the text has the numbers;
+ *         what pagoda_device_count returns when there is no device.
+ */
+PAGODA_API pagoda_status pagoda_memory_allocate(int64_t num_bytes, uint64_t* address,
+                                                pagoda_error* error);
+
+/** Frees what pagoda_memory_allocate gave; waits for work that may use it. 0 is allowed. */
+PAGODA_API pagoda_status pagoda_memory_free(uint64_t address, pagoda_error* error);
+
+/**
+ * Allocates host memory that devices read and write where it lies, and that copies run from.
+ *
+ *   num_bytes   at least 1
+ *   address     host, overwritten on success: valid on the host and on every device
+ *   error       host, may be NULL
+ *
+ * Ownership: the caller's, until pagoda_pinned_free.
+ * Threads:   any thread.
+ * Blocking:  pages are locked one by one: a second for some gigabytes.
+ *
+ * Returns as pagoda_memory_allocate.
+ */
+PAGODA_API pagoda_status pagoda_pinned_allocate(int64_t num_bytes, uint64_t* address,
+                                                pagoda_error* error);
+
+/** Frees what pagoda_pinned_allocate gave; waits for work that may use it. 0 is allowed. */
+PAGODA_API pagoda_status pagoda_pinned_free(uint64_t address, pagoda_error* error);
+
+/** Memory to fill. */
+typedef struct pagoda_fill_memory_params {
+  uint64_t target;    /* device */
+  int64_t num_bytes;  /* at least 0 */
+  int64_t byte_value; /* 0 to 255; 255 reads as NaN in every dtype */
+} pagoda_fill_memory_params;
+
+/**
+ * Fills memory with one byte.
+ *
+ *   params   host, read before the call returns
+ *   stream   cudaStream_t, or NULL for the default stream
+ *   error    host, may be NULL
+ *
+ * Threads:   any thread; calls on different streams do not order each other.
+ *
+ * Returns OK, also when num_bytes is 0 (nothing is queued);
+ *         INVALID_ARGUMENT for a value outside what the struct says, before anything is queued;
+ *         CUDA_FAILURE when CUDA refused; what pagoda_device_count returns without a device.
+ */
+PAGODA_API pagoda_status pagoda_fill_memory(const pagoda_fill_memory_params* params, void* stream,
+                                            pagoda_error* error);
+
+/** A copy of bytes, between any two memories. */
+typedef struct pagoda_copy_memory_params {
+  uint64_t source;   /* device or host; pinned, or the call waits until the bytes were read */
+  uint64_t target;   /* device or host; pinned, or the call waits until the bytes are there */
+  int64_t num_bytes; /* at least 0 */
+} pagoda_copy_memory_params;
+
+/**
+ * Copies bytes between host and device, or inside one of them. The two must not overlap.
+ *
+ *   params   host, read before the call returns
+ *   stream   cudaStream_t, or NULL for the default stream
+ *   error    host, may be NULL
+ *
+ * Threads:   any thread; calls on different streams do not order each other.
+ *
+ * Returns as pagoda_fill_memory.
+ */
+PAGODA_API pagoda_status pagoda_copy_memory(const pagoda_copy_memory_params* params, void* stream,
+                                            pagoda_error* error);
+
+/**
+ * Makes a stream in the current context: its work runs in the order of the calls, and does not
+ * wait for the default stream.
+ *
+ *   stream   host, overwritten on success: a cudaStream_t, which is a CUstream too
+ *   error    host, may be NULL
+ *
+ * Ownership: the caller's, until pagoda_stream_destroy.
+ *
+ * Returns OK; INVALID_ARGUMENT for a null stream; CUDA_FAILURE when CUDA refused; what
+ *         pagoda_device_count returns without a device.
+ */
+PAGODA_API pagoda_status pagoda_stream_create(void** stream, pagoda_error* error);
+
+/** Destroys a stream that pagoda_stream_create made; work queued on it still runs. */
+PAGODA_API pagoda_status pagoda_stream_destroy(void* stream, pagoda_error* error);
+
+/** Waits until everything queued on a stream has passed. DEVICE_FAULT when it broke the context. */
+PAGODA_API pagoda_status pagoda_stream_wait(void* stream, pagoda_error* error);
+
+/**
+ * Asks, without waiting, whether everything queued on a stream has passed, and whether any work of
+ * the context has broken it.
+ *
+ *   stream    cudaStream_t, or NULL for the default stream; not one that is captured
+ *   is_idle   host, overwritten on success: 1 or 0
+ *   error     host, may be NULL
+ *
+ * Returns OK; DEVICE_FAULT with the fault's own words when the context is broken, as every call
+ *         does from then on; INVALID_ARGUMENT for a null is_idle; otherwise as
+ *         pagoda_stream_create.
+ */
+PAGODA_API pagoda_status pagoda_stream_query(void* stream, int32_t* is_idle, pagoda_error* error);
+
+/** Makes later work on a stream wait until an event has passed; the host does not wait. */
+PAGODA_API pagoda_status pagoda_stream_wait_event(void* stream, void* event, pagoda_error* error);
+
+/** Makes an event, a mark in a stream without a time: a cudaEvent_t in *event, the caller's. */
+PAGODA_API pagoda_status pagoda_event_create(void** event, pagoda_error* error);
+
+/** Destroys an event that pagoda_event_create made. */
+PAGODA_API pagoda_status pagoda_event_destroy(void* event, pagoda_error* error);
+
+/** Puts the mark behind everything queued on a stream so far. */
+PAGODA_API pagoda_status pagoda_event_record(void* event, void* stream, pagoda_error* error);
+
+/** Waits until the mark has passed; returns at once for one that was never put anywhere. */
+PAGODA_API pagoda_status pagoda_event_wait(void* event, pagoda_error* error);
+
+/** Asks without waiting: *has_passed becomes 1 or 0. */
+PAGODA_API pagoda_status pagoda_event_query(void* event, int32_t* has_passed, pagoda_error* error);
+
+/**
+ * Begins to record what the calling thread queues on a stream, instead of running it.
+ *
+ * Until pagoda_capture_end nothing may wait for the stream or allocate memory in this thread.
+ *
+ *   stream   cudaStream_t, not the default stream
+ *   error    host, may be NULL
+ *
+ * Returns OK; INVALID_ARGUMENT for a null stream; CUDA_FAILURE when CUDA refused, for instance
+ *         because the stream is captured already.
+ */
+PAGODA_API pagoda_status pagoda_capture_begin(void* stream, pagoda_error* error);
+
+/**
+ * Ends a capture and makes a graph of it that can be launched.
+ *
+ *   stream   the one of pagoda_capture_begin
+ *   graph    host, overwritten on success: a cudaGraphExec_t, the caller's
+ *   error    host, may be NULL
+ *
+ * Threads:   the thread that began. Whatever it returns, the capture has ended.
+ *
+ * Returns OK; INVALID_ARGUMENT for a null pointer; CUDA_FAILURE when something was queued that
+ *         cannot be captured.
+ */
+PAGODA_API pagoda_status pagoda_capture_end(void* stream, void** graph, pagoda_error* error);
+
+/** Asks whether a stream is captured: *is_capturing becomes 1 or 0. */
+PAGODA_API pagoda_status pagoda_capture_query(void* stream, int32_t* is_capturing,
+                                              pagoda_error* error);
+
+/** Queues the work of a graph; every address in it is the one that was captured. */
+PAGODA_API pagoda_status pagoda_graph_launch(void* graph, void* stream, pagoda_error* error);
+
+/** Destroys a graph that pagoda_capture_end made, once its work has run. */
+PAGODA_API pagoda_status pagoda_graph_destroy(void* graph, pagoda_error* error);
 
 /** Type of the elements of a pool, or of rows that callers hand in. */
 typedef int32_t pagoda_dtype;
@@ -453,6 +679,116 @@ typedef struct pagoda_swap_blocks_params {
  */
 PAGODA_API pagoda_status pagoda_swap_blocks(const pagoda_swap_blocks_params* params, void* stream,
                                             pagoda_error* error);
+
+/** Consecutive words of an update, and where they go. */
+typedef struct pagoda_word_run {
+  int64_t target_word; /* index into the target */
+  int32_t source_word; /* index into the staged words, counted from the start of the update */
+  int32_t num_words;   /* at least 0 */
+} pagoda_word_run;
+
+/** An update of some words of a device array: block tables, lengths, slots and positions. */
+typedef struct pagoda_update_words_params {
+  uint64_t staged;    /* pinned host, num_bytes: pagoda_word_run [num_runs], then the words */
+  uint64_t delta;     /* device, num_bytes, 8-byte aligned: overwritten with the staged bytes */
+  uint64_t target;    /* device, uint32 [num_target_words] */
+  int64_t num_target_words;
+  int64_t num_bytes;  /* of the update, a multiple of 4 */
+  int64_t num_runs;   /* 0 to 2^31 - 1 */
+} pagoda_update_words_params;
+
+/**
+ * Writes runs of 32-bit words into a device array: one copy, and one launch that spreads it.
+ *
+ * The array stays where it is and the rest of it stays as it is, so that kernels whose addresses
+ * are fixed, in a graph for instance, see the new words. Runs must not overlap; what a run would
+ * write outside the array is left out.
+ *
+ *   params   host, read before the call returns
+ *   stream   cudaStream_t, or NULL for the default stream
+ *   error    host, may be NULL
+ *
+ * Ownership: borrows the staged bytes until the stream has passed this call.
+ * Threads:   any thread; calls on different streams do not order each other.
+ *
+ * Returns OK, also when num_runs is 0 (nothing is queued);
+ *         INVALID_ARGUMENT for a value outside what the struct says, before anything is queued;
+ *         CUDA_FAILURE when CUDA refused; what pagoda_device_count returns without a device.
+ */
+PAGODA_API pagoda_status pagoda_update_words(const pagoda_update_words_params* params, void* stream,
+                                             pagoda_error* error);
+
+/** What a step's kernels are about to read. */
+typedef struct pagoda_validate_step_params {
+  uint64_t block_tables;             /* device, int32 [num_seqs, block_table_stride] */
+  uint64_t context_lengths;          /* device, int32 [num_seqs] */
+  uint64_t cumulative_query_lengths; /* device, int32 [num_seqs + 1] */
+  uint64_t slot_mapping;             /* device, int64 [num_tokens] */
+  uint64_t report;                   /* pinned host, int64 [4]: overwritten */
+  int64_t block_table_stride;        /* entries from one sequence to the next, at least 1 */
+  int32_t num_seqs;                  /* at least 0 */
+  int32_t num_tokens;                /* at least 0 */
+  int32_t num_blocks;                /* at least 1 */
+  int32_t block_size;                /* tokens, at least 1 */
+} pagoda_validate_step_params;
+
+/**
+ * Checks, on the device, what kernels take on trust: for debugging, since it waits.
+ *
+ * Cumulative query lengths start at 0, do not fall and end at or before num_tokens; a context holds
+ * its sequence's queries and fits its table; block ids of contexts are in [0, num_blocks); the slot
+ * of a token is -1 or the one that its table and position say. Changes nothing but the report.
+ *
+ *   params   host, read before the call returns
+ *   stream   cudaStream_t, or NULL for the default stream; not one that is captured
+ *   error    host, may be NULL
+ *
+ * Threads:   any thread, with a report of its own.
+ * Blocking:  waits for the stream.
+ *
+ * Returns OK when all is well, also when num_seqs is 0;
+ *         INVALID_ARGUMENT for a value outside what the struct says, or naming the first bad value
+ *         on the device, for instance block_tables[3][5]=-1;
+ *         DEVICE_FAULT, CUDA_FAILURE; what pagoda_device_count returns without a device.
+ */
+PAGODA_API pagoda_status pagoda_validate_step(const pagoda_validate_step_params* params,
+                                              void* stream, pagoda_error* error);
+
+/** Results of attention over parts of a context, and where the result over all of it goes. */
+typedef struct pagoda_merge_partials_params {
+  uint64_t partial_outputs; /* device, [num_partials, num_rows, head_dim] */
+  uint64_t partial_lse;     /* device, FP32 [num_partials, num_rows], natural log */
+  uint64_t output;          /* device, [num_rows, head_dim] */
+  uint64_t maybe_lse;       /* device, FP32 [num_rows]; or 0 */
+  int32_t num_partials;     /* at least 1 */
+  int32_t num_rows;         /* tokens times query heads, at least 0 */
+  int32_t head_dim;         /* at least 1 */
+  pagoda_dtype row_dtype;   /* of partial outputs and output */
+} pagoda_merge_partials_params;
+
+/**
+ * Merges attention over disjoint parts of a context into attention over all of it.
+ *
+ *   lse    = log(sum over the parts of exp(partial_lse))
+ *   output = sum over the parts of exp(partial_lse - lse) * partial_output
+ *
+ * A part whose LSE is minus infinity counts for nothing, whatever its output holds, NaN included;
+ * where all are, the output is zeros. A sink belongs into one part alone.
+ *
+ *   params   host, read before the call returns
+ *   stream   cudaStream_t, or NULL for the default stream
+ *   error    host, may be NULL
+ *
+ * Threads:   any thread; calls on different streams do not order each other.
+ * Numerics:  FP32, parts in their order: the output repeats to the bit.
+ *
+ * Returns OK, also when num_rows is 0 (nothing is launched);
+ *         INVALID_ARGUMENT for a value outside what the struct says, before anything is queued;
+ *         CUDA_FAILURE when the launch was refused; what pagoda_device_count returns without a
+ *         device.
+ */
+PAGODA_API pagoda_status pagoda_merge_partials(const pagoda_merge_partials_params* params,
+                                               void* stream, pagoda_error* error);
 
 #ifdef __cplusplus
 }

@@ -167,6 +167,9 @@ pagoda_status launched(cudaError_t answer, const char* operation, pagoda_error* 
                   "no kernel fits this device, they were built for %s: operation=%s",
                   PAGODA_BUILT_ARCHITECTURES, operation);
     default:
+      if (breaks_the_context(answer)) {
+        return fail_to_do(answer, operation, error);
+      }
       return fail(error, PAGODA_STATUS_CUDA_FAILURE, answer,
                   "CUDA refused the launch of %s, %s: cuda_error=%d", operation,
                   cudaGetErrorString(answer), static_cast<int>(answer));

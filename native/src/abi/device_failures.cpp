@@ -72,4 +72,41 @@ pagoda_status fail_to_run(cudaError_t answer, const ImageTarget& target,
   }
 }
 
+bool breaks_the_context(cudaError_t answer) {
+  switch (answer) {
+    case cudaErrorECCUncorrectable:
+    case cudaErrorNvlinkUncorrectable:
+    case cudaErrorIllegalAddress:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorContextIsDestroyed:
+    case cudaErrorAssert:
+    case cudaErrorHardwareStackError:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorLaunchFailure:
+    case cudaErrorExternalDevice:
+      return true;
+    default:
+      return false;
+  }
+}
+
+pagoda_status fail_to_do(cudaError_t answer, const char* operation, pagoda_error* maybe_error) {
+  cudaGetLastError();
+  if (answer == cudaErrorNoDevice || answer == cudaErrorInsufficientDriver) {
+    return fail_without_devices(answer, query_cuda_versions(), maybe_error);
+  }
+  if (breaks_the_context(answer)) {
+    return fail(maybe_error, PAGODA_STATUS_DEVICE_FAULT, answer,
+                "work that ran before broke the context, %s, found when asked to %s: "
+                "cuda_error=%d",
+                cudaGetErrorString(answer), operation, static_cast<int>(answer));
+  }
+  return fail(maybe_error, PAGODA_STATUS_CUDA_FAILURE, answer,
+              "CUDA refused to %s, %s: cuda_error=%d", operation, cudaGetErrorString(answer),
+              static_cast<int>(answer));
+}
+
 }  // namespace pagoda

@@ -33,6 +33,14 @@ struct ImageTarget {
 /// Says why a kernel of this library did not run on a device.
 pagoda_status fail_to_run(cudaError_t answer, const ImageTarget& target, pagoda_error* maybe_error);
 
+/// Whether an answer means that the context is broken for good: every later call gets it again.
+bool breaks_the_context(cudaError_t answer);
+
+/// Says what CUDA had against an operation; makes CUDA forget it, lest a later call reports it.
+///
+/// `operation` is a verb with its object: "allocate memory".
+pagoda_status fail_to_do(cudaError_t answer, const char* operation, pagoda_error* maybe_error);
+
 }  // namespace pagoda
 
 #endif

@@ -116,6 +116,45 @@ constexpr pagoda_struct_field kFields[] = {
     FIELD(pagoda_swap_blocks_params, copies),
     FIELD(pagoda_swap_blocks_params, block_bytes),
     FIELD(pagoda_swap_blocks_params, num_copies),
+
+    FIELD(pagoda_fill_memory_params, target),
+    FIELD(pagoda_fill_memory_params, num_bytes),
+    FIELD(pagoda_fill_memory_params, byte_value),
+
+    FIELD(pagoda_copy_memory_params, source),
+    FIELD(pagoda_copy_memory_params, target),
+    FIELD(pagoda_copy_memory_params, num_bytes),
+
+    FIELD(pagoda_word_run, target_word),
+    FIELD(pagoda_word_run, source_word),
+    FIELD(pagoda_word_run, num_words),
+
+    FIELD(pagoda_update_words_params, staged),
+    FIELD(pagoda_update_words_params, delta),
+    FIELD(pagoda_update_words_params, target),
+    FIELD(pagoda_update_words_params, num_target_words),
+    FIELD(pagoda_update_words_params, num_bytes),
+    FIELD(pagoda_update_words_params, num_runs),
+
+    FIELD(pagoda_validate_step_params, block_tables),
+    FIELD(pagoda_validate_step_params, context_lengths),
+    FIELD(pagoda_validate_step_params, cumulative_query_lengths),
+    FIELD(pagoda_validate_step_params, slot_mapping),
+    FIELD(pagoda_validate_step_params, report),
+    FIELD(pagoda_validate_step_params, block_table_stride),
+    FIELD(pagoda_validate_step_params, num_seqs),
+    FIELD(pagoda_validate_step_params, num_tokens),
+    FIELD(pagoda_validate_step_params, num_blocks),
+    FIELD(pagoda_validate_step_params, block_size),
+
+    FIELD(pagoda_merge_partials_params, partial_outputs),
+    FIELD(pagoda_merge_partials_params, partial_lse),
+    FIELD(pagoda_merge_partials_params, output),
+    FIELD(pagoda_merge_partials_params, maybe_lse),
+    FIELD(pagoda_merge_partials_params, num_partials),
+    FIELD(pagoda_merge_partials_params, num_rows),
+    FIELD(pagoda_merge_partials_params, head_dim),
+    FIELD(pagoda_merge_partials_params, row_dtype),
 };
 
 #undef FIELD

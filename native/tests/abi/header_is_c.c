@@ -23,5 +23,16 @@ _Static_assert(sizeof(pagoda_copy_blocks_params) == 4 * 8,
                "pagoda_copy_blocks_params has no padding");
 _Static_assert(sizeof(pagoda_swap_blocks_params) == 5 * 8,
                "pagoda_swap_blocks_params has no padding");
+_Static_assert(sizeof(pagoda_fill_memory_params) == 3 * 8,
+               "pagoda_fill_memory_params has no padding");
+_Static_assert(sizeof(pagoda_copy_memory_params) == 3 * 8,
+               "pagoda_copy_memory_params has no padding");
+_Static_assert(sizeof(pagoda_word_run) == 8 + 2 * 4, "pagoda_word_run has no padding");
+_Static_assert(sizeof(pagoda_update_words_params) == 6 * 8,
+               "pagoda_update_words_params has no padding");
+_Static_assert(sizeof(pagoda_validate_step_params) == 6 * 8 + 4 * 4,
+               "pagoda_validate_step_params has no padding");
+_Static_assert(sizeof(pagoda_merge_partials_params) == 4 * 8 + 4 * 4,
+               "pagoda_merge_partials_params has no padding");
 
 int main(void) { return PAGODA_STATUS_OK; }

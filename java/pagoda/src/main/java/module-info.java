@@ -11,6 +11,7 @@ import org.jspecify.annotations.NullMarked;
 @NullMarked
 module dev.pagoda {
   requires static jdk.incubator.vector;
+  requires static jdk.jfr;
   requires static org.jspecify;
 
   exports dev.pagoda;
@@ -19,5 +20,8 @@ module dev.pagoda {
   exports dev.pagoda.decoding;
   exports dev.pagoda.layout;
   exports dev.pagoda.memory;
+  exports dev.pagoda.prefix;
+  exports dev.pagoda.pressure;
   exports dev.pagoda.tier;
+  exports dev.pagoda.tier.file;
 }

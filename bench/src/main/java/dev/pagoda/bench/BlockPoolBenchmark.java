@@ -43,7 +43,7 @@ public class BlockPoolBenchmark {
   /** Takes blocks and gives them back. */
   @Benchmark
   public int allocateAndRelease() {
-    pool.allocate(handles, 0, blocksPerCall);
+    var _ = pool.allocate(handles, 0, blocksPerCall);
     return pool.release(handles, 0, blocksPerCall);
   }
 }

@@ -18,26 +18,24 @@ public enum Backend {
 
   private static final System.Logger LOGGER = System.getLogger("dev.pagoda");
 
-  // CUDA is not among them while its kernels have no Java face: to ask it would load the native
-  // library, and every user of the CPU would see the JVM's warning about native access.
-  private static final List<Backend> PREFERENCE = List.of(VECTOR, SCALAR);
-
   /**
    * The fastest one that can be had here. One log line says which and why not another.
+   *
+   * <p>The native library is loaded only where it was put on the class path, or a file of it was
+   * named, and the machine has an NVIDIA driver.
    *
    * @return an available backend
    */
   public static Backend best() {
-    List<Candidate> candidates = PREFERENCE.stream().map(Backends::candidate).toList();
+    List<Candidate> candidates = Arrays.stream(values()).map(Backends::offer).toList();
     Candidate picked = Candidate.pick(candidates).orElseThrow();
-    Backend best = named(picked.name());
     String passedOver =
-        PREFERENCE.stream()
-            .takeWhile(b -> b != best)
-            .map(b -> "; not " + b.label() + ": " + b.unavailabilityReason().orElseThrow())
+        candidates.stream()
+            .takeWhile(c -> !c.name().equals(picked.name()))
+            .map(c -> "; not " + c.name() + ": " + c.unavailability().get().orElseThrow())
             .collect(Collectors.joining());
-    LOGGER.log(System.Logger.Level.INFO, "Pagoda computes on {0}{1}", best.label(), passedOver);
-    return best;
+    LOGGER.log(System.Logger.Level.INFO, "Pagoda computes on {0}{1}", picked.name(), passedOver);
+    return named(picked.name());
   }
 
   /**

@@ -38,6 +38,22 @@ public sealed interface Capacity {
   }
 
   /**
+   * A number of blocks that are counted, but have no memory: sequences, steps, forks, swaps and
+   * every number of the cache are what they would be with it, while nothing can be written or
+   * attended to. For planning: it answers how many blocks some traffic takes, on any machine and
+   * for any size of pool, in 32 bytes per block.
+   *
+   * <p>{@link Step#write} and {@link Step#attend} are {@link IllegalStateException}s that say so,
+   * and a step commits without having been written. A swap space of such a cache is counted too.
+   *
+   * @param numBlocks blocks, at least 1
+   * @return the capacity
+   */
+  static Capacity counted(int numBlocks) {
+    return new Counted(numBlocks);
+  }
+
+  /**
    * A number of blocks.
    *
    * @param numBlocks blocks, at least 1
@@ -95,6 +111,21 @@ public sealed interface Capacity {
     /** Checks that there is a segment. */
     public Within {
       Objects.requireNonNull(segment, "segment");
+    }
+  }
+
+  /**
+   * A number of blocks without memory, see {@link Capacity#counted}.
+   *
+   * @param numBlocks blocks, at least 1
+   */
+  record Counted(int numBlocks) implements Capacity {
+    /** Checks the number. */
+    public Counted {
+      if (numBlocks < 1) {
+        throw new IllegalArgumentException(
+            "the capacity must be at least one block: numBlocks=" + numBlocks);
+      }
     }
   }
 }

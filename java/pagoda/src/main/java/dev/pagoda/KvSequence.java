@@ -1,6 +1,7 @@
 package dev.pagoda;
 
 import dev.pagoda.block.BlockTable;
+import java.util.Objects;
 
 /**
  * One stream of tokens whose keys and values are in a cache.
@@ -32,15 +33,19 @@ public final class KvSequence implements AutoCloseable {
   BlockTable table;
   State state = State.IDLE;
   int registryIndex;
-  long parking; // which parking it is in while PARKED
+  long parking = -1; // which parking it is in, or was in last
+  BlockReservation reservation;
   long numBlockCopies;
   private volatile int length;
+  private SequenceObserver observer = SequenceObserver.NONE;
 
   KvSequence(PagedKvCache cache, long id, BlockTable table, int length) {
     this.cache = cache;
     this.id = id;
     this.table = table;
     this.length = length;
+    reservation = cache.noReservation();
+    reservation.join();
   }
 
   /**
@@ -68,6 +73,13 @@ public final class KvSequence implements AutoCloseable {
    */
   public int length() {
     return length;
+  }
+
+  /** Changes the reservation. With the cache's lock; not while parked. */
+  void draw(BlockReservation promise) {
+    promise.join();
+    reservation.leave(state);
+    reservation = promise;
   }
 
   void setLength(int newLength) {
@@ -98,14 +110,15 @@ public final class KvSequence implements AutoCloseable {
   }
 
   /**
-   * Takes the first tokens of another sequence into this empty one, sharing their blocks as a fork
-   * does. For a sequence that lost its blocks, so that its holders keep the object they have.
+   * Takes the first tokens of another sequence into this one, which is empty or has the first
+   * blocks of the other already, sharing their blocks as a fork does. For a sequence that lost its
+   * blocks, so that its holders keep the object they have.
    *
    * @param source an idle sequence of the same cache
-   * @param sharedLength tokens to share, {@code [0, source.length()]}
+   * @param sharedLength tokens to share, {@code [length, source.length()]}
    * @throws IllegalArgumentException if the source has fewer tokens or is another cache's
-   * @throws IllegalStateException if this sequence has tokens, or one of the two is closed, parked
-   *     or in a step
+   * @throws IllegalStateException if this sequence has other blocks or a partly filled one, or one
+   *     of the two is closed, parked or in a step
    */
   public void shareFrom(KvSequence source, int sharedLength) {
     cache.share(this, source, sharedLength);
@@ -120,6 +133,40 @@ public final class KvSequence implements AutoCloseable {
    */
   public void truncate(int newLength) {
     cache.truncate(this, newLength);
+  }
+
+  /**
+   * Lets this sequence, and the forks made of it from now on, take the blocks of its steps from a
+   * reservation first. Replaces the one before.
+   *
+   * @param promise a reservation of the same cache
+   * @throws IllegalArgumentException if it is another cache's
+   * @throws IllegalStateException if this sequence or the reservation is closed, or this sequence
+   *     is parked
+   * @throws dev.pagoda.block.OutOfBlocksException if the reservation is suspended and too few
+   *     blocks are free to resume it
+   */
+  public void drawFrom(BlockReservation promise) {
+    cache.drawFrom(this, promise);
+  }
+
+  /**
+   * Lets this sequence take its blocks from what is free, as at first.
+   *
+   * @throws IllegalStateException if this sequence is closed or parked
+   */
+  public void drawFromNone() {
+    cache.drawFrom(this, cache.noReservation());
+  }
+
+  /**
+   * The reservation it draws from.
+   *
+   * @return one of no blocks, unless {@link #drawFrom} or the sequence it was forked from named
+   *     another
+   */
+  public BlockReservation reservation() {
+    return cache.reservationOf(this);
   }
 
   /**
@@ -143,6 +190,24 @@ public final class KvSequence implements AutoCloseable {
   }
 
   /**
+   * Whether it is open, here, and in no step: what others may do with it now.
+   *
+   * @return false if it is closed, parked, in a step or on the move
+   */
+  public boolean isIdle() {
+    return cache.stateOf(this) == State.IDLE;
+  }
+
+  /**
+   * Blocks it has now: all, or those that it kept when it was parked.
+   *
+   * @return entries of its block table; 0 after close
+   */
+  public int numBlocksHere() {
+    return cache.numBlocksOf(this);
+  }
+
+  /**
    * Whether it was closed.
    *
    * @return true after {@link #close}
@@ -159,6 +224,23 @@ public final class KvSequence implements AutoCloseable {
   @Override
   public void close() {
     cache.close(this);
+  }
+
+  /**
+   * Has somebody told what happens to this sequence, in place of whom was told before.
+   *
+   * @param newObserver told by the writer's thread
+   */
+  public void observe(SequenceObserver newObserver) {
+    observer = Objects.requireNonNull(newObserver, "newObserver");
+  }
+
+  SequenceObserver observer() {
+    return observer;
+  }
+
+  void tellCommitted() {
+    observer.committed(this);
   }
 
   @Override

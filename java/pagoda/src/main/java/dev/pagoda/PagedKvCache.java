@@ -3,6 +3,9 @@ package dev.pagoda;
 import dev.pagoda.block.BlockHandle;
 import dev.pagoda.block.BlockPool;
 import dev.pagoda.block.BlockTable;
+import dev.pagoda.block.IdleOrder;
+import dev.pagoda.block.OutOfBlocksException;
+import dev.pagoda.internal.event.CacheEvents;
 import dev.pagoda.internal.kernel.IdlePool;
 import dev.pagoda.internal.kernel.Kernels;
 import dev.pagoda.internal.kernel.Scratch;
@@ -10,9 +13,16 @@ import dev.pagoda.layout.KvLayout;
 import dev.pagoda.layout.KvShape;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
+import dev.pagoda.memory.Place;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Collectors;
 
@@ -20,7 +30,7 @@ import java.util.stream.Collectors;
  * Keys and values of any number of sequences, in fixed-size blocks of one pool off the heap.
  *
  * <p>Memory: one contiguous pool of {@code numBlocks * blockBytes} bytes (see {@link KvLayout}),
- * plus 24 bytes of bookkeeping per block. Whoever opens a cache closes it, after its sequences;
+ * plus 29 bytes of bookkeeping per block. Whoever opens a cache closes it, after its sequences;
  * closing twice is an {@link IllegalStateException}.
  *
  * <p>Threads: safe for any number. A sequence and a step have one writer at a time; different ones
@@ -30,15 +40,23 @@ import java.util.stream.Collectors;
  * <p>Failure: a call that throws has changed nothing.
  */
 public final class PagedKvCache implements AutoCloseable {
+  private static final BlockEviction NO_EVICTION = (storage, blockIds) -> {};
+
   private final Backend backend;
   private final Kernels kernels;
   private final KvStorage storage;
   private final BlockPool pool;
   private final IdlePool<Scratch> scratches;
-  private final ReentrantLock lock = new ReentrantLock();
+  private final boolean debug;
+  private final CacheLock lock = new CacheLock();
+
+  // Told of blocks that are given up; nobody caches any without telling whom.
+  private volatile BlockEviction eviction = NO_EVICTION;
 
   // Guarded by the lock.
   private final List<KvSequence> sequences = new ArrayList<>();
+  private final Set<BlockReservation> reservations = new LinkedHashSet<>();
+  private final BlockReservation noReservation = new BlockReservation(this, 0);
   private final int[] plannedWriters; // per block, index into the plan being made plus 1, or 0
   private long nextSequenceId;
   private long nextParking;
@@ -53,7 +71,7 @@ public final class PagedKvCache implements AutoCloseable {
     this.backend = backend;
     this.kernels = kernels;
     this.storage = storage;
-    boolean debug = checks == Checks.DEBUG;
+    debug = checks == Checks.DEBUG;
     int numBlocks = storage.numBlocks();
     pool = new BlockPool(numBlocks, debug, debug ? storage::poison : blockId -> {});
     if (debug) {
@@ -94,13 +112,37 @@ public final class PagedKvCache implements AutoCloseable {
       KvShape shape, Backend backend, Capacity capacity, Checks checks) {
     Objects.requireNonNull(shape, "shape");
     Objects.requireNonNull(checks, "checks");
-    Kernels kernels = Backends.open(backend);
+    return open(shape, backend, Backends.open(backend), capacity, checks);
+  }
+
+  /**
+   * Opens a cache at a place: on another device than the first, or in a context and on a stream of
+   * the caller's.
+   *
+   * @param shape layers and block size
+   * @param place where its blocks are to be; names the backend too
+   * @param capacity how much it may hold
+   * @param checks how much to spend on finding mistakes
+   * @return the cache, owned by the caller
+   * @throws BackendUnavailableException if the place's backend cannot be had here
+   * @throws IllegalArgumentException if the memory cannot be had, with the numbers
+   */
+  public static PagedKvCache open(KvShape shape, Place place, Capacity capacity, Checks checks) {
+    Objects.requireNonNull(shape, "shape");
+    Objects.requireNonNull(checks, "checks");
+    Backend backend = Backend.named(place.backend());
+    return open(shape, backend, Backends.open(place), capacity, checks);
+  }
+
+  private static PagedKvCache open(
+      KvShape shape, Backend backend, Kernels kernels, Capacity capacity, Checks checks) {
     KvLayout layout = new KvLayout(shape, kernels.keyOrder());
     KvStorage storage =
         switch (capacity) {
           case Capacity.Blocks blocks -> kernels.openStorage(layout, blocks.numBlocks());
           case Capacity.Bytes bytes -> kernels.openStorage(layout, bytes.numBlocks(layout));
-          case Capacity.Within within -> HostStorage.over(layout, within.segment());
+          case Capacity.Within within -> kernels.openStorageWithin(layout, within.segment());
+          case Capacity.Counted counted -> HostStorage.counted(layout, counted.numBlocks());
         };
     try {
       return new PagedKvCache(backend, kernels, storage, checks);
@@ -152,7 +194,44 @@ public final class PagedKvCache implements AutoCloseable {
         + shape().blockSize()
         + " tokens, "
         + layout().blockBytes()
-        + " bytes each";
+        + (storage.hasMemory() ? " bytes each" : " bytes each, counted without memory")
+        + storage.failure().map(reason -> "; failed: " + reason).orElse("");
+  }
+
+  /**
+   * What only this cache's backend has: {@code dev.pagoda.cuda.CudaCache} on the CUDA backend.
+   *
+   * @param face the interface wanted
+   * @param <T> the interface wanted
+   * @return this cache's memory, seen through that interface
+   * @throws IllegalArgumentException if the backend has no such face
+   */
+  public <T> T unwrap(Class<T> face) {
+    if (!face.isInstance(storage)) {
+      throw new IllegalArgumentException(
+          "this cache's backend has no such face: backend="
+              + backend.label()
+              + ", face="
+              + face.getName());
+    }
+    return face.cast(storage);
+  }
+
+  /**
+   * Opens host memory that blocks of this cache move to and from as fast as they can: page-locked
+   * on the CUDA backend.
+   *
+   * @param capacity how many blocks it holds
+   * @return a storage of this cache's layout, owned by the caller, who closes it before the cache
+   * @throws IllegalArgumentException if the memory cannot be had, with the numbers
+   */
+  public HostStorage openHostStorage(Capacity capacity) {
+    return switch (capacity) {
+      case Capacity.Blocks blocks -> storage.openHostStorage(blocks.numBlocks());
+      case Capacity.Bytes bytes -> storage.openHostStorage(bytes.numBlocks(layout()));
+      case Capacity.Within within -> HostStorage.over(layout(), within.segment());
+      case Capacity.Counted counted -> HostStorage.counted(layout(), counted.numBlocks());
+    };
   }
 
   /**
@@ -175,7 +254,7 @@ public final class PagedKvCache implements AutoCloseable {
     int expectedBlocks = Math.min(shape().blocksFor(expectedTokens), pool.numBlocks());
     lock.lock();
     try {
-      requireOpen();
+      requireUsable();
       return register(new BlockTable(pool, expectedBlocks), 0);
     } finally {
       lock.unlock();
@@ -190,14 +269,14 @@ public final class PagedKvCache implements AutoCloseable {
   public Step newStep() {
     lock.lock();
     try {
-      requireOpen();
+      requireUsable();
     } finally {
       lock.unlock();
     }
     return new Step(this, kernels, storage, scratches);
   }
 
-  private KvSequence register(BlockTable table, int length) {
+  KvSequence register(BlockTable table, int length) {
     KvSequence sequence = new KvSequence(this, nextSequenceId++, table, length);
     sequence.registryIndex = sequences.size();
     sequences.add(sequence);
@@ -208,29 +287,41 @@ public final class PagedKvCache implements AutoCloseable {
   KvSequence fork(KvSequence parent, int length) {
     lock.lock();
     try {
+      requireUsable();
       requireIdle(parent);
       requireLength(parent, length);
       KvSequence fork = register(parent.table.fork(shape().blocksFor(length)), length);
+      fork.draw(parent.reservation);
       numForks++;
+      CacheEvents.current().forked(parent.id(), fork.id(), length);
       return fork;
     } finally {
       lock.unlock();
     }
   }
 
-  void share(KvSequence empty, KvSequence source, int length) {
+  void share(KvSequence target, KvSequence source, int length) {
     lock.lock();
     try {
-      requireIdle(empty);
+      requireUsable();
+      requireIdle(target);
       requireIdle(source);
       requireLength(source, length);
-      if (empty.length() != 0) {
+      if (target.length() > length || target.length() % shape().blockSize() != 0) {
         throw new IllegalStateException(
-            "only an empty sequence takes over tokens: sequence=" + empty);
+            "only a sequence of no or of fewer full blocks takes over tokens: length="
+                + length
+                + ", sequence="
+                + target);
       }
-      empty.table = source.table.fork(shape().blocksFor(length));
-      empty.setLength(length);
-      numTokens += length;
+      try {
+        target.table.extendFrom(source.table, shape().blocksFor(length));
+      } catch (IllegalArgumentException others) {
+        throw new IllegalStateException(
+            "the sequence has other tokens than the source: sequence=" + target, others);
+      }
+      numTokens += length - target.length();
+      target.setLength(length);
     } finally {
       lock.unlock();
     }
@@ -239,14 +330,164 @@ public final class PagedKvCache implements AutoCloseable {
   void truncate(KvSequence sequence, int newLength) {
     lock.lock();
     try {
+      requireUsable();
       requireIdle(sequence);
       requireLength(sequence, newLength);
-      sequence.table.truncate(shape().blocksFor(newLength));
+      shorten(sequence, shape().blocksFor(newLength));
       numTokens -= sequence.length() - newLength;
       sequence.setLength(newLength);
+      sequence.observer().truncated(newLength);
     } finally {
       lock.unlock();
     }
+  }
+
+  /** Drops the tail of a table; what becomes free is promised again to whom it was promised. */
+  private static void shorten(KvSequence sequence, int newNumBlocks) {
+    BlockReservation promise = sequence.reservation;
+    promise.giveBack(sequence.table.truncate(newNumBlocks, promise.room()));
+  }
+
+  void drawFrom(KvSequence sequence, BlockReservation promise) {
+    Resumption resumption;
+    lock.lock();
+    try {
+      requireDrawable(sequence, promise);
+      resumption = Resumption.of(this, promise);
+    } finally {
+      lock.unlock();
+    }
+    takePromise(resumption.total());
+    lock.lock();
+    try {
+      resumption.complete();
+      requireDrawable(sequence, promise);
+      sequence.draw(promise);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void requireDrawable(KvSequence sequence, BlockReservation promise) {
+    requireHere(sequence);
+    if (promise.cache() != this) {
+      throw new IllegalArgumentException("a reservation of another cache: reservation=" + promise);
+    }
+    if (promise.isClosed()) {
+      throw new IllegalStateException("the reservation is closed: reservation=" + promise);
+    }
+  }
+
+  BlockReservation reservationOf(KvSequence sequence) {
+    lock.lock();
+    try {
+      return sequence.reservation;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Reserves blocks for sequences that will grow, all or none.
+   *
+   * @param numBlocks blocks to promise, at least 0
+   * @return the promise, the caller's to close
+   * @throws OutOfBlocksException if too few blocks are free and not promised to others
+   */
+  public BlockReservation reserve(int numBlocks) {
+    BlockReservation.requireCount(numBlocks);
+    takePromise(numBlocks);
+    lock.lock();
+    try {
+      requireOpen();
+      BlockReservation reservation = new BlockReservation(this, numBlocks);
+      reservations.add(reservation);
+      return reservation;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Reserves blocks in the pool, giving up idle ones where too few are free. Not inside the lock.
+   */
+  void takePromise(int numBlocks) {
+    if (pool.tryReserve(numBlocks)) {
+      return;
+    }
+    try {
+      pool.requireCapacity(numBlocks);
+      long[] handles = new long[numBlocks];
+      allocateSaved(handles);
+      var _ = pool.release(handles, 0, numBlocks, numBlocks);
+    } catch (OutOfBlocksException tooFew) {
+      tellExhausted(tooFew);
+      throw tooFew;
+    }
+  }
+
+  /** Allocates blocks, and lets the content of those that are given up be saved. */
+  void allocateSaved(long[] handles) {
+    int numReclaimed = pool.allocate(handles, 0, handles.length);
+    try {
+      saveReclaimed(handles, handles.length - numReclaimed, handles.length);
+    } catch (Throwable refused) {
+      var _ = pool.release(handles, 0, handles.length);
+      throw refused;
+    }
+  }
+
+  /**
+   * Reserves blocks for sequences that will grow, all or none, or says that it cannot. Never waits.
+   *
+   * @param numBlocks blocks to promise, at least 0
+   * @return the promise, the caller's to close; none if too few blocks are free and not promised to
+   *     others
+   */
+  public Optional<BlockReservation> tryReserve(int numBlocks) {
+    try {
+      return Optional.of(reserve(numBlocks));
+    } catch (OutOfBlocksException tooFew) {
+      return Optional.empty();
+    }
+  }
+
+  static void tellExhausted(OutOfBlocksException tooFew) {
+    CacheEvents.current().exhausted(tooFew.needed(), tooFew.free(), tooFew.total());
+  }
+
+  /**
+   * Has somebody told when blocks become scarce and when there are enough again. It begins with
+   * {@link Watermarks.Level#LOW}, untold; if blocks are scarce already, that is told now.
+   *
+   * @param marks what counts as scarce: blocks in use and promised ones together
+   * @param listener told outside every lock, by the thread whose call changed the level
+   * @return the caller's to close, which ends the telling; it ends with the cache at the latest
+   */
+  public WatermarkWatch watch(Watermarks marks, WatermarkListener listener) {
+    Objects.requireNonNull(marks, "marks");
+    Objects.requireNonNull(listener, "listener");
+    WatermarkWatch watch = new WatermarkWatch(lock, pool, marks, listener);
+    lock.watch(watch);
+    return watch;
+  }
+
+  boolean tryTakePromise(int numBlocks) {
+    try {
+      takePromise(numBlocks);
+      return true;
+    } catch (OutOfBlocksException tooFew) {
+      return false;
+    }
+  }
+
+  /** That of sequences that have none. */
+  BlockReservation noReservation() {
+    return noReservation;
+  }
+
+  void forget(BlockReservation reservation) {
+    reservations.remove(reservation);
   }
 
   int[] blockIds(KvSequence sequence) {
@@ -270,6 +511,15 @@ public final class PagedKvCache implements AutoCloseable {
     }
   }
 
+  int numBlocksOf(KvSequence sequence) {
+    lock.lock();
+    try {
+      return sequence.table.numBlocks();
+    } finally {
+      lock.unlock();
+    }
+  }
+
   KvSequence.State stateOf(KvSequence sequence) {
     lock.lock();
     try {
@@ -287,9 +537,11 @@ public final class PagedKvCache implements AutoCloseable {
       }
       if (sequence.state != KvSequence.State.PARKED) {
         requireIdle(sequence);
-        sequence.table.truncate(0);
         numTokens -= sequence.length();
       }
+      shorten(sequence, 0);
+      sequence.reservation.leave(sequence.state);
+      sequence.reservation = noReservation;
       sequence.state = KvSequence.State.CLOSED;
       unregister(sequence);
     } finally {
@@ -318,7 +570,103 @@ public final class PagedKvCache implements AutoCloseable {
    * @throws IllegalArgumentException if a sequence is another cache's or given twice
    */
   public ParkedGroup park(List<KvSequence> group, BlockMover mover) {
-    return new Parking(this, group).park(mover);
+    return parkTail(group, 0, mover);
+  }
+
+  /**
+   * Takes the last blocks of sequences away, all or none, after their content was moved. As {@link
+   * #park}, except that each sequence keeps the blocks before an index, and those that have no more
+   * keep all.
+   *
+   * @param group distinct idle sequences of this cache, at least one
+   * @param firstBlockIndex block index from which on blocks are taken, at least 0
+   * @param mover moves the content away, called once, while the blocks are still owned; if it
+   *     throws nothing has changed
+   * @return how to bring them back
+   * @throws IllegalStateException if a sequence is closed, parked or in a step
+   * @throws IllegalArgumentException if a sequence is another cache's or given twice
+   */
+  public ParkedGroup parkTail(List<KvSequence> group, int firstBlockIndex, BlockMover mover) {
+    return new Parking(this, group).park(firstBlockIndex, mover);
+  }
+
+  /**
+   * Takes more of the blocks of parked sequences away, all or none.
+   *
+   * @param group what {@link #parkTail} returned, which this uses up
+   * @param firstBlockIndex block index from which on blocks are taken, less than the group's
+   * @param mover moves the content of the further blocks away, called once; if it throws nothing
+   *     has changed
+   * @return how to bring all of them back; the further blocks have the numbers behind the others
+   * @throws IllegalArgumentException if the index is not less than the group's
+   * @throws IllegalStateException if a sequence of the group is not parked any more
+   */
+  public ParkedGroup parkMore(ParkedGroup group, int firstBlockIndex, BlockMover mover) {
+    return new Parking(this, group.sequences()).parkMore(group, firstBlockIndex, mover);
+  }
+
+  /**
+   * How many blocks {@link #parkTail} or {@link #parkMore} would make available: those that nobody
+   * outside the group holds.
+   *
+   * @param group distinct open sequences of this cache
+   * @param firstBlockIndex block index from which on blocks would be given up
+   * @return number of blocks
+   * @throws IllegalArgumentException if a sequence is another cache's
+   */
+  public int numFreedByParking(List<KvSequence> group, int firstBlockIndex) {
+    lock.lock();
+    try {
+      Map<Long, Integer> inGroup = new HashMap<>();
+      for (KvSequence sequence : group) {
+        if (sequence.cache() != this) {
+          throw new IllegalArgumentException("a sequence of another cache: sequence=" + sequence);
+        }
+        for (int i = firstBlockIndex; i < sequence.table.numBlocks(); i++) {
+          inGroup.merge(sequence.table.handle(i), 1, Integer::sum);
+        }
+      }
+      int numFreed = 0;
+      for (Map.Entry<Long, Integer> block : inGroup.entrySet()) {
+        numFreed += pool.referenceCount(block.getKey()) == block.getValue() ? 1 : 0;
+      }
+      return numFreed;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Opens sequences that are parked from the start, for content that comes from elsewhere: a file,
+   * for instance. Takes no block; {@link #unpark} does, and until then they can be closed.
+   *
+   * @param lengths {@code [numSequences]} tokens of each, at least one sequence
+   * @param blockNumbers {@code [numSequences, blocksFor(length)]} which of the group's distinct
+   *     blocks a sequence has, in token order. Numbers start at 0 without a gap; sequences that
+   *     share a block have it at the same index
+   * @return how to bring their content in
+   * @throws IllegalArgumentException if the tables do not describe such a group
+   */
+  public ParkedGroup openParked(int[] lengths, int[][] blockNumbers) {
+    int[][] tables = Arrays.stream(blockNumbers).map(int[]::clone).toArray(int[][]::new);
+    int numBlocks = Parking.requireGroup(shape(), lengths, tables);
+    lock.lock();
+    try {
+      requireOpen();
+      List<KvSequence> group = new ArrayList<>();
+      for (int length : lengths) {
+        KvSequence sequence = register(new BlockTable(pool, 0), length);
+        numTokens -= length;
+        sequence.state = KvSequence.State.PARKED;
+        sequence.parking = nextParking;
+        sequence.reservation.park();
+        group.add(sequence);
+      }
+      ParkedGroup.Tables all = new ParkedGroup.Tables(0, numBlocks, tables);
+      return new ParkedGroup(group, all, lengths.clone(), nextParking());
+    } finally {
+      lock.unlock();
+    }
   }
 
   /**
@@ -327,7 +675,8 @@ public final class PagedKvCache implements AutoCloseable {
    *
    * @param group what {@link #park} returned; its sequences must all still be parked
    * @param mover moves the content in, called once; if it throws the group stays parked
-   * @throws dev.pagoda.block.OutOfBlocksException if there are too few free blocks
+   * @throws OutOfBlocksException if there are too few free blocks for the content and for the
+   *     suspended reservations of the group
    * @throws IllegalStateException if a sequence of the group is not parked any more
    */
   public void unpark(ParkedGroup group, BlockMover mover) {
@@ -335,21 +684,77 @@ public final class PagedKvCache implements AutoCloseable {
   }
 
   /**
-   * Gives parked sequences back as empty ones, for content that is computed again. Takes no block.
+   * Gives parked sequences back with the blocks they kept, and no tokens behind those, for content
+   * that is computed again. Takes no block.
    *
    * @param group what {@link #park} returned; its sequences must all still be parked
+   * @throws OutOfBlocksException if there are too few free blocks for the suspended reservations of
+   *     the group
    * @throws IllegalStateException if a sequence of the group is not parked any more
    */
   public void unparkEmpty(ParkedGroup group) {
+    new Parking(this, group.sequences()).unparkEmpty(group);
+  }
+
+  /**
+   * Undoes {@link #unparkEmpty}: gives up what the sequences have got since, and leaves them parked
+   * as they were, length included.
+   *
+   * @param group what {@link #unparkEmpty} was given, and which has not been parked since
+   * @throws IllegalStateException if a sequence of the group is not idle, or was parked in another
+   *     group since
+   */
+  public void parkAgain(ParkedGroup group) {
+    new Parking(this, group.sequences()).parkAgain(group);
+  }
+
+  /**
+   * Has blocks outlive their owners, as somebody says: the door for a prefix cache.
+   *
+   * @param order which idle blocks are given up first
+   * @param newEviction told of blocks that are given up
+   * @return the cached blocks, the caller's to close
+   * @throws IllegalStateException if somebody has them already
+   */
+  public CachedBlocks openCachedBlocks(IdleOrder order, BlockEviction newEviction) {
+    Objects.requireNonNull(newEviction, "newEviction");
     lock.lock();
     try {
-      requireParked(group);
-      for (KvSequence sequence : group.sequences()) {
-        sequence.setLength(0);
-        sequence.state = KvSequence.State.IDLE;
+      requireOpen();
+      if (!eviction.equals(NO_EVICTION)) {
+        throw new IllegalStateException("the cache has a prefix cache already: cache=" + this);
       }
+      pool.setIdleOrder(order);
+      eviction = newEviction;
+      return new CachedBlocks(this);
     } finally {
       lock.unlock();
+    }
+  }
+
+  void closeCachedBlocks() {
+    lock.lock();
+    try {
+      if (!closed) {
+        pool.unsetIdleOrder();
+      }
+      eviction = NO_EVICTION;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Lets the content of blocks that were given up be saved, before anybody overwrites it. Not
+   * inside the lock.
+   */
+  void saveReclaimed(long[] handles, int from, int to) {
+    if (from < to) {
+      int[] blockIds = new int[to - from];
+      for (int i = 0; i < blockIds.length; i++) {
+        blockIds[i] = BlockHandle.blockId(handles[from + i]);
+      }
+      eviction.evicted(storage, blockIds);
     }
   }
 
@@ -376,9 +781,10 @@ public final class PagedKvCache implements AutoCloseable {
   }
 
   /**
-   * Proves the bookkeeping by a full scan: the pool's own conservation, and that the block tables
-   * of all sequences hold exactly the references the pool has counted. Not while a step is open:
-   * its blocks belong to no sequence yet. For tests and debugging.
+   * Proves the bookkeeping by a full scan: the pool's own conservation (free + owned + idle + in
+   * flight = all blocks), and that the block tables of all sequences hold exactly the references
+   * the pool has counted. Not while a step is open: its blocks belong to no sequence yet. For tests
+   * and debugging.
    *
    * @throws IllegalStateException if it does not hold
    */
@@ -423,6 +829,16 @@ public final class PagedKvCache implements AutoCloseable {
               + pool.statistics().numReferences()
               + ", inTables="
               + total);
+      long promised = 0;
+      for (BlockReservation reservation : reservations) {
+        promised += reservation.inPool();
+      }
+      requireHolds(
+          promised == pool.statistics().numReserved(),
+          "blocks are reserved for nobody: numReserved="
+              + pool.statistics().numReserved()
+              + ", promised="
+              + promised);
       requireHolds(
           tokens == numTokens, "tokens are miscounted: numTokens=" + numTokens + ", is=" + tokens);
     } finally {
@@ -495,6 +911,10 @@ public final class PagedKvCache implements AutoCloseable {
     return lock;
   }
 
+  boolean isDebug() {
+    return debug;
+  }
+
   BlockPool pool() {
     return pool;
   }
@@ -520,7 +940,7 @@ public final class PagedKvCache implements AutoCloseable {
     requireState(sequence, KvSequence.State.IDLE);
   }
 
-  private void requireHere(KvSequence sequence) {
+  void requireHere(KvSequence sequence) {
     if (sequence.state != KvSequence.State.BUSY) {
       requireIdle(sequence);
     }
@@ -534,10 +954,14 @@ public final class PagedKvCache implements AutoCloseable {
     requireOpen();
     for (KvSequence sequence : group.sequences()) {
       requireState(sequence, KvSequence.State.PARKED);
-      if (sequence.parking != group.parking()) {
-        throw new IllegalStateException(
-            "the sequence was parked again since, in another group: sequence=" + sequence);
-      }
+      requireParking(sequence, group);
+    }
+  }
+
+  static void requireParking(KvSequence sequence, ParkedGroup group) {
+    if (sequence.parking != group.parking()) {
+      throw new IllegalStateException(
+          "the sequence was parked again since, in another group: sequence=" + sequence);
     }
   }
 
@@ -554,6 +978,16 @@ public final class PagedKvCache implements AutoCloseable {
   void requireOpen() {
     if (closed) {
       throw new IllegalStateException("the cache is closed: shape=" + shape());
+    }
+  }
+
+  /** Open, and its memory not lost: all that is left to a cache that failed is to be closed. */
+  void requireUsable() {
+    requireOpen();
+    Optional<String> failure = storage.failure();
+    if (failure.isPresent()) {
+      throw new IllegalStateException(
+          "the cache has failed, close it and open another, " + failure.get());
     }
   }
 

@@ -3,7 +3,7 @@ package dev.pagoda;
 import java.util.List;
 
 /**
- * Sequences that gave up their blocks together, and how they shared them.
+ * Sequences that gave up their blocks, or the last ones, together, and how they shared them.
  *
  * <p>What became of the content is the business of whoever parked them: swapped to another memory,
  * or dropped to be computed again. Each distinct block counts once, however many of the sequences
@@ -14,16 +14,30 @@ import java.util.List;
  */
 public final class ParkedGroup {
   private final List<KvSequence> sequences;
+  private final int firstBlockIndex;
   private final int numBlocks;
   private final int[][] tables;
+  private final int[] lengths;
   private final long parking;
 
-  ParkedGroup(long parking, List<KvSequence> sequences, int numBlocks, int[][] tables) {
-    this.parking = parking;
+  ParkedGroup(List<KvSequence> sequences, Tables tables, int[] lengths, long parking) {
     this.sequences = List.copyOf(sequences);
-    this.numBlocks = numBlocks;
-    this.tables = tables;
+    firstBlockIndex = tables.firstBlockIndex;
+    numBlocks = tables.numBlocks;
+    this.tables = tables.numbers;
+    this.lengths = lengths;
+    this.parking = parking;
   }
+
+  /**
+   * Who shares which of the blocks that are away.
+   *
+   * @param firstBlockIndex block index of the first of them
+   * @param numBlocks distinct ones
+   * @param numbers per sequence the blocks from that index on, as numbers in {@code [0, numBlocks)}
+   */
+  @SuppressWarnings("ArrayRecordComponent") // inside the package only, nobody compares it
+  record Tables(int firstBlockIndex, int numBlocks, int[][] numbers) {}
 
   /**
    * The sequences, in the order they were given.
@@ -35,7 +49,26 @@ public final class ParkedGroup {
   }
 
   /**
-   * Distinct blocks the group held.
+   * Block index from which on blocks are away; each sequence kept those before it.
+   *
+   * @return 0 if all are away
+   */
+  public int firstBlockIndex() {
+    return firstBlockIndex;
+  }
+
+  /**
+   * Tokens a sequence had, and will have again.
+   *
+   * @param sequenceIndex index into {@link #sequences}
+   * @return its length
+   */
+  public int length(int sequenceIndex) {
+    return lengths[sequenceIndex];
+  }
+
+  /**
+   * Distinct blocks of the group that are away.
    *
    * @return number of blocks
    */
@@ -44,7 +77,7 @@ public final class ParkedGroup {
   }
 
   /**
-   * Which of the group's distinct blocks a sequence has, in token order.
+   * Which of those a sequence had, in token order, from {@link #firstBlockIndex} on.
    *
    * @param sequenceIndex index into {@link #sequences}
    * @return numbers in {@code [0, numBlocks)}; a copy
@@ -64,6 +97,12 @@ public final class ParkedGroup {
 
   @Override
   public String toString() {
-    return "ParkedGroup[numSequences=" + sequences.size() + ", numBlocks=" + numBlocks + "]";
+    return "ParkedGroup[numSequences="
+        + sequences.size()
+        + ", firstBlockIndex="
+        + firstBlockIndex
+        + ", numBlocks="
+        + numBlocks
+        + "]";
   }
 }

@@ -2,7 +2,9 @@ package dev.pagoda;
 
 import dev.pagoda.block.BlockHandle;
 import dev.pagoda.block.BlockTable;
-import dev.pagoda.memory.KvStorage;
+import dev.pagoda.block.OutOfBlocksException;
+import dev.pagoda.layout.KvShape;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -11,6 +13,10 @@ import java.util.Set;
 
 /**
  * Takes the blocks of a group of sequences away and gives them back.
+ *
+ * <p>One block index cuts all tables of the group: blocks before it stay, blocks from it on go.
+ * Sequences come to share by forking alone, so that a shared block has the same index in each
+ * table, and goes or stays for all of them.
  *
  * <p>Content moves outside the cache's lock. What keeps it still meanwhile: on the way out the
  * sequences are marked busy and keep their references, on the way in the new blocks belong to
@@ -25,66 +31,150 @@ final class Parking {
     this.group = List.copyOf(group);
   }
 
-  ParkedGroup park(BlockMover mover) {
+  ParkedGroup park(int firstBlockIndex, BlockMover mover) {
     requireDistinct();
-    Map<Integer, Integer> numberOf = new HashMap<>();
-    int[][] tables = new int[group.size()][];
+    requireUsable();
+    requireIndex(firstBlockIndex, Integer.MAX_VALUE);
     markAll(KvSequence.State.IDLE, KvSequence.State.BUSY);
+    ParkedGroup.Tables tables;
     try {
-      for (int i = 0; i < tables.length; i++) {
-        tables[i] = cache.blockIds(group.get(i));
-        for (int j = 0; j < tables[i].length; j++) {
-          int next = numberOf.size();
-          tables[i][j] = numberOf.computeIfAbsent(tables[i][j], id -> next);
-        }
-      }
-      int[] blockIds = new int[numberOf.size()];
-      numberOf.forEach((id, number) -> blockIds[number] = id);
-      mover.move(cache.storage(), blockIds);
+      tables = number(firstBlockIndex, 0);
+      mover.move(cache.storage(), blockIds(tables, 0));
     } catch (Throwable refused) {
       markAll(KvSequence.State.BUSY, KvSequence.State.IDLE);
       throw refused;
     }
     cache.lock().lock();
     try {
-      long parking = cache.nextParking();
       for (KvSequence sequence : group) {
-        sequence.table.truncate(0);
-        sequence.state = KvSequence.State.PARKED;
-        sequence.parking = parking;
         cache.addTokens(-sequence.length());
+        sequence.reservation.park();
       }
-      return new ParkedGroup(parking, group, numberOf.size(), tables);
+      int[] lengths = group.stream().mapToInt(KvSequence::length).toArray();
+      return cutOff(tables, lengths);
     } finally {
       cache.lock().unlock();
     }
   }
 
-  void unpark(ParkedGroup parked, BlockMover mover) {
-    KvStorage storage = cache.storage();
-    long[] handles = new long[parked.numBlocks()];
-    claim(parked);
+  ParkedGroup parkMore(ParkedGroup parked, int firstBlockIndex, BlockMover mover) {
+    requireIndex(firstBlockIndex, parked.firstBlockIndex());
+    int[] lengths = new int[group.size()];
+    Arrays.setAll(lengths, parked::length);
+    var _ = claim(parked);
+    ParkedGroup.Tables tables;
     try {
-      cache.pool().allocate(handles, 0, handles.length);
-      try {
-        int[] blockIds = new int[handles.length];
-        for (int i = 0; i < blockIds.length; i++) {
-          blockIds[i] = BlockHandle.blockId(handles[i]);
-        }
-        mover.move(storage, blockIds);
-      } catch (Throwable refused) {
-        cache.pool().release(handles, 0, handles.length);
-        throw refused;
+      ParkedGroup.Tables more = number(firstBlockIndex, parked.numBlocks());
+      mover.move(cache.storage(), blockIds(more, parked.numBlocks()));
+      int[][] numbers = new int[group.size()][];
+      for (int i = 0; i < numbers.length; i++) {
+        int[] before = parked.tables()[i];
+        int[] ahead = more.numbers()[i];
+        numbers[i] = Arrays.copyOf(ahead, ahead.length + before.length);
+        System.arraycopy(before, 0, numbers[i], ahead.length, before.length);
       }
+      tables = new ParkedGroup.Tables(firstBlockIndex, more.numBlocks(), numbers);
     } catch (Throwable refused) {
       markAll(KvSequence.State.BUSY, KvSequence.State.PARKED);
       throw refused;
     }
     cache.lock().lock();
     try {
+      return cutOff(tables, lengths);
+    } finally {
+      cache.lock().unlock();
+    }
+  }
+
+  private static void requireIndex(int firstBlockIndex, int end) {
+    if (firstBlockIndex < 0 || firstBlockIndex >= end) {
+      throw new IllegalArgumentException(
+          "no block before that index is here: end="
+              + end
+              + ", firstBlockIndex="
+              + firstBlockIndex);
+    }
+  }
+
+  /** Numbers the distinct blocks of the group from an index on. */
+  private ParkedGroup.Tables number(int firstBlockIndex, int firstNumber) {
+    Map<Integer, Integer> numberOf = new HashMap<>();
+    int[][] numbers = new int[group.size()][];
+    for (int i = 0; i < numbers.length; i++) {
+      int[] ids = cache.blockIds(group.get(i));
+      int kept = Math.min(firstBlockIndex, ids.length);
+      numbers[i] = Arrays.copyOfRange(ids, kept, ids.length);
+      for (int j = 0; j < numbers[i].length; j++) {
+        int next = firstNumber + numberOf.size();
+        numbers[i][j] = numberOf.computeIfAbsent(numbers[i][j], id -> next);
+      }
+    }
+    return new ParkedGroup.Tables(firstBlockIndex, firstNumber + numberOf.size(), numbers);
+  }
+
+  /** The block ids behind the numbers, those from the first one on. */
+  private int[] blockIds(ParkedGroup.Tables tables, int firstNumber) {
+    int[] blockIds = new int[tables.numBlocks() - firstNumber];
+    for (int i = 0; i < group.size(); i++) {
+      int[] ids = cache.blockIds(group.get(i));
+      int[] numbers = tables.numbers()[i];
+      for (int j = 0; j < numbers.length; j++) {
+        blockIds[numbers[j] - firstNumber] = ids[ids.length - numbers.length + j];
+      }
+    }
+    return blockIds;
+  }
+
+  /** Drops the references of what was moved. Cannot fail. */
+  private ParkedGroup cutOff(ParkedGroup.Tables tables, int[] lengths) {
+    long parking = cache.nextParking();
+    for (KvSequence sequence : group) {
+      int kept = Math.min(tables.firstBlockIndex(), sequence.table.numBlocks());
+      sequence.table.truncate(kept);
+      sequence.state = KvSequence.State.PARKED;
+      sequence.parking = parking;
+    }
+    return new ParkedGroup(group, tables, lengths, parking);
+  }
+
+  void unpark(ParkedGroup parked, BlockMover mover) {
+    int numBlocks = parked.numBlocks();
+    Resumption resumption = claim(parked);
+    long[] handles = new long[0];
+    try {
+      handles = allocate(numBlocks, resumption.total());
+      int[] blockIds = new int[numBlocks];
+      for (int i = 0; i < blockIds.length; i++) {
+        blockIds[i] = BlockHandle.blockId(handles[i]);
+      }
+      mover.move(cache.storage(), blockIds);
+    } catch (Throwable refused) {
+      var _ = cache.pool().release(handles, 0, handles.length);
+      markAll(KvSequence.State.BUSY, KvSequence.State.PARKED);
+      throw refused;
+    }
+    cache.lock().lock();
+    try {
+      // The blocks that reservations had left were allocated with the others: now they are
+      // promised.
+      var _ = cache.pool().release(handles, numBlocks, handles.length, resumption.total());
+      resumption.complete();
+      group.forEach(sequence -> sequence.reservation.unpark());
       handOut(handles, parked.tables());
     } finally {
       cache.lock().unlock();
+    }
+  }
+
+  private long[] allocate(int numBlocks, int numPromised) {
+    try {
+      cache.pool().requireCapacity((long) numBlocks + numPromised);
+      long[] handles = new long[numBlocks + numPromised];
+      cache.allocateSaved(handles);
+      return handles;
+    } catch (OutOfBlocksException tooFew) {
+      PagedKvCache.tellExhausted(tooFew);
+      throw tooFew;
     }
   }
 
@@ -105,6 +195,129 @@ final class Parking {
     }
   }
 
+  /** Checks what a caller says about sequences that are to be opened; returns how many blocks. */
+  static int requireGroup(KvShape shape, int[] lengths, int[][] tables) {
+    if (lengths.length == 0 || lengths.length != tables.length) {
+      throw new IllegalArgumentException(
+          "every sequence needs a table: numLengths="
+              + lengths.length
+              + ", numTables="
+              + tables.length);
+    }
+    long numEntries = 0;
+    for (int i = 0; i < tables.length; i++) {
+      if (shape.blocksFor(lengths[i]) != tables[i].length) {
+        throw new IllegalArgumentException(
+            "a table does not fit its length: length="
+                + lengths[i]
+                + ", numBlocks="
+                + tables[i].length);
+      }
+      numEntries += tables[i].length;
+    }
+    int[] indexOf = new int[Math.toIntExact(numEntries)];
+    Arrays.fill(indexOf, -1);
+    int numBlocks = 0;
+    for (int[] table : tables) {
+      for (int index = 0; index < table.length; index++) {
+        int number = table[index];
+        if (number < 0 || number >= indexOf.length) {
+          throw new IllegalArgumentException("no such block of the group: blockNumber=" + number);
+        }
+        if (indexOf[number] != -1 && indexOf[number] != index) {
+          throw new IllegalArgumentException(
+              "a block is at two places: blockNumber="
+                  + number
+                  + ", index="
+                  + indexOf[number]
+                  + ", otherIndex="
+                  + index);
+        }
+        indexOf[number] = index;
+        numBlocks = Math.max(numBlocks, number + 1);
+      }
+    }
+    for (int number = 0; number < numBlocks; number++) {
+      if (indexOf[number] == -1) {
+        throw new IllegalArgumentException("nobody has the block: blockNumber=" + number);
+      }
+    }
+    return numBlocks;
+  }
+
+  void unparkEmpty(ParkedGroup parked) {
+    Resumption resumption = claim(parked);
+    try {
+      cache.takePromise(resumption.total());
+    } catch (Throwable refused) {
+      markAll(KvSequence.State.BUSY, KvSequence.State.PARKED);
+      throw refused;
+    }
+    cache.lock().lock();
+    try {
+      resumption.complete();
+      for (KvSequence sequence : group) {
+        sequence.reservation.unpark();
+        int kept = sequence.table.numBlocks() * cache.shape().blockSize();
+        sequence.setLength(Math.min(sequence.length(), kept));
+        sequence.state = KvSequence.State.IDLE;
+        cache.addTokens(sequence.length());
+        if (sequence.length() == 0) {
+          sequence.observer().dropped();
+        } else {
+          sequence.observer().truncated(sequence.length());
+        }
+      }
+    } finally {
+      cache.lock().unlock();
+    }
+  }
+
+  void parkAgain(ParkedGroup parked) {
+    cache.lock().lock();
+    try {
+      cache.requireOpen();
+      for (int i = 0; i < group.size(); i++) {
+        cache.requireIdle(group.get(i));
+        PagedKvCache.requireParking(group.get(i), parked);
+        if (group.get(i).table.numBlocks() < numKept(parked, i)) {
+          throw new IllegalStateException(
+              "blocks that the sequence had kept are gone: numKept="
+                  + numKept(parked, i)
+                  + ", sequence="
+                  + group.get(i));
+        }
+      }
+      for (int i = 0; i < group.size(); i++) {
+        KvSequence sequence = group.get(i);
+        sequence.table.truncate(numKept(parked, i));
+        cache.addTokens(-sequence.length());
+        sequence.setLength(parked.length(i));
+        sequence.state = KvSequence.State.PARKED;
+        sequence.reservation.park();
+      }
+    } finally {
+      cache.lock().unlock();
+    }
+  }
+
+  private int numKept(ParkedGroup parked, int index) {
+    return Math.min(cache.shape().blocksFor(parked.length(index)), parked.firstBlockIndex());
+  }
+
+  private Resumption claim(ParkedGroup parked) {
+    cache.lock().lock();
+    try {
+      cache.requireUsable();
+      cache.requireParked(parked);
+      Resumption resumption = Resumption.of(cache, group);
+      group.forEach(sequence -> sequence.state = KvSequence.State.BUSY);
+      return resumption;
+    } finally {
+      cache.lock().unlock();
+    }
+  }
+
   private void requireDistinct() {
     if (group.isEmpty()) {
       throw new IllegalArgumentException("there is nothing to park: numSequences=0");
@@ -117,13 +330,10 @@ final class Parking {
     }
   }
 
-  private void claim(ParkedGroup parked) {
+  private void requireUsable() {
     cache.lock().lock();
     try {
-      cache.requireParked(parked);
-      for (KvSequence sequence : group) {
-        sequence.state = KvSequence.State.BUSY;
-      }
+      cache.requireUsable();
     } finally {
       cache.lock().unlock();
     }

@@ -3,7 +3,9 @@ package dev.pagoda;
 import dev.pagoda.block.BlockHandle;
 import dev.pagoda.block.BlockTable;
 import dev.pagoda.block.OutOfBlocksException;
+import dev.pagoda.internal.event.CacheEvents;
 import dev.pagoda.internal.kernel.RaggedBatch;
+import dev.pagoda.internal.kernel.StepKernels;
 import java.util.Arrays;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -21,6 +23,7 @@ import java.util.concurrent.locks.ReentrantLock;
  *   tableSizes               [numEntries]   length of each table before
  *   originals                [numEntries]   the shared block a copy stands in for, or NONE
  *   numSharers               [numEntries]   sharers of the block this entry may write in place
+ *   promises, numPromised    [numEntries]   whose reserved blocks an entry takes, and how many
  *   handles                  [numNew]       new blocks, in the order the entries take them
  *   sources, targets         [numCopies]    block copies
  * </pre>
@@ -32,10 +35,14 @@ final class Reservation {
   private int[] tableSizes = new int[8];
   private long[] originals = new long[8];
   private int[] numSharers = new int[8];
+  private BlockReservation[] promises = new BlockReservation[8];
+  private int[] numPromised = new int[8];
   private long[] handles = new long[8];
   private int[] sources = new int[8];
   private int[] targets = new int[8];
   private int numEntries;
+  private int numNew;
+  private int numReclaimed;
 
   Reservation(PagedKvCache cache) {
     this.cache = cache;
@@ -58,6 +65,8 @@ final class Reservation {
       tableSizes = Arrays.copyOf(tableSizes, 2 * numEntries);
       originals = Arrays.copyOf(originals, 2 * numEntries);
       numSharers = Arrays.copyOf(numSharers, 2 * numEntries);
+      promises = Arrays.copyOf(promises, 2 * numEntries);
+      numPromised = Arrays.copyOf(numPromised, 2 * numEntries);
       sources = Arrays.copyOf(sources, 2 * numEntries);
       targets = Arrays.copyOf(targets, 2 * numEntries);
     }
@@ -67,17 +76,20 @@ final class Reservation {
   }
 
   /** All or nothing; on failure the plan is dropped as well. */
-  void reserve(RaggedBatch batch) {
+  void reserve(RaggedBatch batch, StepKernels kernels) {
     int numCopies;
     ReentrantLock lock = cache.lock();
     lock.lock();
     try {
-      cache.requireOpen();
+      cache.requireUsable();
       claimSequences();
       try {
         takeBlocks(planBlocks());
       } catch (Throwable refused) {
         unclaim(numEntries);
+        if (refused instanceof OutOfBlocksException tooFew) {
+          PagedKvCache.tellExhausted(tooFew);
+        }
         throw refused;
       }
       numCopies = extendTables();
@@ -88,8 +100,11 @@ final class Reservation {
       lock.unlock();
     }
     try {
+      cache.saveReclaimed(handles, numNew - numReclaimed, numNew);
       cache.storage().copyBlocks(sources, targets, numCopies);
       describe(batch);
+      kernels.begin();
+      tellTaken(numCopies);
     } catch (Throwable refused) {
       lock.lock();
       try {
@@ -99,6 +114,15 @@ final class Reservation {
         lock.unlock();
       }
       throw refused;
+    }
+  }
+
+  private void tellTaken(int numCopies) {
+    if (numNew > 0) {
+      CacheEvents.current().reserved(numEntries, numNew);
+    }
+    if (numCopies > 0) {
+      CacheEvents.current().copied(numCopies);
     }
   }
 
@@ -132,16 +156,18 @@ final class Reservation {
 
   /** Decides who copies; returns how many new blocks that and the growth take. */
   private int planBlocks() {
-    long numNew = planGrowth();
+    long needed = planGrowth();
     gatherSharers();
     for (int i = 0; i < numEntries; i++) {
       long last = originals[i];
       if (last != BlockHandle.NONE) {
         int writer = cache.plannedWriter(last);
-        if (writer == i && numSharers[i] == cache.pool().referenceCount(last)) {
+        if (writer == i
+            && numSharers[i] == cache.pool().referenceCount(last)
+            && !cache.pool().isCached(last)) {
           originals[i] = BlockHandle.NONE; // every owner is here, and the others get copies
         } else {
-          numNew++;
+          needed++;
         }
       }
     }
@@ -150,7 +176,7 @@ final class Reservation {
         cache.clearPlannedWriter(sequences[i].table.handle(tableSizes[i] - 1));
       }
     }
-    return Math.toIntExact(numNew);
+    return Math.toIntExact(needed);
   }
 
   /**
@@ -163,11 +189,7 @@ final class Reservation {
       int length = sequences[i].length();
       growth += cache.shape().blocksFor(length + numAppended[i]) - cache.shape().blocksFor(length);
     }
-    int numBlocks = cache.pool().numBlocks();
-    if (growth > numBlocks) {
-      int needed = (int) Math.min(growth, Integer.MAX_VALUE);
-      throw new OutOfBlocksException(needed, cache.pool().numFree(), numBlocks);
-    }
+    cache.pool().requireCapacity(growth);
     for (int i = 0; i < numEntries; i++) {
       BlockTable table = sequences[i].table;
       tableSizes[i] = table.numBlocks();
@@ -188,7 +210,7 @@ final class Reservation {
       numSharers[i] = 0;
       if (sequence.length() % blockSize != 0) {
         long last = sequence.table.handle(tableSizes[i] - 1);
-        if (cache.pool().referenceCount(last) > 1) {
+        if (!cache.pool().isWritable(last)) {
           originals[i] = last;
           int writer = cache.plannedWriter(last);
           int sharers = writer < 0 ? 1 : numSharers[writer] + 1;
@@ -202,11 +224,34 @@ final class Reservation {
     }
   }
 
-  private void takeBlocks(int numNew) {
+  private void takeBlocks(int count) {
+    numNew = count;
     if (numNew > handles.length) {
       handles = new long[Math.max(numNew, 2 * handles.length)];
     }
-    cache.pool().allocate(handles, 0, numNew);
+    int promised = usePromises();
+    try {
+      numReclaimed = cache.pool().allocate(handles, 0, numNew, promised);
+    } catch (Throwable refused) {
+      for (int i = 0; i < numEntries; i++) {
+        promises[i].giveBack(numPromised[i]);
+      }
+      throw refused;
+    }
+  }
+
+  /** Each sequence takes what it was promised first. */
+  private int usePromises() {
+    int total = 0;
+    for (int i = 0; i < numEntries; i++) {
+      int contextLength = sequences[i].length() + numAppended[i];
+      int growth = cache.shape().blocksFor(contextLength) - tableSizes[i];
+      int numCopies = originals[i] == BlockHandle.NONE ? 0 : 1;
+      promises[i] = sequences[i].reservation;
+      numPromised[i] = promises[i].use(growth + numCopies);
+      total += numPromised[i];
+    }
+    return total;
   }
 
   /** Puts the new blocks into the tables; returns the number of copies. Cannot fail. */
@@ -257,9 +302,16 @@ final class Reservation {
         cache.addTokens(numAppended[i]);
       }
       cache.countCommit();
-      clear();
     } finally {
       lock.unlock();
+    }
+    // Outside the lock, and after all of it: observers may use the cache.
+    try {
+      for (int i = 0; i < numEntries; i++) {
+        sequences[i].tellCommitted();
+      }
+    } finally {
+      clear();
     }
   }
 
@@ -278,12 +330,15 @@ final class Reservation {
   private void restore() {
     // Backwards: the pool's stack then hands the blocks out again in the same order.
     for (int i = numEntries - 1; i >= 0; i--) {
+      // A reservation that was closed meanwhile has no room for what it had promised.
+      int room = Math.min(numPromised[i], promises[i].room());
       BlockTable table = sequences[i].table;
-      table.truncate(tableSizes[i]);
+      int numFreed = table.truncate(tableSizes[i], room);
       if (originals[i] != BlockHandle.NONE) {
         originals[i] = table.replaceLast(originals[i]);
-        cache.pool().release(originals, i, i + 1);
+        numFreed += cache.pool().release(originals, i, i + 1, Math.max(0, room - numFreed));
       }
+      promises[i].giveBack(Math.min(room, numFreed));
       sequences[i].state = KvSequence.State.IDLE;
     }
     clear();
@@ -291,6 +346,7 @@ final class Reservation {
 
   void clear() {
     Arrays.fill(sequences, 0, numEntries, null);
+    Arrays.fill(promises, 0, numEntries, null);
     numEntries = 0;
   }
 }

@@ -3,9 +3,9 @@ package dev.pagoda;
 import dev.pagoda.internal.kernel.AttendCall;
 import dev.pagoda.internal.kernel.IdlePool;
 import dev.pagoda.internal.kernel.Kernels;
-import dev.pagoda.internal.kernel.ParallelAttend;
 import dev.pagoda.internal.kernel.RaggedBatch;
 import dev.pagoda.internal.kernel.Scratch;
+import dev.pagoda.internal.kernel.StepKernels;
 import dev.pagoda.internal.kernel.WriteCall;
 import dev.pagoda.layout.AttentionSpec;
 import dev.pagoda.layout.LayerShape;
@@ -34,31 +34,29 @@ import java.util.concurrent.atomic.AtomicIntegerArray;
  */
 public final class Step implements AutoCloseable {
   private final PagedKvCache cache;
-  private final Kernels kernels;
-  private final IdlePool<Scratch> scratches;
+  private final StepKernels kernels;
   private final IdlePool<AttendCall> leafAttends;
   private final IdlePool<WriteCall> leafWrites;
   private final Reservation reservation;
   private final RaggedBatch batch;
   private final WriteCall writeCall;
   private final AttendCall attendCall;
-  private final ParallelAttend parallelAttend;
   // Rows written so far, per layer: a layer that was forgotten must not be committed.
   private final AtomicIntegerArray rowsWritten;
+  private final boolean hasMemory;
   private volatile boolean begun;
 
   Step(PagedKvCache cache, Kernels kernels, KvStorage storage, IdlePool<Scratch> scratches) {
     this.cache = cache;
-    this.kernels = kernels;
-    this.scratches = scratches;
     batch = new RaggedBatch(storage.numBlocks());
     reservation = new Reservation(cache);
     leafAttends = new IdlePool<>(() -> new AttendCall(storage, batch));
     leafWrites = new IdlePool<>(() -> new WriteCall(storage, batch));
     writeCall = new WriteCall(storage, batch);
     attendCall = new AttendCall(storage, batch);
-    parallelAttend = new ParallelAttend(kernels, attendCall, scratches);
-    rowsWritten = new AtomicIntegerArray(cache.shape().numLayers());
+    this.kernels = kernels.newStep(writeCall, attendCall, scratches, cache.isDebug());
+    hasMemory = storage.hasMemory();
+    rowsWritten = new AtomicIntegerArray(hasMemory ? cache.shape().numLayers() : 0);
   }
 
   /**
@@ -88,7 +86,7 @@ public final class Step implements AutoCloseable {
    */
   public Step begin() {
     requireBegun(false);
-    reservation.reserve(batch);
+    reservation.reserve(batch, kernels);
     for (int i = 0; i < rowsWritten.length(); i++) {
       rowsWritten.set(i, 0);
     }
@@ -129,11 +127,25 @@ public final class Step implements AutoCloseable {
    * @throws IllegalStateException if the step has not begun
    */
   public void write(int layer, Rows keys, Rows values) {
+    write(layer, keys, values, Workers.caller());
+  }
+
+  /**
+   * Writes the keys and values of all rows of one layer, on several threads.
+   *
+   * @param layer layer index
+   * @param keys as in {@link #write(int, Rows, Rows)}
+   * @param values as in {@link #write(int, Rows, Rows)}
+   * @param workers threads to use; the bytes are the same for any
+   * @throws IllegalArgumentException if there is no such layer or the rows do not fit
+   * @throws IllegalStateException if the step has not begun
+   */
+  public void write(int layer, Rows keys, Rows values, Workers workers) {
     requireBegun(true);
     int numTokens = batch.numTokens();
     requireKeysAndValues(layer, keys, values, numTokens);
     writeCall.set(layer, keys, values);
-    kernels.write(writeCall, 0, numTokens);
+    kernels.write(writeCall, workers.executor(), workers.numThreads());
     rowsWritten.set(layer, numTokens);
   }
 
@@ -143,8 +155,8 @@ public final class Step implements AutoCloseable {
    *
    * @param layer layer index
    * @param tokenIndex row of the step and of {@code keys} and {@code values}
-   * @param keys as in {@link #write}
-   * @param values as in {@link #write}
+   * @param keys as in {@link #write(int, Rows, Rows)}
+   * @param values as in {@link #write(int, Rows, Rows)}
    * @throws IllegalArgumentException if there is no such layer or row, or the rows do not fit
    * @throws IllegalStateException if the step has not begun
    */
@@ -155,7 +167,7 @@ public final class Step implements AutoCloseable {
     WriteCall call = leafWrites.take();
     try {
       call.set(layer, keys, values);
-      kernels.write(call, tokenIndex, tokenIndex + 1);
+      kernels.writeToken(call, tokenIndex);
     } finally {
       leafWrites.give(call);
     }
@@ -176,7 +188,7 @@ public final class Step implements AutoCloseable {
   public void attend(int layer, AttentionSpec spec, Rows queries, Rows output) {
     requireAttend(layer, spec, queries, output, Rows.none(), batch.numTokens());
     attendCall.set(layer, spec, queries, output, Rows.none());
-    parallelAttend.run(Workers.caller().executor(), 1);
+    kernels.attend(attendCall, Workers.caller().executor(), 1);
   }
 
   /**
@@ -193,7 +205,7 @@ public final class Step implements AutoCloseable {
   public void attend(int layer, AttentionSpec spec, AttentionRows rows, Workers workers) {
     requireAttend(layer, spec, rows.queries(), rows.output(), rows.lse(), batch.numTokens());
     attendCall.set(layer, spec, rows.queries(), rows.output(), rows.lse());
-    parallelAttend.run(workers.executor(), workers.numThreads());
+    kernels.attend(attendCall, workers.executor(), workers.numThreads());
   }
 
   /**
@@ -216,12 +228,10 @@ public final class Step implements AutoCloseable {
     requireAttend(layer, spec, rows.queries(), rows.output(), rows.lse(), tokenIndex + 1);
     kvHeads.requireWithin(cache.shape().layer(layer).numKvHeads());
     AttendCall call = leafAttends.take();
-    Scratch scratch = scratches.take();
     try {
       call.set(layer, spec, rows.queries(), rows.output(), rows.lse());
-      kernels.attend(call, tokenIndex, tokenIndex + 1, kvHeads.first(), kvHeads.end(), scratch);
+      kernels.attendToken(call, tokenIndex, kvHeads.first(), kvHeads.end());
     } finally {
-      scratches.give(scratch);
       leafAttends.give(call);
     }
   }
@@ -237,8 +247,8 @@ public final class Step implements AutoCloseable {
     for (int layer = 0; layer < rowsWritten.length(); layer++) {
       requireWritten(layer);
     }
+    end();
     reservation.commit();
-    begun = false;
   }
 
   /**
@@ -250,7 +260,7 @@ public final class Step implements AutoCloseable {
   public void rollback() {
     requireBegun(true);
     reservation.rollback();
-    begun = false;
+    end();
   }
 
   /** Rolls back if the step has begun, and drops the plan if not. The step can be used again. */
@@ -261,6 +271,30 @@ public final class Step implements AutoCloseable {
     } else {
       reservation.clear();
     }
+  }
+
+  private void end() {
+    begun = false;
+    kernels.end();
+  }
+
+  /**
+   * What only this step's backend has: {@code dev.pagoda.cuda.CudaStep} on the CUDA backend.
+   *
+   * @param face the interface wanted
+   * @param <T> the interface wanted
+   * @return this step's backend, seen through that interface
+   * @throws IllegalArgumentException if the backend has no such face
+   */
+  public <T> T unwrap(Class<T> face) {
+    if (!face.isInstance(kernels)) {
+      throw new IllegalArgumentException(
+          "this step's backend has no such face: backend="
+              + cache.backend().label()
+              + ", face="
+              + face.getName());
+    }
+    return face.cast(kernels);
   }
 
   private void requireBegun(boolean expected) {
@@ -280,6 +314,7 @@ public final class Step implements AutoCloseable {
   }
 
   private void requireKeysAndValues(int layer, Rows keys, Rows values, int numRows) {
+    requireMemory();
     LayerShape shape = cache.shape().layer(layer);
     keys.requireRows("keys", numRows, shape.numKvHeads() * shape.keyHeadDim());
     values.requireRows("values", numRows, shape.numKvHeads() * shape.valueHeadDim());
@@ -288,6 +323,7 @@ public final class Step implements AutoCloseable {
   private void requireAttend(
       int layer, AttentionSpec spec, Rows queries, Rows output, Rows lse, int numRows) {
     requireBegun(true);
+    requireMemory();
     LayerShape shape = cache.shape().layer(layer);
     int groupSize = spec.groupSize(shape);
     int numQueryHeads = groupSize * shape.numKvHeads();
@@ -299,8 +335,16 @@ public final class Step implements AutoCloseable {
     requireWritten(layer);
   }
 
+  private void requireMemory() {
+    if (!hasMemory) {
+      throw new IllegalStateException(
+          "the cache counts blocks without memory, there is nothing to write or attend to: cache="
+              + cache);
+    }
+  }
+
   private void requireWritten(int layer) {
-    if (rowsWritten.get(layer) < batch.numTokens()) {
+    if (rowsWritten.get(layer) < batch.numTokens() && !kernels.writesEveryLayer()) {
       throw new IllegalStateException(
           "the layer's keys and values were not all written: layer="
               + layer

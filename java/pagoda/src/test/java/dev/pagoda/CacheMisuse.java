@@ -116,6 +116,8 @@ final class CacheMisuse implements AutoCloseable {
         OutOfBlocksException.class, () -> step.append(real, Math.toIntExact(numTokens)).begin());
     refused(
         OutOfBlocksException.class, () -> step.append(real, Integer.MAX_VALUE - length).begin());
+    model.countRefusal();
+    model.countRefusal();
     if (length > 0) {
       refused(ARGUMENT, () -> step.append(real, Integer.MAX_VALUE));
     }

@@ -1,6 +1,6 @@
 package dev.pagoda;
 
-import dev.pagoda.block.BlockStatistics;
+import dev.pagoda.testing.PoolNumbers;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -184,15 +184,6 @@ final class CacheModel {
     return longest;
   }
 
-  /** A request for more than the whole pool is refused before it reaches the pool's counter. */
-  boolean isAbsurd(List<Entry> entries) {
-    long growth = 0;
-    for (Entry entry : entries) {
-      growth += blocksFor(entry.newLength()) - entry.sequence.blocks.size();
-    }
-    return growth > numBlocks;
-  }
-
   void countRefusal() {
     numRefusals++;
   }
@@ -341,9 +332,10 @@ final class CacheModel {
       numTokens += sequence.state == State.PARKED ? 0 : sequence.length();
     }
     return new CacheStatistics(
-        new BlockStatistics(
+        PoolNumbers.uncached(
             numBlocks,
             numBlocks - used.size(),
+            0,
             numShared,
             numReferences,
             peakUsed,

@@ -241,7 +241,7 @@ final class CacheStory {
     String what = describe(entries);
     if (needed > model.numFree()) {
       say("refused step" + what);
-      beginRefused(real, entries, needed);
+      beginRefused(real, needed);
       idleSteps.add(real);
       return;
     }
@@ -268,15 +268,14 @@ final class CacheStory {
     return text.toString();
   }
 
-  private void beginRefused(Step real, List<Entry> entries, int needed) {
+  private void beginRefused(Step real, int needed) {
     int free = model.numFree();
-    boolean absurd = model.isAbsurd(entries);
     OutOfBlocksException out = refused(OutOfBlocksException.class, real::begin);
     require(out.free() == free && out.total() == model.numBlocks, "refusal", out.getMessage());
-    if (!absurd) {
-      require(out.needed() == needed, "refusal", out.getMessage());
-      model.countRefusal();
-    }
+    // More than the whole pool is refused as what growth alone takes, before copies are planned.
+    boolean absurd = out.needed() > model.numBlocks;
+    require(absurd ? out.needed() <= needed : out.needed() == needed, "refusal", out.getMessage());
+    model.countRefusal();
   }
 
   /** New tokens for a sequence: mostly one, sometimes up to a block boundary or next to it. */

@@ -54,18 +54,52 @@ class DependencyRulesTest {
                   "dev.pagoda.memory",
                   FFM)),
           entry(ABI, Set.of(FFM)),
-          entry("dev.pagoda.cuda", Set.of("dev.pagoda.layout", "dev.pagoda.memory")),
+          // Segments of the host, which a caller's device memory is filled from and read into.
+          entry("dev.pagoda.cuda", Set.of("dev.pagoda.layout", "dev.pagoda.memory", FFM)),
           entry(
               "dev.pagoda.decoding", Set.of("dev.pagoda", "dev.pagoda.block", "dev.pagoda.layout")),
           entry(
+              "dev.pagoda.prefix",
+              Set.of(
+                  "dev.pagoda",
+                  "dev.pagoda.block",
+                  "dev.pagoda.internal.event",
+                  "dev.pagoda.layout",
+                  "dev.pagoda.memory")),
+          entry(
+              "dev.pagoda.pressure",
+              Set.of(
+                  "dev.pagoda",
+                  "dev.pagoda.block",
+                  "dev.pagoda.internal.event",
+                  "dev.pagoda.tier")),
+          entry("dev.pagoda.internal.event", Set.of()),
+          entry(
               "dev.pagoda.tier",
-              Set.of("dev.pagoda", "dev.pagoda.block", "dev.pagoda.layout", "dev.pagoda.memory")),
+              Set.of(
+                  "dev.pagoda",
+                  "dev.pagoda.block",
+                  "dev.pagoda.internal.event",
+                  "dev.pagoda.layout",
+                  "dev.pagoda.memory",
+                  "dev.pagoda.prefix")),
+          entry(
+              "dev.pagoda.tier.file",
+              Set.of(
+                  "dev.pagoda",
+                  "dev.pagoda.block",
+                  "dev.pagoda.layout",
+                  "dev.pagoda.memory",
+                  "dev.pagoda.prefix",
+                  "dev.pagoda.tier",
+                  FFM)),
           entry(
               "dev.pagoda",
               Set.of(
                   "dev.pagoda.block",
                   "dev.pagoda.cuda",
                   "dev.pagoda.internal.cuda",
+                  "dev.pagoda.internal.event",
                   "dev.pagoda.internal.kernel",
                   "dev.pagoda.internal.scalar",
                   "dev.pagoda.internal.simd",
@@ -153,7 +187,12 @@ class DependencyRulesTest {
           dev.pagoda                   | import dev.pagoda.decoding.BeamSearch;
           dev.pagoda                   | class A { dev.pagoda.internal.cuda.abi.pagoda_h h; }
           dev.pagoda                   | class A { dev.pagoda.internal.cuda.abi. pagoda_h h; }
-          dev.pagoda.prefix            | import dev.pagoda.layout.DType;
+          dev.pagoda.internal.event    | import dev.pagoda.PagedKvCache;
+          dev.pagoda.pressure          | import dev.pagoda.internal.kernel.Kernels;
+          dev.pagoda.prefix            | import dev.pagoda.tier.SwapSpace;
+          dev.pagoda.prefix            | import dev.pagoda.internal.kernel.Kernels;
+          dev.pagoda                   | import dev.pagoda.prefix.PrefixCache;
+          dev.pagoda.report            | import dev.pagoda.layout.DType;
           """)
   void plantedEdgeIsReportedWithFileAndLine(String importer, String line) {
     SourceFile planted =

@@ -11,9 +11,9 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.pagoda.SmallCache.Begun;
 import dev.pagoda.SmallCache.Growth;
 import dev.pagoda.SmallCache.Snapshot;
-import dev.pagoda.block.BlockStatistics;
 import dev.pagoda.layout.DType;
 import dev.pagoda.layout.KvShape;
+import dev.pagoda.testing.PoolNumbers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -48,7 +48,8 @@ class PagedKvCacheTest {
       assertThat(cache.toString()).contains(cache.describe());
       assertThat(cache.statistics())
           .isEqualTo(
-              new CacheStatistics(new BlockStatistics(5, 5, 0, 0, 0, 0, 0), 256, 0, 0, 0, 0, 0, 0));
+              new CacheStatistics(
+                  PoolNumbers.uncached(5, 5, 0, 0, 0, 0, 0), 256, 0, 0, 0, 0, 0, 0));
       cache.checkConservation();
     }
   }
@@ -133,7 +134,7 @@ class PagedKvCacheTest {
       begun.step.rollback();
       CacheStatistics statistics = small.cache.statistics();
 
-      assertThat(statistics.blocks()).isEqualTo(new BlockStatistics(8, 5, 1, 4, 5, 5, 0));
+      assertThat(statistics.blocks()).isEqualTo(PoolNumbers.uncached(8, 5, 1, 4, 5, 5, 0));
       assertThat(statistics.numSequences()).isEqualTo(2);
       assertThat(statistics.numForks()).isEqualTo(1);
       assertThat(statistics.numBlockCopies()).isEqualTo(1);

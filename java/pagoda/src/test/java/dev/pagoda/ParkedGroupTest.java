@@ -186,7 +186,7 @@ class ParkedGroupTest {
 
     assertThatExceptionOfType(OutOfBlocksException.class)
         .isThrownBy(() -> small.cache.unpark(group, this::in))
-        .withMessageEndingWith("needed=3, free=2, total=12");
+        .withMessageEndingWith("needed=3, free=2, reclaimable=0, total=12");
     small.truncate(greedy, 36);
     small.cache.unpark(group, this::in);
     small.requireContent();

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.function.Predicate;
 
 /** Finds a short list that still fails, by leaving out ever smaller parts. */
-final class Shrinking {
+public final class Shrinking {
   private Shrinking() {}
 
   /**
@@ -15,7 +15,7 @@ final class Shrinking {
    * @param fails whether a list fails
    * @param triesMax lists to try at most
    */
-  static <T> List<T> shrink(List<T> failing, Predicate<List<T>> fails, int triesMax) {
+  public static <T> List<T> shrink(List<T> failing, Predicate<List<T>> fails, int triesMax) {
     List<T> shortest = failing;
     int tries = 0;
     int part = Math.max(1, shortest.size() / 2);

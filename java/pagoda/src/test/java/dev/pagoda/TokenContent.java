@@ -15,17 +15,17 @@ import java.lang.foreign.ValueLayout;
  *
  * <p>A token is known by its history: a hash of its own number and of the histories before it.
  */
-final class TokenContent {
+public final class TokenContent {
   private final KvLayout layout;
   private final KvShape shape;
 
-  TokenContent(KvLayout layout) {
+  public TokenContent(KvLayout layout) {
     this.layout = layout;
     shape = layout.shape();
   }
 
   /** The history of a token that follows another one; 0 is the history of nothing. */
-  static long follow(long history, long token) {
+  public static long follow(long history, long token) {
     return mix(history + 0x9e3779b97f4a7c15L + mix(token));
   }
 
@@ -36,13 +36,13 @@ final class TokenContent {
   }
 
   /** Keys of a layer, one row per history. */
-  float[] keys(int layer, long[] histories) {
+  public float[] keys(int layer, long[] histories) {
     LayerShape l = shape.layer(layer);
     return rows(histories, 2 * layer, l.numKvHeads() * l.keyHeadDim(), l.keyDType());
   }
 
   /** Values of a layer, one row per history. */
-  float[] values(int layer, long[] histories) {
+  public float[] values(int layer, long[] histories) {
     LayerShape l = shape.layer(layer);
     return rows(histories, 2 * layer + 1, l.numKvHeads() * l.valueHeadDim(), l.valueDType());
   }
@@ -81,7 +81,7 @@ final class TokenContent {
    * @param first first position to look at
    * @return what is wrong first, or an empty string
    */
-  String difference(HostStorage storage, int[] blockIds, long[] histories, int first) {
+  public String difference(HostStorage storage, int[] blockIds, long[] histories, int first) {
     for (int position = first; position < histories.length; position++) {
       for (int layer = 0; layer < shape.numLayers(); layer++) {
         for (int kvHead = 0; kvHead < shape.layer(layer).numKvHeads(); kvHead++) {

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.pagoda.lab.attention.PagedAttendEngine;
 import dev.pagoda.lab.cli.Pagoda;
 import dev.pagoda.lab.experiment.ReportExperiments;
+import dev.pagoda.lab.simulation.Simulator;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintStream;
@@ -29,6 +30,13 @@ public final class Main {
     // Tables have dashes and signs that a bare locale would print as question marks.
     PrintStream out = new PrintStream(new FileOutputStream(FileDescriptor.out), true, UTF_8);
     PrintStream err = new PrintStream(new FileOutputStream(FileDescriptor.err), true, UTF_8);
-    System.exit(Pagoda.run(arguments, new ReportExperiments(), PagedAttendEngine::open, out, err));
+    System.exit(
+        Pagoda.run(
+            arguments,
+            new ReportExperiments(),
+            new Simulator(),
+            PagedAttendEngine::open,
+            out,
+            err));
   }
 }

@@ -118,11 +118,23 @@ public final class BlockTable {
    * @throws IllegalArgumentException if there are fewer entries than that
    */
   public int truncate(int newNumBlocks) {
+    return truncate(newNumBlocks, 0);
+  }
+
+  /**
+   * Drops the tail and its references, and reserves some of the blocks that become free by it.
+   *
+   * @param newNumBlocks entries to keep
+   * @param numReservedMax how many of those that become free to reserve at most
+   * @return how many blocks became free
+   * @throws IllegalArgumentException if there are fewer entries than that
+   */
+  public int truncate(int newNumBlocks, int numReservedMax) {
     if (newNumBlocks < 0 || newNumBlocks > numBlocks) {
       throw new IllegalArgumentException(
           "a table only shrinks here: numBlocks=" + numBlocks + ", newNumBlocks=" + newNumBlocks);
     }
-    int freed = pool.release(handles, newNumBlocks, numBlocks);
+    int freed = pool.release(handles, newNumBlocks, numBlocks, numReservedMax);
     numBlocks = newNumBlocks;
     return freed;
   }
@@ -144,5 +156,35 @@ public final class BlockTable {
     System.arraycopy(handles, 0, fork.handles, 0, sharedBlocks);
     fork.numBlocks = sharedBlocks;
     return fork;
+  }
+
+  /**
+   * Takes over the next blocks of another table that begins with all of this one's, each with one
+   * more owner.
+   *
+   * @param source a table of the same pool
+   * @param toNumBlocks entries to have in common afterwards
+   * @throws IllegalArgumentException if the source has fewer entries, or does not begin with this
+   *     table's
+   */
+  public void extendFrom(BlockTable source, int toNumBlocks) {
+    if (toNumBlocks < numBlocks || toNumBlocks > source.numBlocks) {
+      throw new IllegalArgumentException(
+          "a table takes over what the other has: numBlocks="
+              + numBlocks
+              + ", sourceBlocks="
+              + source.numBlocks
+              + ", toNumBlocks="
+              + toNumBlocks);
+    }
+    int differs = Arrays.mismatch(handles, 0, numBlocks, source.handles, 0, numBlocks);
+    if (differs >= 0) {
+      throw new IllegalArgumentException(
+          "the other table begins with other blocks: blockIndex=" + differs);
+    }
+    ensureRoom(toNumBlocks);
+    pool.retain(source.handles, numBlocks, toNumBlocks);
+    System.arraycopy(source.handles, numBlocks, handles, numBlocks, toNumBlocks - numBlocks);
+    numBlocks = toNumBlocks;
   }
 }

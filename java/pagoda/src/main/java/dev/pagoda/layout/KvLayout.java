@@ -27,6 +27,9 @@ public final class KvLayout {
   /** Alignment of a tile inside a pool that is itself so aligned. */
   public static final int TILE_ALIGNMENT_BYTES = 64;
 
+  /** Largest block. */
+  public static final long BLOCK_BYTES_MAX = 1L << 40;
+
   private final KvShape shape;
   private final KeyOrder keyOrder;
   private final long[] keyBaseBytes;
@@ -58,9 +61,12 @@ public final class KvLayout {
       keyBaseBytes[i] = offsetBytes;
       valueBaseBytes[i] = keyBaseBytes[i] + layer.numKvHeads() * keyTileBytes[i];
       offsetBytes = valueBaseBytes[i] + layer.numKvHeads() * valueTileBytes[i];
-      if (offsetBytes > 1L << 40) {
+      if (offsetBytes > BLOCK_BYTES_MAX) {
         throw new IllegalArgumentException(
-            "a block of this shape exceeds 2^40 bytes: layer=" + i + ", blockBytes>" + (1L << 40));
+            "a block of this shape exceeds 2^40 bytes: layer="
+                + i
+                + ", blockBytes>"
+                + BLOCK_BYTES_MAX);
       }
     }
     blockBytes = offsetBytes;

@@ -8,7 +8,8 @@ import java.util.Objects;
 /**
  * Blocks in host memory: one segment, off the heap, in one arena or in memory of the caller's.
  *
- * <p>Footprint: {@code numBlocks * layout.blockBytes()} bytes.
+ * <p>Footprint: {@code numBlocks * layout.blockBytes()} bytes; none if blocks are only {@linkplain
+ * #counted counted}.
  */
 public final class HostStorage implements KvStorage {
   private static final byte POISON = (byte) 0xff; // all bits set: a NaN in FP32, FP16 and BF16
@@ -17,17 +18,33 @@ public final class HostStorage implements KvStorage {
   private final int numBlocks;
   private final Arena arena;
   private final MemorySegment segment;
+  private final boolean pageLocked;
 
   @SuppressWarnings("MustBeClosedChecker") // close() closes it
   private static Arena openArena() {
     return Arena.ofShared();
   }
 
-  private HostStorage(KvLayout layout, int numBlocks, Arena arena, MemorySegment segment) {
+  private HostStorage(
+      KvLayout layout, int numBlocks, Arena arena, MemorySegment segment, boolean pageLocked) {
     this.layout = layout;
     this.numBlocks = numBlocks;
     this.arena = arena;
     this.segment = segment;
+    this.pageLocked = pageLocked;
+  }
+
+  /**
+   * Blocks that exist in number only. Ids and layouts are checked as ever, copies between two such
+   * storages move nothing, and copies from or to one with memory are refused.
+   *
+   * @param layout how a block would be laid out
+   * @param numBlocks capacity, at least 1
+   * @return the storage, owned by the caller
+   */
+  public static HostStorage counted(KvLayout layout, int numBlocks) {
+    requireBlocks(numBlocks);
+    return new HostStorage(layout, numBlocks, openArena(), MemorySegment.NULL, false);
   }
 
   /**
@@ -47,10 +64,32 @@ public final class HostStorage implements KvStorage {
     Arena arena = openArena();
     try {
       MemorySegment segment = arena.allocate(poolBytes, KvLayout.TILE_ALIGNMENT_BYTES);
-      return new HostStorage(layout, numBlocks, arena, segment);
+      return new HostStorage(layout, numBlocks, arena, segment, false);
     } catch (OutOfMemoryError refused) {
       arena.close();
       throw HostMemory.refused(poolBytes, layout.blockBytes(), refused);
+    }
+  }
+
+  /**
+   * Allocates blocks in page-locked memory, which a device reads and writes where it lies.
+   *
+   * @param layout how a block is laid out
+   * @param numBlocks capacity, at least 1
+   * @param memory where page-locked memory comes from; its content is not changed
+   * @return the storage, owned by the caller
+   * @throws IllegalArgumentException if that much memory cannot be had, with the numbers
+   */
+  public static HostStorage pageLocked(KvLayout layout, int numBlocks, PoolMemory memory) {
+    requireBlocks(numBlocks);
+    long poolBytes = poolBytes(layout, numBlocks);
+    HostMemory.requireAvailable(poolBytes, layout.blockBytes());
+    Arena arena = openArena();
+    try {
+      return new HostStorage(layout, numBlocks, arena, memory.allocate(poolBytes, arena), true);
+    } catch (Throwable refused) {
+      arena.close();
+      throw refused;
     }
   }
 
@@ -92,7 +131,7 @@ public final class HostStorage implements KvStorage {
               + ", byteSize="
               + segment.byteSize());
     }
-    return new HostStorage(layout, (int) numBlocks, openArena(), segment);
+    return new HostStorage(layout, (int) numBlocks, openArena(), segment, false);
   }
 
   private static long poolBytes(KvLayout layout, int numBlocks) {
@@ -121,13 +160,31 @@ public final class HostStorage implements KvStorage {
     return numBlocks;
   }
 
+  @Override
+  public boolean hasMemory() {
+    return segment.byteSize() > 0;
+  }
+
   /**
    * The memory itself, for kernels. Offsets into it are {@link KvLayout}'s.
    *
    * @return all blocks
+   * @throws IllegalStateException if blocks are only counted
    */
   public MemorySegment segment() {
+    if (!hasMemory()) {
+      throw new IllegalStateException("blocks are counted without memory: numBlocks=" + numBlocks);
+    }
     return segment;
+  }
+
+  /**
+   * Whether a device reads and writes this memory where it lies.
+   *
+   * @return true for what {@link #pageLocked(KvLayout, int, PoolMemory)} made
+   */
+  public boolean isPageLocked() {
+    return pageLocked;
   }
 
   @Override
@@ -145,9 +202,19 @@ public final class HostStorage implements KvStorage {
     requireOpen();
     source.requireOpen();
     source.requireSameLayout(layout);
+    if (source.hasMemory() != hasMemory()) {
+      throw new IllegalArgumentException(
+          "blocks with memory and blocks that are only counted do not mix: source="
+              + source
+              + ", target="
+              + this);
+    }
     for (int i = 0; i < count; i++) {
       source.requireBlock(sources[i]);
       requireBlock(targets[i]);
+    }
+    if (!hasMemory()) {
+      return;
     }
     long blockBytes = layout.blockBytes();
     for (int i = 0; i < count; i++) {
@@ -164,6 +231,9 @@ public final class HostStorage implements KvStorage {
   public void poison(int blockId) {
     requireOpen();
     requireBlock(blockId);
+    if (!hasMemory()) {
+      return;
+    }
     segment.asSlice(layout.blockOffset(blockId), layout.blockBytes()).fill(POISON);
   }
 
@@ -195,6 +265,12 @@ public final class HostStorage implements KvStorage {
 
   @Override
   public String toString() {
-    return "HostStorage[numBlocks=" + numBlocks + ", blockBytes=" + layout.blockBytes() + "]";
+    return "HostStorage[numBlocks="
+        + numBlocks
+        + ", blockBytes="
+        + layout.blockBytes()
+        + ", hasMemory="
+        + hasMemory()
+        + "]";
   }
 }

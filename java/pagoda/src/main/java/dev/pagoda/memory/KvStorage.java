@@ -1,6 +1,7 @@
 package dev.pagoda.memory;
 
 import dev.pagoda.layout.KvLayout;
+import java.util.Optional;
 
 /**
  * The bytes of all blocks of a pool, in host or device memory.
@@ -23,6 +24,16 @@ public interface KvStorage extends AutoCloseable {
    * @return number of blocks
    */
   int numBlocks();
+
+  /**
+   * Whether there is memory behind the blocks. Blocks that are only counted can be copied, which
+   * does nothing, but neither read nor written.
+   *
+   * @return false only for {@link HostStorage#counted}
+   */
+  default boolean hasMemory() {
+    return true;
+  }
 
   /**
    * Copies whole blocks inside this storage, every layer. Targets must be distinct, and none of
@@ -66,6 +77,28 @@ public interface KvStorage extends AutoCloseable {
    * @param blockId the block to spoil
    */
   void poison(int blockId);
+
+  /**
+   * Opens host memory that blocks move to and from as fast as they can: page-locked where that
+   * matters.
+   *
+   * @param numBlocks capacity, at least 1
+   * @return a storage of the same layout, owned by the caller; closed before this one
+   * @throws IllegalArgumentException if that much memory cannot be had, with the numbers
+   */
+  default HostStorage openHostStorage(int numBlocks) {
+    return HostStorage.allocate(layout(), numBlocks);
+  }
+
+  /**
+   * Why this storage cannot be used any more: its device broke while it worked. Its content is lost
+   * then, and all that is left is to close it.
+   *
+   * @return one sentence, or empty while all is well
+   */
+  default Optional<String> failure() {
+    return Optional.empty();
+  }
 
   /**
    * Gives the memory back.

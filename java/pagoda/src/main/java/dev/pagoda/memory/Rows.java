@@ -199,6 +199,19 @@ public sealed interface Rows {
     }
   }
 
+  /**
+   * Rows in memory that Java cannot read, a device's for instance. Only the backend whose memory it
+   * is takes them; any other refuses.
+   */
+  non-sealed interface OffHostRows extends Rows {
+    /**
+     * Type of the elements.
+     *
+     * @return the type
+     */
+    DType dtype();
+  }
+
   private static String tooShort(String name, int numRows, int rowWidth) {
     return name + " rows do not fit: numRows=" + numRows + ", rowWidth=" + rowWidth + ", needed=";
   }

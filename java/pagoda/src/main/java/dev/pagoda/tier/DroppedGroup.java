@@ -1,14 +1,15 @@
 package dev.pagoda.tier;
 
+import dev.pagoda.BlockReservation;
 import dev.pagoda.KvSequence;
 import dev.pagoda.PagedKvCache;
 import dev.pagoda.ParkedGroup;
-import dev.pagoda.block.BlockStatistics;
-import dev.pagoda.block.OutOfBlocksException;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Sequences that gave their blocks up without keeping the content, and how to compute it again.
+ * Sequences that gave their blocks up, or the last ones, without keeping the content, and how to
+ * compute it again.
  *
  * <p>Whoever holds the sequences keeps them: the same objects come back with the same length, and
  * share blocks within the group as before. Until then everything but closing them is an {@link
@@ -20,7 +21,7 @@ import java.util.List;
  */
 public final class DroppedGroup {
   private final PagedKvCache cache;
-  private final RecomputePlan plan;
+  private RecomputePlan plan;
   private ParkedGroup parked;
   private boolean isBack;
 
@@ -40,11 +41,61 @@ public final class DroppedGroup {
    * @throws IllegalStateException if a sequence is closed, parked or in a step
    */
   public static DroppedGroup drop(PagedKvCache cache, List<KvSequence> group) {
-    return new DroppedGroup(cache, parkEmptyHanded(cache, group));
+    return dropTail(cache, group, 0);
   }
 
-  private static ParkedGroup parkEmptyHanded(PagedKvCache cache, List<KvSequence> group) {
-    return cache.park(group, (storage, blockIds) -> {});
+  /**
+   * Frees the last blocks of sequences, those shared with outsiders excepted, all or none. Each
+   * sequence keeps the blocks before an index, and those that have no more keep all.
+   *
+   * @param cache the cache of the group
+   * @param group distinct idle sequences, at least one
+   * @param firstBlockIndex block index from which on blocks are given up, at least 0
+   * @return how to compute them again
+   * @throws IllegalArgumentException if a sequence is another cache's or given twice
+   * @throws IllegalStateException if a sequence is closed, parked or in a step
+   */
+  public static DroppedGroup dropTail(
+      PagedKvCache cache, List<KvSequence> group, int firstBlockIndex) {
+    return dropTail(cache, group, firstBlockIndex, () -> {});
+  }
+
+  /**
+   * As the other {@code dropTail}, all or none together with something else.
+   *
+   * @param cache the cache of the group
+   * @param group distinct idle sequences, at least one
+   * @param firstBlockIndex block index from which on blocks are given up, at least 0
+   * @param meanwhile runs before blocks are freed; if it throws nothing has changed here
+   * @return how to compute them again
+   */
+  public static DroppedGroup dropTail(
+      PagedKvCache cache, List<KvSequence> group, int firstBlockIndex, Runnable meanwhile) {
+    return new DroppedGroup(
+        cache, cache.parkTail(group, firstBlockIndex, (storage, blockIds) -> meanwhile.run()));
+  }
+
+  /**
+   * Frees more blocks of the group, all or none.
+   *
+   * @param firstBlockIndex block index from which on blocks are given up, less than before
+   * @throws IllegalArgumentException if the index is not less than before
+   * @throws IllegalStateException if the group is back already, or a sequence was closed
+   */
+  public void dropMore(int firstBlockIndex) {
+    dropMore(firstBlockIndex, () -> {});
+  }
+
+  /**
+   * As the other {@code dropMore}, all or none together with something else.
+   *
+   * @param firstBlockIndex block index from which on blocks are given up, less than before
+   * @param meanwhile runs before blocks are freed; if it throws nothing has changed here
+   */
+  public void dropMore(int firstBlockIndex, Runnable meanwhile) {
+    requireAway();
+    parked = cache.parkMore(parked, firstBlockIndex, (storage, blockIds) -> meanwhile.run());
+    plan = RecomputePlan.of(GroupTables.of(cache, parked));
   }
 
   /**
@@ -57,6 +108,15 @@ public final class DroppedGroup {
   }
 
   /**
+   * Block index from which on blocks were given up.
+   *
+   * @return 0 if all were
+   */
+  public int firstBlockIndex() {
+    return parked.firstBlockIndex();
+  }
+
+  /**
    * Which tokens to feed again, and who shares them.
    *
    * @return the plan
@@ -66,46 +126,72 @@ public final class DroppedGroup {
   }
 
   /**
-   * Gives the sequences back empty, for the caller to carry out the {@link #plan}. Takes no block.
+   * Gives the sequences back with the tokens whose blocks they kept, for the caller to carry out
+   * the {@link #plan}. Takes no block.
    *
+   * @throws dev.pagoda.block.OutOfBlocksException if the cache has too few free blocks for the
+   *     suspended reservations of the group
    * @throws IllegalStateException if the group is back already, or a sequence was closed
    */
   public void reopen() {
-    if (isBack) {
-      throw new IllegalStateException("the group is back already: " + this);
-    }
+    requireAway();
     cache.unparkEmpty(parked);
     isBack = true;
   }
 
+  private void requireAway() {
+    if (isBack) {
+      throw new IllegalStateException("the group is back already: " + this);
+    }
+  }
+
   /**
-   * Carries out the {@link #plan}. If it throws, what was computed is given up and the group is
-   * dropped as before, except that {@link KvSequence#length} is 0 until it is back; only if the
-   * feeder left a sequence closed or in a step is the group back as it stands.
+   * Carries out the {@link #plan}, with blocks reserved for all of it before anything is computed.
+   * If it throws, what was computed is given up and the group is dropped as before, lengths
+   * included; only if the feeder left a sequence closed, in a step or without the blocks it had
+   * kept is the group back as it stands.
    *
    * @param feeder computes tokens; called once per {@link RecomputePlan.Feed}
-   * @throws OutOfBlocksException if the cache has fewer free blocks than the plan takes; nothing
-   *     was computed
+   * @throws dev.pagoda.block.OutOfBlocksException if the cache has fewer free blocks than the plan
+   *     and the suspended reservations of the group take; nothing was computed
    * @throws IllegalStateException if the group is back already, a sequence was closed, or the
    *     feeder appended more or fewer tokens than it was told to
    */
   public void restore(TokenFeeder feeder) {
-    BlockStatistics blocks = cache.statistics().blocks();
-    if (plan.numBlocks() > blocks.numFree()) {
-      throw new OutOfBlocksException(plan.numBlocks(), blocks.numFree(), blocks.numBlocks());
+    requireAway();
+    try (BlockReservation room = cache.reserve(plan.numBlocks())) {
+      reopen();
+      List<BlockReservation> own = new ArrayList<>();
+      try {
+        for (KvSequence sequence : sequences()) {
+          own.add(sequence.reservation());
+          sequence.drawFrom(room);
+        }
+        for (RecomputePlan.Entry entry : plan.entries()) {
+          switch (entry) {
+            case RecomputePlan.Share share ->
+                share.sequence().shareFrom(share.source(), share.length());
+            case RecomputePlan.Feed feed -> feed(feeder, feed);
+          }
+        }
+        drawFromOwn(own);
+      } catch (Throwable refused) {
+        dropAgain(own, refused);
+        throw refused;
+      }
     }
-    reopen();
-    try {
-      for (RecomputePlan.Entry entry : plan.entries()) {
-        switch (entry) {
-          case RecomputePlan.Share share ->
-              share.sequence().shareFrom(share.source(), share.length());
-          case RecomputePlan.Feed feed -> feed(feeder, feed);
+  }
+
+  private void drawFromOwn(List<BlockReservation> own) {
+    for (int i = 0; i < own.size(); i++) {
+      KvSequence sequence = sequences().get(i);
+      if (!sequence.isClosed()) {
+        if (own.get(i).isClosed()) {
+          sequence.drawFromNone();
+        } else {
+          sequence.drawFrom(own.get(i));
         }
       }
-    } catch (Throwable refused) {
-      dropAgain(refused);
-      throw refused;
     }
   }
 
@@ -123,9 +209,10 @@ public final class DroppedGroup {
     }
   }
 
-  private void dropAgain(Throwable refused) {
+  private void dropAgain(List<BlockReservation> own, Throwable refused) {
     try {
-      parked = parkEmptyHanded(cache, sequences());
+      drawFromOwn(own);
+      cache.parkAgain(parked);
       isBack = false;
     } catch (IllegalStateException notIdle) {
       refused.addSuppressed(notIdle);
@@ -136,6 +223,8 @@ public final class DroppedGroup {
   public String toString() {
     return "DroppedGroup[numSequences="
         + sequences().size()
+        + ", firstBlockIndex="
+        + firstBlockIndex()
         + ", numBlocks="
         + plan.numBlocks()
         + ", numTokens="

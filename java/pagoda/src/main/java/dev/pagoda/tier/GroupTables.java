@@ -3,36 +3,58 @@ package dev.pagoda.tier;
 import dev.pagoda.KvSequence;
 import dev.pagoda.PagedKvCache;
 import dev.pagoda.ParkedGroup;
+import java.util.Arrays;
 import java.util.List;
 
 /**
- * Who shares which blocks in a group. Blocks are known by any numbers that tell them apart.
+ * Who shares which blocks in a group, from a block index on. Blocks are known by any numbers that
+ * tell them apart.
  *
  * <p>Sequences come to share by forking alone, so that two tables agree up to some index and
  * nowhere behind it.
  */
 final class GroupTables {
   private final List<KvSequence> sequences;
+  private final int firstBlockIndex;
   private final int[][] tables;
+  private final int[] lengths;
   private final int blockSize;
 
-  private GroupTables(List<KvSequence> sequences, int[][] tables, int blockSize) {
+  private GroupTables(
+      List<KvSequence> sequences, int firstBlockIndex, int[][] tables, int[] lengths, int size) {
     this.sequences = sequences;
+    this.firstBlockIndex = firstBlockIndex;
     this.tables = tables;
-    this.blockSize = blockSize;
+    this.lengths = lengths;
+    blockSize = size;
   }
 
   static GroupTables of(PagedKvCache cache, ParkedGroup parked) {
     int[][] tables = new int[parked.sequences().size()][];
+    int[] lengths = new int[tables.length];
     for (int i = 0; i < tables.length; i++) {
       tables[i] = parked.blockNumbers(i);
+      lengths[i] = parked.length(i);
     }
-    return new GroupTables(parked.sequences(), tables, cache.shape().blockSize());
+    int blockSize = cache.shape().blockSize();
+    return new GroupTables(
+        parked.sequences(), parked.firstBlockIndex(), tables, lengths, blockSize);
   }
 
-  static GroupTables of(PagedKvCache cache, List<KvSequence> group) {
-    int[][] tables = group.stream().map(KvSequence::blockIds).toArray(int[][]::new);
-    return new GroupTables(List.copyOf(group), tables, cache.shape().blockSize());
+  static GroupTables of(PagedKvCache cache, List<KvSequence> group, int firstBlockIndex) {
+    if (firstBlockIndex < 0) {
+      throw new IllegalArgumentException(
+          "a block index is not negative: firstBlockIndex=" + firstBlockIndex);
+    }
+    int[][] tables = new int[group.size()][];
+    int[] lengths = new int[tables.length];
+    for (int i = 0; i < tables.length; i++) {
+      int[] ids = group.get(i).blockIds();
+      tables[i] = Arrays.copyOfRange(ids, Math.min(firstBlockIndex, ids.length), ids.length);
+      lengths[i] = group.get(i).length();
+    }
+    int blockSize = cache.shape().blockSize();
+    return new GroupTables(List.copyOf(group), firstBlockIndex, tables, lengths, blockSize);
   }
 
   int size() {
@@ -48,14 +70,20 @@ final class GroupTables {
   }
 
   int length(int index) {
-    return sequences.get(index).length();
+    return lengths[index];
   }
 
+  /** Tokens in the blocks before the first one. */
+  int keptLength(int index) {
+    return (int) Math.min(lengths[index], (long) firstBlockIndex * blockSize);
+  }
+
+  /** Blocks from the first one on. */
   int numBlocks(int index) {
     return tables[index].length;
   }
 
-  /** Blocks that one sequence has in common with another one, from the start. */
+  /** Of those, blocks that one sequence has in common with another one, from the start. */
   int commonBlocks(int index, int otherIndex) {
     int[] table = tables[index];
     int[] other = tables[otherIndex];

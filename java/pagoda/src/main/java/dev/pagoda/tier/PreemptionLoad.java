@@ -12,8 +12,29 @@ import java.util.List;
  * @param bytes bytes of those
  * @param numTokens tokens to feed again
  * @param numFeeds runs of tokens to feed
+ * @param numAttended how many tokens those to be fed attend to, each one its whole context
  */
-public record PreemptionLoad(int numBlocks, long bytes, long numTokens, int numFeeds) {
+public record PreemptionLoad(
+    int numBlocks, long bytes, long numTokens, int numFeeds, long numAttended) {
+  /**
+   * The load of one sequence that shares nothing, from numbers alone.
+   *
+   * @param fromPosition tokens that stay
+   * @param toPosition tokens in all
+   * @param numBlocks blocks of those that go
+   * @param blockBytes bytes of a block
+   * @return its load
+   */
+  public static PreemptionLoad ofRun(
+      int fromPosition, int toPosition, int numBlocks, long blockBytes) {
+    return new PreemptionLoad(
+        numBlocks,
+        numBlocks * blockBytes,
+        toPosition - fromPosition,
+        toPosition > fromPosition ? 1 : 0,
+        RecomputePlan.attended(fromPosition, toPosition));
+  }
+
   /**
    * The load of a group.
    *
@@ -23,11 +44,26 @@ public record PreemptionLoad(int numBlocks, long bytes, long numTokens, int numF
    * @throws IllegalStateException if a sequence is closed or parked
    */
   public static PreemptionLoad of(PagedKvCache cache, List<KvSequence> group) {
-    RecomputePlan plan = RecomputePlan.of(cache, group);
+    return ofTail(cache, group, 0);
+  }
+
+  /**
+   * The load of the last blocks of a group.
+   *
+   * @param cache the cache of the group
+   * @param group distinct idle sequences
+   * @param firstBlockIndex block index from which on blocks are given up
+   * @return their load
+   * @throws IllegalStateException if a sequence is closed or parked
+   */
+  public static PreemptionLoad ofTail(
+      PagedKvCache cache, List<KvSequence> group, int firstBlockIndex) {
+    RecomputePlan plan = RecomputePlan.ofTail(cache, group, firstBlockIndex);
     return new PreemptionLoad(
         plan.numBlocks(),
         cache.layout().poolBytes(plan.numBlocks()),
         plan.numTokens(),
-        plan.numFeeds());
+        plan.numFeeds(),
+        plan.numAttended());
   }
 }

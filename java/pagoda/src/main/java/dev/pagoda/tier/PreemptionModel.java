@@ -27,6 +27,6 @@ public record PreemptionModel(TransferModel swapOut, TransferModel swapIn, Prefi
     double swapNanos =
         swapOut.nanos(load.bytes(), load.numBlocks())
             + swapIn.nanos(load.bytes(), load.numBlocks());
-    return new PreemptionCost(load, swapNanos, prefill.nanos(load.numTokens(), load.numFeeds()));
+    return new PreemptionCost(load, swapNanos, prefill.nanos(load));
   }
 }

@@ -21,9 +21,11 @@ import java.util.stream.IntStream;
  * @param numBlocks distinct blocks that it takes
  * @param numTokens tokens to feed
  * @param numTokensUnshared tokens to feed if nothing were shared
+ * @param numAttended how many tokens those to be fed attend to, each one its whole context: what
+ *     attention costs grows with it
  */
 public record RecomputePlan(
-    List<Entry> entries, int numBlocks, long numTokens, long numTokensUnshared) {
+    List<Entry> entries, int numBlocks, long numTokens, long numTokensUnshared, long numAttended) {
   /** Copies the list. */
   public RecomputePlan {
     entries = List.copyOf(entries);
@@ -51,11 +53,20 @@ public record RecomputePlan(
     public Feed {
       Objects.requireNonNull(sequence, "sequence");
     }
+
+    /**
+     * How many tokens those fed attend to, each one itself and all before it.
+     *
+     * @return the sum of {@code position + 1} over the positions fed
+     */
+    public long numAttended() {
+      return attended(fromPosition, toPosition);
+    }
   }
 
   /**
-   * Let an empty sequence take over the first tokens of another one: {@code
-   * sequence.shareFrom(source, length)}.
+   * Let a sequence that is empty, or has but the blocks that it kept, take over the first tokens of
+   * another one: {@code sequence.shareFrom(source, length)}.
    *
    * @param sequence who takes them
    * @param source who has them
@@ -78,7 +89,21 @@ public record RecomputePlan(
    * @throws IllegalStateException if a sequence is closed or parked
    */
   public static RecomputePlan of(PagedKvCache cache, List<KvSequence> group) {
-    return of(GroupTables.of(cache, group));
+    return ofTail(cache, group, 0);
+  }
+
+  /**
+   * What it would take to compute the last blocks of a group again, while it is still here.
+   *
+   * @param cache the cache of the group
+   * @param group distinct idle sequences
+   * @param firstBlockIndex block index from which on blocks are given up
+   * @return the plan
+   * @throws IllegalStateException if a sequence is closed or parked
+   */
+  public static RecomputePlan ofTail(
+      PagedKvCache cache, List<KvSequence> group, int firstBlockIndex) {
+    return of(GroupTables.of(cache, group, firstBlockIndex));
   }
 
   static RecomputePlan of(GroupTables tables) {
@@ -86,6 +111,7 @@ public record RecomputePlan(
     int numBlocks = 0;
     long numTokens = 0;
     long numTokensUnshared = 0;
+    long numAttended = 0;
     List<Integer> longestFirst =
         IntStream.range(0, tables.size())
             .boxed()
@@ -104,18 +130,26 @@ public record RecomputePlan(
           source = tables.sequence(earlier);
         }
       }
-      int shared = Math.min(length, commonBlocks * tables.blockSize());
-      if (shared > 0) {
+      int kept = tables.keptLength(index);
+      int shared = Math.min(length, kept + commonBlocks * tables.blockSize());
+      if (shared > kept) {
         entries.add(new Share(sequence, source, shared));
       }
       if (shared < length) {
-        entries.add(new Feed(sequence, shared, length));
+        Feed feed = new Feed(sequence, shared, length);
+        entries.add(feed);
+        numAttended += feed.numAttended();
       }
       numBlocks += tables.numBlocks(index) - commonBlocks;
       numTokens += length - shared;
-      numTokensUnshared += length;
+      numTokensUnshared += length - kept;
     }
-    return new RecomputePlan(entries, numBlocks, numTokens, numTokensUnshared);
+    return new RecomputePlan(entries, numBlocks, numTokens, numTokensUnshared, numAttended);
+  }
+
+  /** Sum of {@code position + 1} over a run of positions. */
+  static long attended(long fromPosition, long toPosition) {
+    return (toPosition * (toPosition + 1) - fromPosition * (fromPosition + 1)) / 2;
   }
 
   /**

@@ -1,5 +1,6 @@
 package dev.pagoda.tier;
 
+import dev.pagoda.BlockMover;
 import dev.pagoda.Capacity;
 import dev.pagoda.Checks;
 import dev.pagoda.KvSequence;
@@ -7,9 +8,10 @@ import dev.pagoda.PagedKvCache;
 import dev.pagoda.ParkedGroup;
 import dev.pagoda.block.BlockHandle;
 import dev.pagoda.block.BlockPool;
-import dev.pagoda.layout.KvLayout;
+import dev.pagoda.internal.event.CacheEvents;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
+import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
@@ -83,14 +85,7 @@ public final class SwapSpace implements AutoCloseable {
    */
   public static SwapSpace open(PagedKvCache cache, Capacity capacity, Checks checks) {
     Objects.requireNonNull(checks, "checks");
-    KvLayout layout = cache.layout();
-    HostStorage host =
-        switch (capacity) {
-          case Capacity.Blocks blocks -> HostStorage.allocate(layout, blocks.numBlocks());
-          case Capacity.Bytes bytes -> HostStorage.allocate(layout, bytes.numBlocks(layout));
-          case Capacity.Within within -> HostStorage.over(layout, within.segment());
-        };
-    return new SwapSpace(cache, host, checks);
+    return new SwapSpace(cache, cache.openHostStorage(capacity), checks);
   }
 
   /**
@@ -104,24 +99,99 @@ public final class SwapSpace implements AutoCloseable {
    *     is closed
    */
   public SwappedGroup swapOut(List<KvSequence> group) {
+    return swapOutTail(group, 0);
+  }
+
+  /**
+   * Moves the last blocks of sequences to the host and frees them, those shared with outsiders
+   * excepted. Each sequence keeps the blocks before an index, and those that have no more keep all.
+   *
+   * @param group distinct idle sequences of the cache, at least one
+   * @param firstBlockIndex block index from which on blocks are moved, at least 0
+   * @return how to bring them back
+   * @throws dev.pagoda.block.OutOfBlocksException if there are too few free host slots
+   * @throws IllegalArgumentException if a sequence is another cache's or given twice
+   * @throws IllegalStateException if a sequence is closed, parked or in a step, or this swap space
+   *     is closed
+   */
+  public SwappedGroup swapOutTail(List<KvSequence> group, int firstBlockIndex) {
+    return swapOutTail(group, firstBlockIndex, () -> {});
+  }
+
+  /**
+   * As the other {@code swapOutTail}, all or none together with something else: several groups, for
+   * instance, one inside the other.
+   *
+   * @param group distinct idle sequences of the cache, at least one
+   * @param firstBlockIndex block index from which on blocks are moved, at least 0
+   * @param meanwhile runs when the content is out and before blocks are freed; if it throws nothing
+   *     has changed here
+   * @return how to bring them back
+   */
+  public SwappedGroup swapOutTail(List<KvSequence> group, int firstBlockIndex, Runnable meanwhile) {
     requireOpen();
-    SlotRun run = new SlotRun();
+    SlotRun run = new SlotRun(meanwhile);
     ParkedGroup parked;
     try {
-      parked = cache.park(group, run::moveOut);
+      parked = cache.parkTail(group, firstBlockIndex, run::moveOut);
     } catch (Throwable refused) {
       run.release();
       throw refused;
     }
-    SwappedGroup swapped = new SwappedGroup(this, parked, run.handles);
+    return enter(new SwappedGroup(this, parked, run.handles), run.moved());
+  }
+
+  /**
+   * Moves more blocks of a group to the host and frees them.
+   *
+   * @param group a group of this swap space, which this uses up
+   * @param firstBlockIndex block index from which on blocks are moved, less than before
+   * @return how to bring all of them back
+   * @throws dev.pagoda.block.OutOfBlocksException if there are too few free host slots
+   * @throws IllegalArgumentException if the group is another swap space's, or the index is not less
+   *     than before
+   * @throws IllegalStateException if the group has left or is on its way, or one of its sequences
+   *     was closed
+   */
+  public SwappedGroup swapOutMore(SwappedGroup group, int firstBlockIndex) {
+    return swapOutMore(group, firstBlockIndex, () -> {});
+  }
+
+  /**
+   * As the other {@code swapOutMore}, all or none together with something else.
+   *
+   * @param group a group of this swap space, which this uses up
+   * @param firstBlockIndex block index from which on blocks are moved, less than before
+   * @param meanwhile runs when the content is out and before blocks are freed; if it throws nothing
+   *     has changed here
+   * @return how to bring all of them back
+   */
+  public SwappedGroup swapOutMore(SwappedGroup group, int firstBlockIndex, Runnable meanwhile) {
+    claim(group);
+    SlotRun run = new SlotRun(meanwhile);
+    ParkedGroup parked;
+    try {
+      parked = cache.parkMore(group.parked(), firstBlockIndex, run::moveOut);
+    } catch (Throwable refused) {
+      run.release();
+      unclaim(group);
+      throw refused;
+    }
+    int numBefore = group.slots().length;
+    long[] slots = Arrays.copyOf(group.slots(), numBefore + run.handles.length);
+    System.arraycopy(run.handles, 0, slots, numBefore, run.handles.length);
+    return enter(new SwappedGroup(this, parked, slots), run.moved());
+  }
+
+  private SwappedGroup enter(SwappedGroup swapped, TransferTotals moved) {
     lock.lock();
     try {
       groups.add(swapped);
-      out = out.plus(run.moved());
+      out = out.plus(moved);
+      return swapped;
     } finally {
       lock.unlock();
     }
-    return swapped;
   }
 
   /**
@@ -178,6 +248,51 @@ public final class SwapSpace implements AutoCloseable {
     leave(group, TransferTotals.NONE);
   }
 
+  /**
+   * Hands a group on to somebody else, and frees its host slots: to a file, for instance. Its
+   * sequences stay parked.
+   *
+   * @param group a group of this swap space, which this uses up
+   * @param mover takes the content out of the storage it is given; if it throws nothing has changed
+   * @return the group, to be brought back by {@link PagedKvCache#unpark} or {@link #takeOver}
+   * @throws IllegalArgumentException if the group is another swap space's
+   * @throws IllegalStateException if the group has left or is on its way
+   */
+  public ParkedGroup handOn(SwappedGroup group, BlockMover mover) {
+    claim(group);
+    try {
+      mover.move(host, new SlotRun(group.slots()).slotIds());
+    } catch (Throwable refused) {
+      unclaim(group);
+      throw refused;
+    }
+    leave(group, TransferTotals.NONE);
+    return group.parked();
+  }
+
+  /**
+   * Takes over a group whose content is elsewhere, without a block of the cache.
+   *
+   * @param parked a group of this swap space's cache, parked and nobody else's from here on
+   * @param mover brings the content into the storage it is given; if it throws nothing has changed
+   * @return how to bring it back
+   * @throws dev.pagoda.block.OutOfBlocksException if there are too few free host slots
+   * @throws IllegalStateException if this swap space is closed
+   */
+  public SwappedGroup takeOver(ParkedGroup parked, BlockMover mover) {
+    requireOpen();
+    long[] reserved = new long[parked.numBlocks()];
+    slots.allocate(reserved, 0, reserved.length);
+    SlotRun run = new SlotRun(reserved);
+    try {
+      mover.move(host, run.slotIds());
+    } catch (Throwable refused) {
+      run.release();
+      throw refused;
+    }
+    return enter(new SwappedGroup(this, parked, reserved), TransferTotals.NONE);
+  }
+
   private void claim(SwappedGroup group) {
     if (group.space() != this) {
       throw new IllegalArgumentException("a group of another swap space: group=" + group);
@@ -216,12 +331,16 @@ public final class SwapSpace implements AutoCloseable {
     private long[] handles;
     private long nanos;
 
-    SlotRun() {
-      this(new long[0]);
+    private final Runnable meanwhile;
+
+    SlotRun(Runnable meanwhile) {
+      this.handles = new long[0];
+      this.meanwhile = meanwhile;
     }
 
     SlotRun(long[] handles) {
       this.handles = handles;
+      meanwhile = () -> {};
     }
 
     void moveOut(KvStorage device, int[] blockIds) {
@@ -231,12 +350,20 @@ public final class SwapSpace implements AutoCloseable {
       long start = System.nanoTime();
       device.copyOut(blockIds, host, slotIds(), blockIds.length);
       nanos = System.nanoTime() - start;
+      tell("out");
+      meanwhile.run();
     }
 
     void moveIn(KvStorage device, int[] blockIds) {
       long start = System.nanoTime();
       device.copyIn(host, slotIds(), blockIds, blockIds.length);
       nanos = System.nanoTime() - start;
+      tell("in");
+    }
+
+    private void tell(String direction) {
+      CacheEvents.current()
+          .swapped(direction, handles.length, handles.length * cache.layout().blockBytes(), nanos);
     }
 
     private int[] slotIds() {

@@ -5,8 +5,8 @@ import dev.pagoda.ParkedGroup;
 import java.util.List;
 
 /**
- * Sequences in a {@link SwapSpace}, as {@link SwapSpace#swapOut} returned them. Immutable; used up
- * once the group has left.
+ * Sequences with all or their last blocks in a {@link SwapSpace}, as {@link SwapSpace#swapOut}
+ * returned them. Immutable; used up once the group has left.
  */
 public final class SwappedGroup {
   private final SwapSpace space;
@@ -47,7 +47,16 @@ public final class SwappedGroup {
   }
 
   /**
-   * Distinct blocks of the group, each in a host slot of its own.
+   * Block index from which on blocks were moved; each sequence kept those before it.
+   *
+   * @return 0 if all were moved
+   */
+  public int firstBlockIndex() {
+    return parked.firstBlockIndex();
+  }
+
+  /**
+   * Distinct blocks of the group that were moved, each in a host slot of its own.
    *
    * @return number of blocks
    */

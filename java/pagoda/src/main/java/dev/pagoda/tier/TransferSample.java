@@ -14,8 +14,8 @@ public record TransferSample(long bytes, long numTransfers, long nanos) {
    * @throws IllegalArgumentException if one is not positive
    */
   public TransferSample {
-    TwoTermFit.requirePositive("bytes", bytes);
-    TwoTermFit.requirePositive("numTransfers", numTransfers);
-    TwoTermFit.requirePositive("nanos", nanos);
+    CostFit.requirePositive("bytes", bytes);
+    CostFit.requirePositive("numTransfers", numTransfers);
+    CostFit.requirePositive("nanos", nanos);
   }
 }

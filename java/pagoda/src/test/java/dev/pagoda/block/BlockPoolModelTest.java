@@ -3,6 +3,7 @@ package dev.pagoda.block;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.pagoda.ModelRun;
+import dev.pagoda.testing.PoolNumbers;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -108,6 +109,7 @@ class BlockPoolModelTest {
     private final List<Integer> told = new ArrayList<>();
     private long numAllocations;
     private long numRefusals;
+    private int numReserved;
     private int peakUsed;
     private int operation;
 
@@ -143,9 +145,13 @@ class BlockPoolModelTest {
 
     private void step() {
       int kind = random.nextInt(100);
-      if (kind < 35) {
+      if (kind < 8) {
+        reserve(random.nextInt(0, 1 + Math.max(2, numBlocks / 8)));
+      } else if (kind < 12) {
+        unreserve();
+      } else if (kind < 40) {
         allocate(random.nextInt(0, 1 + Math.max(4, numBlocks / 4)));
-      } else if (kind < 50) {
+      } else if (kind < 52) {
         retain(someLives(false));
       } else if (kind < 85) {
         release(someLives(true));
@@ -160,18 +166,42 @@ class BlockPoolModelTest {
       }
     }
 
+    private void reserve(int count) {
+      if (count > freeIds.size() - numReserved) {
+        require(!pool.tryReserve(count), "reserved", count);
+      } else {
+        require(pool.tryReserve(count), "not reserved", count);
+        numReserved += count;
+      }
+    }
+
+    private void unreserve() {
+      int count = random.nextInt(0, numReserved + 2);
+      if (count > numReserved) {
+        expect(IllegalArgumentException.class, () -> pool.unreserve(count));
+      } else {
+        pool.unreserve(count);
+        numReserved -= count;
+      }
+    }
+
     private void allocate(int count) {
+      int promised = random.nextInt(0, Math.min(count, numReserved) + 1);
       int padding = random.nextInt(3);
       long[] handles = new long[count + 2 * padding];
-      if (count > freeIds.size()) {
+      int free = freeIds.size() - numReserved;
+      if (count - promised > free) {
         OutOfBlocksException out =
             expect(
-                OutOfBlocksException.class, () -> pool.allocate(handles, padding, padding + count));
-        require(out.needed() == count && out.free() == freeIds.size(), "refusal", out.getMessage());
+                OutOfBlocksException.class,
+                () -> pool.allocate(handles, padding, padding + count, promised));
+        require(
+            out.needed() == count - promised && out.free() == free, "refusal", out.getMessage());
         numRefusals++;
         return;
       }
-      pool.allocate(handles, padding, padding + count);
+      pool.allocate(handles, padding, padding + count, promised);
+      numReserved -= promised;
       for (int i = 0; i < count; i++) {
         int expected = freeIds.removeLast();
         long handle = handles[padding + i];
@@ -200,7 +230,9 @@ class BlockPoolModelTest {
           living.remove(life);
         }
       }
-      int count = pool.release(handles(lives), 0, lives.size());
+      int toReserve = random.nextInt(3);
+      int count = pool.release(handles(lives), 0, lives.size(), toReserve);
+      numReserved += Math.min(toReserve, count);
       require(count == freed.size(), "freed", count);
       require(told.equals(freed), "told of freed blocks", told);
       if (stale.size() > 200) {
@@ -267,8 +299,15 @@ class BlockPoolModelTest {
         shared += life.owners > 1 ? 1 : 0;
       }
       BlockStatistics expected =
-          new BlockStatistics(
-              numBlocks, freeIds.size(), shared, references, peakUsed, numAllocations, numRefusals);
+          PoolNumbers.uncached(
+              numBlocks,
+              freeIds.size(),
+              numReserved,
+              shared,
+              references,
+              peakUsed,
+              numAllocations,
+              numRefusals);
       BlockStatistics actual = pool.statistics();
       require(actual.equals(expected), "statistics", actual + " instead of " + expected);
       if (!living.isEmpty()) {

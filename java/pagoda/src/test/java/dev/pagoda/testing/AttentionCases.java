@@ -126,6 +126,19 @@ public final class AttentionCases {
     return Stream.concat(longOnes, causal);
   }
 
+  /** Few rows over contexts of several spans, so that more threads than rows have work. */
+  public static Stream<AttentionCase> longContexts() {
+    return Stream.of(
+        new AttentionCase(1).heads(2, 4).headDim(64).sequence(1, 5000),
+        new AttentionCase(2).heads(1, 7).headDim(80).dtypes(BF16, BF16).sequence(3, 3073),
+        new AttentionCase(3).heads(3, 1).dtypes(FP16, FP32).sequence(1, 1024).sequence(2, 2049),
+        new AttentionCase(4).heads(1, 8).alibi().sinks().softCap(8f).sequence(1, 2500),
+        new AttentionCase(5).heads(2, 2).mask(slidingWindow(1500)).sequence(2, 4100),
+        new AttentionCase(6).heads(2, 2).mask(AttentionMask.FULL).sequence(2, 1025).sinks(),
+        new AttentionCase(7).heads(1, 4).blockSize(5).headDims(33, 20).sequence(1, 2048),
+        new AttentionCase(8).heads(1, 1).sequence(70, 2100).sequence(1, 1));
+  }
+
   /** Small shapes, everything drawn at random. */
   public static Stream<AttentionCase> random(long firstSeed, int count) {
     return LongStream.range(firstSeed, firstSeed + count).mapToObj(AttentionCases::random);

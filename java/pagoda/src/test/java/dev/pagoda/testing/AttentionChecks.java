@@ -4,12 +4,15 @@ import static dev.pagoda.testing.AttentionAssertions.assertClose;
 import static dev.pagoda.testing.AttentionAssertions.assertSameBits;
 
 import dev.pagoda.internal.kernel.AttendCall;
+import dev.pagoda.internal.kernel.IdlePool;
 import dev.pagoda.internal.kernel.Kernels;
+import dev.pagoda.internal.kernel.ParallelAttend;
 import dev.pagoda.internal.kernel.RaggedBatch;
 import dev.pagoda.internal.kernel.Scratch;
 import dev.pagoda.testing.AttentionCase.SequenceShape;
 import dev.pagoda.testing.PagedInputs.Garbage;
 import dev.pagoda.testing.PagedInputs.Placement;
+import java.util.concurrent.Executor;
 import java.util.random.RandomGenerator;
 
 /**
@@ -72,6 +75,23 @@ public final class AttentionChecks {
     checkPieces(kernels, shape, "token by token", new Chunks(1));
     checkPieces(kernels, shape, "in chunks of three", new Chunks(3));
     checkPieces(kernels, shape, "in chunks of random length", new Chunks(0));
+  }
+
+  /** Any number of threads, lent in time or late, gives what one gives. */
+  public static void ignoresThreads(Kernels kernels, AttentionCase shape, Executor executor) {
+    try (PagedInputs inputs = open(kernels, shape, Garbage.NAN)) {
+      AttentionResult whole = inputs.attend(kernels);
+      RaggedBatch batch = inputs.batch();
+      TypedRows output = inputs.newOutput();
+      TypedRows lse = inputs.newLse();
+      AttendCall call = inputs.newCall(batch, output, lse);
+      IdlePool<Scratch> scratches = new IdlePool<>(() -> kernels.newScratch(inputs.layout()));
+      ParallelAttend attend = new ParallelAttend(kernels, call, scratches);
+      for (int numThreads : new int[] {1, 2, 3, 16, 100}) {
+        attend.run(executor, numThreads);
+        assertSameBits(numThreads + " threads", inputs.result(output, lse), whole, shape);
+      }
+    }
   }
 
   /** Rows and heads that were not asked for are not written. */

@@ -14,7 +14,9 @@ import org.junit.jupiter.api.Test;
 class PreemptionModelTest {
   private static final PreemptionModel MACHINE =
       new PreemptionModel(
-          new TransferModel(1e9, 1000), new TransferModel(2e9, 500), new PrefillModel(1e6, 5000));
+          new TransferModel(1e9, 1000),
+          new TransferModel(2e9, 500),
+          new PrefillModel(1e6, 5000, 0));
 
   @Test
   void sharedBlocksAndTokensCountOnce() {
@@ -28,6 +30,7 @@ class PreemptionModelTest {
       assertThat(load.bytes()).isEqualTo(7 * memory.cache().layout().blockBytes());
       assertThat(load.numTokens()).isEqualTo(51 + 3 * 3);
       assertThat(load.numFeeds()).isEqualTo(4);
+      assertThat(load.numAttended()).isEqualTo(51 * 52 / 2 + 3 * (49 + 50 + 51));
     }
   }
 
@@ -47,7 +50,7 @@ class PreemptionModelTest {
 
   @Test
   void swappingPaysBothWays() {
-    PreemptionCost cost = MACHINE.cost(new PreemptionLoad(10, 40_000, 160, 2));
+    PreemptionCost cost = MACHINE.cost(new PreemptionLoad(10, 40_000, 160, 2, 6480));
 
     assertThat(cost.swapNanos()).isCloseTo(40_000 + 10_000 + 20_000 + 5_000, within(1e-6));
     assertThat(cost.recomputeNanos()).isCloseTo(160_000 + 10_000, within(1e-6));
@@ -61,8 +64,8 @@ class PreemptionModelTest {
   @Test
   void manySmallBlocksMakeRecomputingCheaper() {
     // The same 128 tokens and bytes, in blocks of 16 and of 1.
-    PreemptionCost large = MACHINE.cost(new PreemptionLoad(8, 32_768, 128, 1));
-    PreemptionCost small = MACHINE.cost(new PreemptionLoad(128, 32_768, 128, 1));
+    PreemptionCost large = MACHINE.cost(new PreemptionLoad(8, 32_768, 128, 1, 8256));
+    PreemptionCost small = MACHINE.cost(new PreemptionLoad(128, 32_768, 128, 1, 8256));
 
     assertThat(large.cheaper()).isEqualTo(PreemptionCost.Preemption.SWAP);
     assertThat(small.cheaper()).isEqualTo(PreemptionCost.Preemption.RECOMPUTE);

@@ -166,7 +166,7 @@ class SwapSpaceTest {
 
       assertThatThrownBy(() -> small.swapOut(beams))
           .isInstanceOf(OutOfBlocksException.class)
-          .hasMessageContaining("needed=4, free=2, total=4");
+          .hasMessageContaining("needed=4, free=2, reclaimable=0, total=4");
 
       assertThat(state(beams)).isEqualTo(before);
       assertThat(small.statistics().out().numCalls()).isEqualTo(1);
@@ -187,7 +187,7 @@ class SwapSpaceTest {
 
     assertThatThrownBy(() -> space.swapIn(swapped))
         .isInstanceOf(OutOfBlocksException.class)
-        .hasMessageContaining("needed=4, free=3, total=" + NUM_BLOCKS);
+        .hasMessageContaining("needed=4, free=3, reclaimable=0, total=" + NUM_BLOCKS);
 
     assertThat(state(beams)).isEqualTo(before);
     checkConservation();

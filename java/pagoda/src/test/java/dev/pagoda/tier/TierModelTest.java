@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.pagoda.Capacity;
 import dev.pagoda.Checks;
 import dev.pagoda.KvSequence;
+import dev.pagoda.ModelRun;
 import dev.pagoda.Step;
 import dev.pagoda.block.OutOfBlocksException;
 import dev.pagoda.decoding.ReadableCache;
@@ -22,14 +23,15 @@ import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
 
 /**
- * Random appends, forks, truncations, swaps and drops in pools too small for them, against plain
- * lists: tokens read from memory, who shares which block, and exactly which calls run out of
- * blocks.
+ * Random appends, forks, truncations, swaps and drops, whole or of the last blocks, in pools too
+ * small for them, against plain lists: tokens read from memory, who shares which block, and exactly
+ * which calls run out of blocks.
  */
 class TierModelTest {
-  private static final int NUM_OPERATIONS =
-      Integer.getInteger("dev.pagoda.test.operations", 1_000_000) / 50;
-  private static final int OPERATIONS_PER_SEED = 250;
+  /** One of these costs as much as that many of other models. */
+  private static final int COST = 50;
+
+  private static final int OPERATIONS_PER_EPISODE = 250;
   private static final int SEQUENCES_MAX = 8;
 
   /** A sequence as lists: its tokens, and its blocks by identity. */
@@ -44,18 +46,32 @@ class TierModelTest {
   }
 
   /** Sequences that left together. */
-  private record Group(Map<KvSequence, Twin> members, Object handle) {
+  private record Group(Map<KvSequence, Twin> members, int cut, Object handle) {
     int numBlocks() {
-      return distinct(members.values()).size();
+      Set<Object> away = new HashSet<>();
+      members.values().forEach(twin -> away.addAll(behind(twin)));
+      return away.size();
     }
 
-    /** Back again, they share among themselves alone. */
+    private List<Object> behind(Twin twin) {
+      List<Object> blocks = twin.blocks();
+      return blocks.subList(Math.min(cut, blocks.size()), blocks.size());
+    }
+
+    /** Blocks that stayed, one list per member. */
+    List<List<Object>> heads() {
+      return members.values().stream()
+          .map(twin -> twin.blocks().subList(0, Math.min(cut, twin.blocks().size())))
+          .toList();
+    }
+
+    /** Back again, they share what had left among themselves alone. */
     Map<KvSequence, Twin> renewed() {
       Map<Object, Object> renewed = new HashMap<>();
       Map<KvSequence, Twin> back = new LinkedHashMap<>();
       members.forEach((sequence, twin) -> {
         Twin copy = twin.copy();
-        copy.blocks().replaceAll(b -> renewed.computeIfAbsent(b, old -> new Object()));
+        behind(copy).replaceAll(b -> renewed.computeIfAbsent(b, old -> new Object()));
         back.put(sequence, copy);
       });
       return back;
@@ -94,7 +110,7 @@ class TierModelTest {
     }
 
     void operate() {
-      switch (random.nextInt(12)) {
+      switch (random.nextInt(13)) {
         case 0 -> open();
         case 1, 2 -> fork();
         case 3, 4, 5 -> append();
@@ -103,6 +119,7 @@ class TierModelTest {
         case 8 -> swapOut();
         case 9 -> swapIn();
         case 10 -> drop();
+        case 11 -> moreLeaves();
         default -> restore();
       }
     }
@@ -112,7 +129,21 @@ class TierModelTest {
     }
 
     private int numFree() {
-      return numBlocks - distinct(idle.values()).size();
+      Set<Object> used = new HashSet<>(distinct(idle.values()));
+      heads().forEach(used::addAll);
+      return numBlocks - used.size();
+    }
+
+    /** What sequences that are away have kept. */
+    private List<List<Object>> heads() {
+      List<List<Object>> heads = new ArrayList<>();
+      swapped.forEach(group -> heads.addAll(group.heads()));
+      dropped.forEach(group -> heads.addAll(group.heads()));
+      return heads;
+    }
+
+    private int someCut() {
+      return random.nextBoolean() ? 0 : random.nextInt(8);
     }
 
     private int numFreeSlots() {
@@ -190,7 +221,8 @@ class TierModelTest {
         Object block = twin.blocks().get(last);
         boolean isShared =
             all.entrySet().stream()
-                .anyMatch(e -> e.getKey() != sequence && e.getValue().blocks().contains(block));
+                    .anyMatch(e -> e.getKey() != sequence && e.getValue().blocks().contains(block))
+                || heads().stream().anyMatch(head -> head.contains(block));
         if (isShared) {
           twin.blocks().set(last, new Object());
           numNew++;
@@ -246,15 +278,19 @@ class TierModelTest {
       if (sequences.isEmpty()) {
         return;
       }
-      int needed = distinct(sequences.stream().map(idle::get).toList()).size();
+      int cut = someCut();
+      Map<KvSequence, Twin> members = new LinkedHashMap<>();
+      sequences.forEach(sequence -> members.put(sequence, idle.get(sequence)));
+      int needed = new Group(members, cut, "").numBlocks();
       boolean succeeds = needed <= numFreeSlots();
       count(succeeds);
       if (succeeds) {
-        SwappedGroup handle = space.swapOut(sequences);
+        SwappedGroup handle = space.swapOutTail(sequences, cut);
         assertThat(handle.numBlocks()).isEqualTo(needed);
-        swapped.add(new Group(take(sequences), handle));
+        swapped.add(new Group(take(sequences), cut, handle));
       } else {
-        assertThatThrownBy(() -> space.swapOut(sequences)).isInstanceOf(OutOfBlocksException.class);
+        assertThatThrownBy(() -> space.swapOutTail(sequences, cut))
+            .isInstanceOf(OutOfBlocksException.class);
       }
     }
 
@@ -266,7 +302,7 @@ class TierModelTest {
       SwappedGroup handle = (SwappedGroup) group.handle();
       if (random.nextInt(6) == 0) {
         swapped.remove(group);
-        dropped.add(new Group(group.members(), space.drop(handle)));
+        dropped.add(new Group(group.members(), group.cut(), space.drop(handle)));
         return;
       }
       boolean succeeds = group.numBlocks() <= numFree();
@@ -283,8 +319,40 @@ class TierModelTest {
     private void drop() {
       List<KvSequence> sequences = some();
       if (!sequences.isEmpty()) {
-        DroppedGroup handle = DroppedGroup.drop(memory.cache(), sequences);
-        dropped.add(new Group(take(sequences), handle));
+        int cut = someCut();
+        DroppedGroup handle = DroppedGroup.dropTail(memory.cache(), sequences, cut);
+        dropped.add(new Group(take(sequences), cut, handle));
+      }
+    }
+
+    /** A group that kept its first blocks gives up some of those too. */
+    private void moreLeaves() {
+      boolean fromSwapped = random.nextBoolean();
+      List<Group> groups = fromSwapped ? swapped : dropped;
+      if (groups.isEmpty()) {
+        return;
+      }
+      int index = random.nextInt(groups.size());
+      Group group = groups.get(index);
+      if (group.cut() == 0) {
+        return;
+      }
+      int cut = random.nextInt(group.cut());
+      Group more = new Group(group.members(), cut, group.handle());
+      if (group.handle() instanceof DroppedGroup handle) {
+        handle.dropMore(cut);
+        groups.set(index, more);
+      } else if (group.handle() instanceof SwappedGroup handle) {
+        boolean succeeds = more.numBlocks() - group.numBlocks() <= numFreeSlots();
+        count(succeeds);
+        if (succeeds) {
+          SwappedGroup longer = space.swapOutMore(handle, cut);
+          assertThat(longer.numBlocks()).isEqualTo(more.numBlocks());
+          groups.set(index, new Group(group.members(), cut, longer));
+        } else {
+          assertThatThrownBy(() -> space.swapOutMore(handle, cut))
+              .isInstanceOf(OutOfBlocksException.class);
+        }
       }
     }
 
@@ -309,6 +377,10 @@ class TierModelTest {
                   memory.append(sequence, group.members().get(sequence).tokenArray(from, to));
                 }))
             .isInstanceOf(UnsupportedOperationException.class);
+        group
+            .members()
+            .forEach(
+                (sequence, twin) -> assertThat(sequence.length()).isEqualTo(twin.tokens().size()));
       } else {
         long[] numFed = new long[1];
         handle.restore((sequence, from, to) -> {
@@ -329,7 +401,7 @@ class TierModelTest {
     private long numDistinct(Group group) {
       Map<Object, Integer> tokens = new HashMap<>();
       for (Twin twin : group.members().values()) {
-        for (int i = 0; i < twin.blocks().size(); i++) {
+        for (int i = group.cut(); i < twin.blocks().size(); i++) {
           int inBlock = Math.min(blockSize, twin.tokens().size() - i * blockSize);
           tokens.merge(twin.blocks().get(i), inBlock, Math::max);
         }
@@ -343,7 +415,9 @@ class TierModelTest {
       assertThat(memory.numUsed()).as("blocks %s", at).isEqualTo(numBlocks - numFree());
       assertThat(memory.cache().statistics().blocks().numReferences())
           .as("references %s", at)
-          .isEqualTo(idle.values().stream().mapToInt(twin -> twin.blocks().size()).sum());
+          .isEqualTo(
+              idle.values().stream().mapToInt(twin -> twin.blocks().size()).sum()
+                  + heads().stream().mapToInt(List::size).sum());
       assertThat(space.statistics().slots().numFree()).as("slots %s", at).isEqualTo(numFreeSlots());
       idle.forEach((sequence, twin) -> {
         int[] expected = twin.tokenArray(0, twin.tokens().size());
@@ -364,20 +438,26 @@ class TierModelTest {
   @Test
   void contentSharingAndRefusalsAreThoseOfTheModel() {
     int[] outcomes = new int[2];
-    for (long seed = 0; seed * OPERATIONS_PER_SEED < NUM_OPERATIONS; seed++) {
-      try (World world = new World(seed, outcomes)) {
-        for (int operation = 0; operation < OPERATIONS_PER_SEED; operation++) {
-          String at = "at seed=" + seed + ", operation=" + operation;
-          try {
-            world.operate();
-          } catch (RuntimeException | AssertionError failure) {
-            throw new AssertionError(at, failure);
+    long[] numOperations = new long[1];
+    ModelRun.announced("TierModelTest")
+        .run(seed -> {
+          try (World world = new World(seed, outcomes)) {
+            for (int operation = 0; operation < OPERATIONS_PER_EPISODE; operation++) {
+              String at = "operation=" + operation;
+              try {
+                world.operate();
+              } catch (RuntimeException | AssertionError failure) {
+                throw new AssertionError(at, failure);
+              }
+              world.check(at);
+            }
           }
-          world.check(at);
-        }
-      }
-    }
-    assertThat(outcomes[0]).as("calls that had room").isGreaterThan(NUM_OPERATIONS / 10);
-    assertThat(outcomes[1]).as("calls that ran out of blocks").isGreaterThan(NUM_OPERATIONS / 100);
+          numOperations[0] += OPERATIONS_PER_EPISODE;
+          return COST * OPERATIONS_PER_EPISODE;
+        });
+    assertThat(outcomes[0]).as("calls that had room").isGreaterThan((int) numOperations[0] / 10);
+    assertThat(outcomes[1])
+        .as("calls that ran out of blocks")
+        .isGreaterThan((int) numOperations[0] / 100);
   }
 }

@@ -22,7 +22,8 @@ class TransferModelTest {
     long bytes = 16L * 512 * 2 * Float.BYTES;
 
     double swapNanos = new TransferModel(25e9, 0).nanos(bytes, 1);
-    double recomputeNanos = new PrefillModel(10_000, 0).nanos(16, 1);
+    double recomputeNanos =
+        new PrefillModel(10_000, 0, 0).nanos(PreemptionLoad.ofRun(0, 16, 1, bytes));
 
     assertThat(swapNanos).isCloseTo(2621.44, within(0.01));
     assertThat(recomputeNanos).isCloseTo(1.6e6, within(0.01));
@@ -89,29 +90,63 @@ class TransferModelTest {
                 List.of(new TransferSample(100, 10, 1000), new TransferSample(1000, 11, 1000))))
         .withMessageContaining("more bytes do not take longer");
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> PrefillModel.fit(List.of(new PrefillSample(10, 1, 1000))))
+        .isThrownBy(() -> PrefillModel.fit(List.of(PrefillSample.ofRun(0, 10, 1000))))
         .withMessageContaining("numSamples=1");
+  }
+
+  private static PrefillModel fitted(PrefillModel machine, int... lengths) {
+    List<PrefillSample> samples = new ArrayList<>();
+    for (int length : lengths) {
+      double nanos = machine.nanos(PreemptionLoad.ofRun(0, length, 1, 1));
+      samples.add(PrefillSample.ofRun(0, length, Math.round(nanos)));
+    }
+    return PrefillModel.fit(samples);
   }
 
   @Test
   void prefillIsFittedInTheSameWay() {
-    PrefillModel machine = new PrefillModel(5000, 3e5);
-    List<PrefillSample> samples = new ArrayList<>();
-    for (int numTokens : new int[] {1, 16, 128, 1024}) {
-      samples.add(new PrefillSample(numTokens, 1, Math.round(machine.nanos(numTokens, 1))));
-    }
-
-    PrefillModel fit = PrefillModel.fit(samples);
+    PrefillModel fit = fitted(new PrefillModel(5000, 3e5, 0), 1, 16, 128, 1024);
 
     assertThat(fit.tokensPerSecond()).isCloseTo(5000, within(1.0));
     assertThat(fit.nanosPerFeed()).isCloseTo(3e5, within(1.0));
+    assertThat(fit.nanosPerAttended()).isZero();
+  }
+
+  @Test
+  void theGrowthOfAttentionIsFoundWhereItIs() {
+    PrefillModel fit = fitted(new PrefillModel(5000, 3e5, 40), 16, 128, 1024, 8192);
+
+    assertThat(fit.tokensPerSecond()).isCloseTo(5000, within(1.0));
+    assertThat(fit.nanosPerFeed()).isCloseTo(3e5, within(100.0));
+    assertThat(fit.nanosPerAttended()).isCloseTo(40, within(0.01));
+  }
+
+  @Test
+  void twoPrefillsTellTwoTerms() {
+    PrefillModel fit = fitted(new PrefillModel(5000, 3e5, 0), 16, 1024);
+
+    assertThat(fit.tokensPerSecond()).isCloseTo(5000, within(1.0));
+    assertThat(fit.nanosPerAttended()).isZero();
+  }
+
+  @Test
+  void aTailThatAttendsToALongContextCostsMoreThanAHeadOfTheSameLength() {
+    PrefillModel machine = new PrefillModel(1e6, 0, 10);
+    PreemptionLoad head = PreemptionLoad.ofRun(0, 100, 1, 1);
+    PreemptionLoad tail = PreemptionLoad.ofRun(900, 1000, 1, 1);
+
+    assertThat(head.numAttended()).isEqualTo(5050);
+    assertThat(tail.numAttended()).isEqualTo(95_050);
+    assertThat(machine.nanos(head)).isCloseTo(100_000 + 50_500, within(1e-6));
+    assertThat(machine.nanos(tail)).isCloseTo(100_000 + 950_500, within(1e-6));
   }
 
   @ParameterizedTest
   @CsvSource({"0, 1", "-1, 1", "NaN, 1", "Infinity, 1", "1, -1", "1, NaN", "1, Infinity"})
   void nonsenseIsRefused(double rate, double cost) {
     assertThatIllegalArgumentException().isThrownBy(() -> new TransferModel(rate, cost));
-    assertThatIllegalArgumentException().isThrownBy(() -> new PrefillModel(rate, cost));
+    assertThatIllegalArgumentException().isThrownBy(() -> new PrefillModel(rate, cost, 0));
+    assertThatIllegalArgumentException().isThrownBy(() -> new PrefillModel(rate, 0, cost));
   }
 
   @ParameterizedTest
@@ -121,6 +156,6 @@ class TransferModelTest {
         .isThrownBy(() -> new TransferSample(bytes, transfers, nanos))
         .withMessageContaining(name + "=");
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> new PrefillSample(bytes, transfers, nanos));
+        .isThrownBy(() -> new PrefillSample(bytes, transfers, 1, nanos));
   }
 }

@@ -3,7 +3,27 @@ package dev.pagoda.lab.attention;
 import java.util.OptionalInt;
 
 /** Which parts of one piece of memory are taken, in tokens. */
-interface RegionMap {
+public interface RegionMap {
+  /**
+   * A buddy allocator.
+   *
+   * @param numTokens memory to divide
+   * @return a map with everything free
+   */
+  static RegionMap buddy(int numTokens) {
+    return new BuddyRegions(numTokens);
+  }
+
+  /**
+   * Regions of any length, each in the lowest hole that is long enough.
+   *
+   * @param numTokens memory to divide
+   * @return a map with everything free
+   */
+  static RegionMap firstFit(int numTokens) {
+    return new FirstFitRegions(numTokens);
+  }
+
   /**
    * Takes a region.
    *

@@ -13,7 +13,7 @@ import picocli.CommandLine.IVersionProvider;
     mixinStandardHelpOptions = true,
     versionProvider = Pagoda.Version.class,
     synopsisSubcommandLabel = "COMMAND",
-    description = "A paged KV cache and attention for the JVM: experiments and comparisons.")
+    description = "A paged KV cache and attention for the JVM: experiments, simulations, comparisons.")
 public final class Pagoda implements Runnable {
   private Pagoda() {}
 
@@ -22,6 +22,7 @@ public final class Pagoda implements Runnable {
    *
    * @param arguments what stands behind {@code pagoda}
    * @param experiments what {@code report} runs
+   * @param simulations what {@code simulate} runs
    * @param engines what {@code attend} computes with
    * @param out gets results
    * @param err gets progress and refusals
@@ -30,6 +31,7 @@ public final class Pagoda implements Runnable {
   public static int run(
       String[] arguments,
       Experiments experiments,
+      Simulations simulations,
       AttendEngines engines,
       PrintStream out,
       PrintStream err) {
@@ -37,6 +39,7 @@ public final class Pagoda implements Runnable {
     CommandLine commandLine =
         new CommandLine(new Pagoda())
             .addSubcommand(new ReportCommand(experiments, out, progress))
+            .addSubcommand(new SimulateCommand(simulations, out, progress))
             .addSubcommand(new AttendCommand(engines, err, progress))
             .setOut(new PrintWriter(out, true, out.charset()))
             .setUsageHelpWidth(100)
@@ -47,7 +50,7 @@ public final class Pagoda implements Runnable {
 
   @Override
   public void run() {
-    throw new Refusal("a command is missing: report or attend (see pagoda --help)");
+    throw new Refusal("a command is missing: report, simulate or attend (see pagoda --help)");
   }
 
   /** Picocli would print the whole usage text below its sentence. */

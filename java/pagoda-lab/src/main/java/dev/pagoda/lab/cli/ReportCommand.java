@@ -111,7 +111,7 @@ final class ReportCommand implements Callable<Integer> {
   }
 
   /** Before the experiments, not after three minutes of them. */
-  private static void requireWritable(Path folder) throws IOException {
+  static void requireWritable(Path folder) throws IOException {
     if (Files.exists(folder) && !Files.isDirectory(folder)) {
       throw new Refusal("--out is not a folder, path=" + folder);
     }
@@ -124,11 +124,12 @@ final class ReportCommand implements Callable<Integer> {
   private List<Fact> facts() {
     List<Fact> facts = new ArrayList<>(MachineFacts.collect(Clock.systemUTC()));
     facts.add(new Fact("Seed", Long.toString(seed)));
-    facts.add(new Fact("Command", commandLine()));
+    facts.add(new Fact("Command", commandLine(spec)));
     return facts;
   }
 
-  private String commandLine() {
+  /** The command as it can be typed again. */
+  static String commandLine(CommandSpec spec) {
     return Stream.concat(
             Stream.of("pagoda"), spec.root().commandLine().getParseResult().originalArgs().stream())
         .map(

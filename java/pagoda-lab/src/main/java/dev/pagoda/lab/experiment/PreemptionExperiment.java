@@ -70,7 +70,7 @@ final class PreemptionExperiment implements Experiment {
   static List<PreemptionResult.Modelled> model() {
     TransferModel transfer = new TransferModel(DEVICE_BYTES_PER_SECOND, DEVICE_NANOS_PER_TRANSFER);
     PreemptionModel device =
-        new PreemptionModel(transfer, transfer, new PrefillModel(DEVICE_TOKENS_PER_SECOND, 0));
+        new PreemptionModel(transfer, transfer, new PrefillModel(DEVICE_TOKENS_PER_SECOND, 0, 0));
     List<PreemptionResult.Modelled> modelled = new ArrayList<>();
     for (int blockSize = 1; blockSize <= 256; blockSize *= 2) {
       int numBlocks = Math.ceilDiv(DEVICE_TOKENS, blockSize);
@@ -84,6 +84,6 @@ final class PreemptionExperiment implements Experiment {
   }
 
   private static PreemptionLoad load(int numPieces) {
-    return new PreemptionLoad(numPieces, DEVICE_TOKENS * DEVICE_TOKEN_BYTES, DEVICE_TOKENS, 1);
+    return new PreemptionLoad(numPieces, DEVICE_TOKENS * DEVICE_TOKEN_BYTES, DEVICE_TOKENS, 1, 0);
   }
 }

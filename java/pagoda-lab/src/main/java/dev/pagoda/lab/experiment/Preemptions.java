@@ -138,7 +138,7 @@ final class Preemptions {
       out.add(sample(load, victims.get(i).outNanos()));
       in.add(sample(load, victims.get(i).inNanos()));
       long nanos = Math.round(timings.get(2 * i + 1).wallNanos());
-      prefills.add(new PrefillSample(victims.get(i).numTokens(), 1, nanos));
+      prefills.add(PrefillSample.ofRun(0, victims.get(i).numTokens(), nanos));
     }
     return new PreemptionModel(
         TransferModel.fit(out), TransferModel.fit(in), PrefillModel.fit(prefills));

@@ -39,13 +39,15 @@ public record Workload(
           PUBLISHED_TOKENS_MAX);
 
   /**
-   * Short instructions. Published means for Alpaca; spread in proportion to {@link #SHARE_GPT}'s.
+   * Short instructions. Published means for Alpaca; the spread of outputs is fitted to the requests
+   * that the oracle baseline batches in their figure 13, that of prompts is in proportion to {@link
+   * #SHARE_GPT}'s.
    */
   public static final Workload ALPACA =
       new Workload(
           "Alpaca",
           new LengthDistribution.Gamma(19.31, 21.5, 1024),
-          new LengthDistribution.Gamma(58.45, 52, 1800),
+          new LengthDistribution.Gamma(58.45, 60, 1800),
           PUBLISHED_TOKENS_MAX);
 
   /**
@@ -74,11 +76,23 @@ public record Workload(
     Random random = new Random(seed);
     List<Request> requests = new ArrayList<>(count);
     while (requests.size() < count) {
-      Request request = new Request(prompts.draw(random), outputs.draw(random));
-      if (request.totalTokens() <= totalTokensMax) {
-        requests.add(request);
-      }
+      requests.add(draw(random));
     }
     return requests;
+  }
+
+  /**
+   * Draws one request.
+   *
+   * @param random source of randomness, advanced
+   * @return a request no longer than allowed
+   */
+  public Request draw(Random random) {
+    while (true) {
+      Request request = new Request(prompts.draw(random), outputs.draw(random));
+      if (request.totalTokens() <= totalTokensMax) {
+        return request;
+      }
+    }
   }
 }

@@ -26,6 +26,7 @@ class PagodaTest {
 
   private final List<ReportOptions> reported = new ArrayList<>();
   private final List<AttendOptions> opened = new ArrayList<>();
+  private final List<SimulateOptions> simulated = new ArrayList<>();
   private AttendEngine engine = AttendFiles::count;
   private Verdict.Outcome outcome = Verdict.Outcome.HOLDS;
   private String out = "";
@@ -34,7 +35,7 @@ class PagodaTest {
   @Test
   void helpListsTheCommands() {
     assertThat(run("--help")).isZero();
-    assertThat(out).contains("report", "attend");
+    assertThat(out).contains("report", "simulate", "attend");
     assertThat(out.lines()).allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(100));
     assertThat(err).isEmpty();
 
@@ -42,6 +43,9 @@ class PagodaTest {
     assertThat(out).contains("--backend", "--executor", "query_lens", "logits_soft_cap");
     assertThat(run("report", "--help")).isZero();
     assertThat(out).contains("--out", "--backend", "--quick", "--seed", "--only");
+    assertThat(run("simulate", "--help")).isZero();
+    assertThat(out).contains("--paper", "--trace", "--calibrate", "hash_ids", "Mooncake", "Examples:");
+    assertThat(out.lines()).allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(100));
     assertThat(run("--version")).isZero();
     assertThat(out).startsWith("pagoda ");
   }
@@ -61,6 +65,13 @@ class PagodaTest {
           report --only 0|pagoda report: experiments are numbered from 1 to 7, only=0
           report --only one|pagoda report: Invalid value for option '--only'
           report more|pagoda report: Unmatched argument at index 1: 'more'
+          simulate --workload chat|pagoda simulate: workloads are sharegpt, alpaca, normal, or P:O such as 512:128, workload=chat
+          simulate --workload 0:5|pagoda simulate: workloads are sharegpt, alpaca, normal, or P:O such as 512:128, workload=0:5
+          simulate --requests 0|pagoda simulate: there are 1 to 20000000 requests, requests=0
+          simulate --rates 1,-2|pagoda simulate: rates are above 0, rates=-2.0
+          simulate --rates fast|pagoda simulate: Invalid value for option '--rates'
+          simulate --paper --calibrate a|pagoda simulate: --paper and --calibrate are two things, calibrate=a
+          simulate --trace /nowhere/a|pagoda simulate: there is no such path=/nowhere/a
           attend|pagoda attend: Missing required parameters: 'IN', 'OUT'
           attend a|pagoda attend: Missing required parameter: 'OUT'
           attend a b --executor 0|pagoda attend: the executor has 1 to 1024 threads, executor=0
@@ -73,6 +84,48 @@ class PagodaTest {
     assertThat(out).isEmpty();
     assertThat(reported).isEmpty();
     assertThat(opened).isEmpty();
+    assertThat(simulated).isEmpty();
+  }
+
+  @Test
+  void simulatePassesItsOptionsOnAndWritesThePage() throws IOException {
+    Path trace =
+        Files.writeString(
+            folder.resolve("two.csv"), "arrival,input_length,output_length\n1,20,3\n0,9000,1\n");
+    Path target = folder.resolve("new/simulation");
+
+    String options = "--rates 1,2.5 --policies paged,max --samples 1 --host-blocks 7 --seed -3";
+    String[] arguments =
+        ("simulate --trace " + trace + " --out " + target + " " + options).split(" ");
+
+    assertThat(run(arguments)).as(err).isZero();
+    assertThat(simulated).hasSize(1);
+    SimulateOptions passed = simulated.getFirst();
+    assertThat(passed.task()).isEqualTo(SimulateOptions.Task.SERVE);
+    assertThat(passed.trace().promptTokens()).containsExactly(9000, 20);
+    assertThat(passed.recorded()).isTrue();
+    assertThat(passed.rates()).containsExactly(1.0, 2.5);
+    assertThat(passed.policies()).containsExactly("paged", "max");
+    assertThat(passed.totalTokensMax()).isEqualTo(9001);
+    assertThat(passed.preemption()).isEqualTo("cheaper");
+    assertThat(passed.hostBlocks()).isEqualTo(7);
+    assertThat(passed.seed()).isEqualTo(-3);
+    assertThat(target.resolve("report.html")).content().contains("--host-blocks 7", "JDK");
+    assertThat(out).contains("It holds.", target.resolve("report.html").toString());
+  }
+
+  @Test
+  void aBadTraceGetsOneSentenceWithFileAndLine() throws IOException {
+    Path trace =
+        Files.writeString(
+            folder.resolve("bad.jsonl"),
+            "{\"timestamp\": 0, \"input_length\": 5, \"output_length\": 2}\n\n{\"timestamp\": 1}\n");
+
+    assertThat(run("simulate", "--trace", trace.toString())).isEqualTo(2);
+    assertThat(err)
+        .isEqualToIgnoringNewLines(
+            "pagoda simulate: " + trace + ", line 3: output_length is missing");
+    assertThat(simulated).isEmpty();
   }
 
   @Test
@@ -290,12 +343,25 @@ class PagodaTest {
         Pagoda.run(
             arguments,
             new OneSection(),
+            this::simulate,
             this::open,
             new PrintStream(outBytes, true, UTF_8),
             new PrintStream(errBytes, true, UTF_8));
     out = outBytes.toString(UTF_8);
     err = errBytes.toString(UTF_8);
     return exitCode;
+  }
+
+  private Report simulate(SimulateOptions options, Progress progress) {
+    simulated.add(options);
+    return oneSection();
+  }
+
+  private Report oneSection() {
+    Verdict verdict = new Verdict(outcome, "1", "It holds.");
+    Section section =
+        new Section(1, "one", "One", "?", verdict, List.of(), List.of(), List.of(), "");
+    return new Report("Title", "Subtitle", List.of(), List.of(section));
   }
 
   private AttendEngine open(AttendOptions options) {
@@ -315,10 +381,7 @@ class PagodaTest {
     @Override
     public Report run(ReportOptions options, Progress progress) {
       reported.add(options);
-      Verdict verdict = new Verdict(outcome, "1", "It holds.");
-      Section section =
-          new Section(1, "one", "One", "?", verdict, List.of(), List.of(), List.of(), "");
-      return new Report("Title", "Subtitle", List.of(), List.of(section));
+      return oneSection();
     }
   }
 }

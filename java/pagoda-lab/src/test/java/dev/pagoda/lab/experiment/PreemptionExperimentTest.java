@@ -59,7 +59,7 @@ class PreemptionExperimentTest {
             List.of(),
             List.of(),
             new PreemptionModel(
-                new TransferModel(1, 0), new TransferModel(1, 0), new PrefillModel(1, 0)),
+                new TransferModel(1, 0), new TransferModel(1, 0), new PrefillModel(1, 0, 0)),
             PreemptionExperiment.model());
     assertThat(result.crossoverByLayer()).hasValue(64);
     assertThat(result.crossoverWhole()).hasValue(1);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pagoda.lab.attention.PagedAttendEngine;
 import dev.pagoda.lab.cli.Pagoda;
+import dev.pagoda.lab.simulation.Simulator;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -29,6 +30,7 @@ class ReportExperimentsTest {
     return Pagoda.run(
         arguments,
         new ReportExperiments(),
+        new Simulator(),
         PagedAttendEngine::open,
         new PrintStream(out, true, UTF_8),
         new PrintStream(err, true, UTF_8));

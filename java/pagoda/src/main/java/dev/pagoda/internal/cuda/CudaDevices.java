@@ -1,9 +1,12 @@
 package dev.pagoda.internal.cuda;
 
+import dev.pagoda.cuda.CudaPlace;
 import dev.pagoda.cuda.NativeCallException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Collectors;
+import java.util.Optional;
 
 /**
  * Which CUDA devices this process can use, and why it can use none.
@@ -14,28 +17,57 @@ import java.util.stream.Collectors;
 public final class CudaDevices {
   private CudaDevices() {}
 
+  private static final Path DRIVER_DEVICE = Path.of("/dev/nvidiactl");
+  private static final Path DRIVER_DEVICE_OF_WSL = Path.of("/dev/dxg");
+
   /**
-   * Why there is no CUDA backend, in one sentence; found out once per process.
+   * Why there is no CUDA backend; found out once per process, which loads the native library.
    *
-   * @return a reason always, for the CUDA kernels have no Java face yet
+   * @return one sentence, or empty if there is a device that runs the library's kernels
    */
-  public static String unavailabilityReason() {
+  public static Optional<String> unavailabilityReason() {
     return Holder.REASON;
   }
 
-  private static final class Holder {
-    static final String REASON = reason(query());
+  /**
+   * Why it is not worth asking, found without loading anything.
+   *
+   * @return one sentence, or empty if there is a library and an NVIDIA driver
+   */
+  public static Optional<String> absence() {
+    return absence(
+        LibrarySearch.fromSystemProperties(),
+        Files.exists(DRIVER_DEVICE) || Files.exists(DRIVER_DEVICE_OF_WSL));
   }
 
-  static String reason(DeviceAnswer answer) {
+  static Optional<String> absence(LibrarySearch search, boolean hasDriver) {
+    if (!NativeLibrary.isThere(search)) {
+      return Optional.of("the native library is not on the class path");
+    }
+    return hasDriver
+        ? Optional.empty()
+        : Optional.of("this machine has no NVIDIA driver: missing=" + DRIVER_DEVICE);
+  }
+
+  private static final class Holder {
+    static final Optional<String> REASON = reason(query());
+  }
+
+  static Optional<String> reason(DeviceAnswer answer) {
     return switch (answer) {
-      case DeviceAnswer.None(String reason) -> reason;
-      case DeviceAnswer.Present(List<CudaDevice> devices) ->
-          "the CUDA backend has no Java face yet, though the native library could use "
-              + devices.stream().map(CudaDevice::describe).collect(Collectors.joining("; "))
-              + ": numDevices="
-              + devices.size();
+      case DeviceAnswer.None(String reason) -> Optional.of(reason);
+      case DeviceAnswer.Present present -> Optional.empty();
     };
+  }
+
+  /** The device of a place: that of its context if it has one. */
+  static int deviceOf(CudaPlace place) {
+    if (place.context() == 0) {
+      return place.deviceIndex();
+    }
+    try (DeviceQueue queue = DeviceQueue.open(place)) {
+      return queue.deviceIndex();
+    }
   }
 
   /** Asks library and driver anew. */

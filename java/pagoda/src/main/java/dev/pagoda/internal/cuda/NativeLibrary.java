@@ -71,6 +71,25 @@ final class NativeLibrary {
     return new Absent(notFound(search, lookedFor));
   }
 
+  /** Whether there is a file to load, for good or ill; loads nothing. */
+  static boolean isThere(LibrarySearch search) {
+    return search.places().stream()
+        .anyMatch(place ->
+            switch (place) {
+              case LibraryPlace.NamedFile named -> Files.isRegularFile(named.file());
+              case LibraryPlace.BundledResource bundled ->
+                  loader().getResource(bundled.name()) != null;
+              case LibraryPlace.Folders folders ->
+                  folders.folders().stream()
+                      .anyMatch(folder -> Files.isRegularFile(folder.resolve(search.fileName())));
+            });
+  }
+
+  private static ClassLoader loader() {
+    return Objects.requireNonNullElse(
+        NativeLibrary.class.getClassLoader(), ClassLoader.getSystemClassLoader());
+  }
+
   private static String notFound(LibrarySearch search, List<String> lookedFor) {
     String cure =
         search.platform().equals(LibrarySearch.BUILT_PLATFORM)
@@ -103,10 +122,7 @@ final class NativeLibrary {
 
   private static Optional<LibraryState> loadBundled(
       LibraryPlace.BundledResource bundled, String fileName) {
-    ClassLoader loader =
-        Objects.requireNonNullElse(
-            NativeLibrary.class.getClassLoader(), ClassLoader.getSystemClassLoader());
-    try (InputStream bytes = loader.getResourceAsStream(bundled.name())) {
+    try (InputStream bytes = loader().getResourceAsStream(bundled.name())) {
       if (bytes == null) {
         return Optional.empty();
       }

@@ -128,11 +128,14 @@ public final class CanonicalMath {
    * lanes are overwritten.
    */
   public static float sumLanes(float[] lanes) {
-    for (int distance = CanonicalOrder.SUM_LANES / 2; distance > 0; distance /= 2) {
-      for (int i = 0; i < distance; i++) {
-        lanes[i] += lanes[i + distance];
-      }
+    for (int i = 0; i < 8; i++) {
+      lanes[i] += lanes[i + 8];
     }
-    return lanes[0];
+    // Written out: the compiler makes of so short a loop something slower than it.
+    float a = lanes[0] + lanes[4];
+    float b = lanes[1] + lanes[5];
+    float c = lanes[2] + lanes[6];
+    float d = lanes[3] + lanes[7];
+    return (a + c) + (b + d);
   }
 }

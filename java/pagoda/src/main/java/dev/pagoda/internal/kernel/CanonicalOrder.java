@@ -16,9 +16,11 @@ package dev.pagoda.internal.kernel;
  *       softmaxScale}; then, with a soft cap, {@code s = cap * tanh(s * (1 / cap))} as in {@link
  *       CanonicalMath#tanh}; then, with ALiBi, {@code s = fma(slope, (float) (j - p), s)}.
  *       Positions that are not visible score minus infinity whatever they hold.
- *   <li>Tile maximum: {@code m'} = largest of the span's running maximum m (minus infinity at
- *       first) and the tile's visible scores; a NaN is never larger. If it grew, the span's sums
- *       and accumulators are multiplied by {@code weight(m, m')}; else they stay as they are.
+ *   <li>Maximum: t is the largest of the span's maximum m (minus infinity at first) and the tile's
+ *       visible scores; a NaN is never larger. If {@code t > m + }{@link #MAX_SLACK}, then {@code
+ *       m' = t}, and the span's sums and accumulators are multiplied by {@code weight(m, m')}; else
+ *       {@code m' = m}, and they stay as they are. So they are multiplied once or twice in most
+ *       spans, where every new maximum would do it a few times for nothing.
  *   <li>Weights: {@code w[j] = weight(s[j], m')}, {@link CanonicalMath#weight}, which is {@code
  *       exp(s[j] - m')} and 0 for minus infinity, even where m' is that too. Sums: {@link
  *       #SUM_LANES} partial sums, position j goes to lane {@code j % SUM_LANES}, ascending.
@@ -41,6 +43,12 @@ public final class CanonicalOrder {
 
   /** Positions of a span, the unit that could go to another thread. */
   public static final int SPAN_TOKENS = 1024;
+
+  /**
+   * How far scores may exceed the span's maximum before it is raised, so that weights stay below
+   * {@code exp(8)}. The rule of FlashAttention-4.
+   */
+  public static final float MAX_SLACK = 8f;
 
   /** Partial sums of the weights. */
   public static final int SUM_LANES = 16;

@@ -41,6 +41,7 @@ public final class RowAccess {
         }
       }
       case Rows.NoRows none -> throw noRows();
+      case Rows.OffHostRows elsewhere -> throw notOnHost(elsewhere);
     }
   }
 
@@ -61,6 +62,7 @@ public final class RowAccess {
         }
       }
       case Rows.NoRows none -> throw noRows();
+      case Rows.OffHostRows elsewhere -> throw notOnHost(elsewhere);
     }
   }
 
@@ -75,6 +77,7 @@ public final class RowAccess {
               elementOffset(segment, row, rowWidth, index),
               value);
       case Rows.NoRows none -> throw noRows();
+      case Rows.OffHostRows elsewhere -> throw notOnHost(elsewhere);
     }
   }
 
@@ -113,6 +116,7 @@ public final class RowAccess {
         }
       }
       case Rows.NoRows none -> throw noRows();
+      case Rows.OffHostRows elsewhere -> throw notOnHost(elsewhere);
     }
   }
 
@@ -139,5 +143,10 @@ public final class RowAccess {
 
   private static IllegalArgumentException noRows() {
     return new IllegalArgumentException("rows are needed: rows=none");
+  }
+
+  private static IllegalArgumentException notOnHost(Rows.OffHostRows rows) {
+    return new IllegalArgumentException(
+        "this backend reads rows in host memory only: rows=" + rows);
   }
 }

@@ -88,13 +88,13 @@ final class RowAttention {
     }
   }
 
-  /** Makes the largest of the tile's scores the span's maximum, if it is larger. */
+  /** Makes the largest of the tile's scores the span's maximum, if it is larger by enough. */
   private void raiseMax(int numScores) {
     float newMax = span.max;
     for (int i = 0; i < numScores; i++) {
       newMax = scores[i] > newMax ? scores[i] : newMax;
     }
-    if (newMax > span.max) {
+    if (newMax > span.max + CanonicalOrder.MAX_SLACK) {
       float factor = CanonicalMath.weight(span.max, newMax);
       span.rescale(factor);
       for (int lane = 0; lane < partialSums.length; lane++) {

@@ -1,14 +1,21 @@
 package dev.pagoda.internal.simd;
 
+import static dev.pagoda.internal.simd.Lanes.BF16_SHIFT;
 import static dev.pagoda.internal.simd.Lanes.COUNT;
 import static dev.pagoda.internal.simd.Lanes.FLOATS;
 import static dev.pagoda.internal.simd.Lanes.GROUP;
+import static dev.pagoda.internal.simd.Lanes.INTS;
+import static dev.pagoda.internal.simd.Lanes.ORDER;
+import static dev.pagoda.internal.simd.Lanes.SHORTS;
 import static dev.pagoda.internal.simd.Lanes.TILE;
 import static dev.pagoda.internal.simd.RowTile.INTERLEAVED;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
 
 /** {@link ScoreKernel} for keys in BF16, widened on their way in. */
 final class Bf16ScoreKernel {
@@ -17,7 +24,6 @@ final class Bf16ScoreKernel {
   /** Four rows: 16 sums, 4 loads and 4 broadcasts per step. */
   static int four(
       ContextTile tile, int part, float[] memory, int queries, int scores, float scale) {
-    MemorySegment keys = tile.keys;
     MemorySegment pool = tile.pool;
     int keyDim = tile.keyDim;
     long keyStride = tile.keyStrideBytes;
@@ -50,10 +56,30 @@ final class Bf16ScoreKernel {
     FloatVector s33 = s00;
     for (int d = 0; d < keyDim; d++) {
       long at = d * keyStride;
-      FloatVector x0 = Lanes.widenBf16(keys, k0 + at);
-      FloatVector x1 = Lanes.widenBf16(keys, k1 + at);
-      FloatVector x2 = Lanes.widenBf16(keys, k2 + at);
-      FloatVector x3 = Lanes.widenBf16(keys, k3 + at);
+      FloatVector x0 =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(SHORTS, pool, k0 + at, ORDER)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, BF16_SHIFT)
+              .reinterpretAsFloats();
+      FloatVector x1 =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(SHORTS, pool, k1 + at, ORDER)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, BF16_SHIFT)
+              .reinterpretAsFloats();
+      FloatVector x2 =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(SHORTS, pool, k2 + at, ORDER)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, BF16_SHIFT)
+              .reinterpretAsFloats();
+      FloatVector x3 =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(SHORTS, pool, k3 + at, ORDER)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, BF16_SHIFT)
+              .reinterpretAsFloats();
       long touch = d * touchStride;
       touched += pool.get(ValueLayout.JAVA_BYTE, v0 + touch);
       touched += pool.get(ValueLayout.JAVA_BYTE, v1 + touch);
@@ -106,7 +132,6 @@ final class Bf16ScoreKernel {
 
   /** One row, the first of the four. */
   static int one(ContextTile tile, int part, float[] memory, int queries, int scores, float scale) {
-    MemorySegment keys = tile.keys;
     MemorySegment pool = tile.pool;
     int keyDim = tile.keyDim;
     long keyStride = tile.keyStrideBytes;
@@ -127,10 +152,30 @@ final class Bf16ScoreKernel {
     FloatVector s03 = s00;
     for (int d = 0; d < keyDim; d++) {
       long at = d * keyStride;
-      FloatVector x0 = Lanes.widenBf16(keys, k0 + at);
-      FloatVector x1 = Lanes.widenBf16(keys, k1 + at);
-      FloatVector x2 = Lanes.widenBf16(keys, k2 + at);
-      FloatVector x3 = Lanes.widenBf16(keys, k3 + at);
+      FloatVector x0 =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(SHORTS, pool, k0 + at, ORDER)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, BF16_SHIFT)
+              .reinterpretAsFloats();
+      FloatVector x1 =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(SHORTS, pool, k1 + at, ORDER)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, BF16_SHIFT)
+              .reinterpretAsFloats();
+      FloatVector x2 =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(SHORTS, pool, k2 + at, ORDER)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, BF16_SHIFT)
+              .reinterpretAsFloats();
+      FloatVector x3 =
+          ((IntVector)
+                  ShortVector.fromMemorySegment(SHORTS, pool, k3 + at, ORDER)
+                      .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, BF16_SHIFT)
+              .reinterpretAsFloats();
       long touch = d * touchStride;
       touched += pool.get(ValueLayout.JAVA_BYTE, v0 + touch);
       touched += pool.get(ValueLayout.JAVA_BYTE, v1 + touch);

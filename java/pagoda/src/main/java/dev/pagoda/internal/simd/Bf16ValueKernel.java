@@ -1,14 +1,21 @@
 package dev.pagoda.internal.simd;
 
+import static dev.pagoda.internal.simd.Lanes.BF16_SHIFT;
 import static dev.pagoda.internal.simd.Lanes.COUNT;
 import static dev.pagoda.internal.simd.Lanes.FLOATS;
 import static dev.pagoda.internal.simd.Lanes.GROUP;
+import static dev.pagoda.internal.simd.Lanes.INTS;
+import static dev.pagoda.internal.simd.Lanes.ORDER;
+import static dev.pagoda.internal.simd.Lanes.SHORTS;
 import static dev.pagoda.internal.simd.Lanes.TILE;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
 
-/** {@link ValueKernel} for values in BF16, widened on their way in; wide columns only. */
+/** {@link ValueKernel} for values in BF16, widened on their way in. */
 final class Bf16ValueKernel {
   private Bf16ValueKernel() {}
 
@@ -22,7 +29,7 @@ final class Bf16ValueKernel {
       int stride,
       int from,
       int to) {
-    MemorySegment source = tile.values;
+    MemorySegment source = tile.pool;
     long[] groups = tile.valueGroups;
     int rowBytes = tile.valueRowBytes;
     long columnBytes = (long) column * Short.BYTES;
@@ -55,10 +62,33 @@ final class Bf16ValueKernel {
       int w = weights + j - start;
       for (int t = start; t < end; t++) {
         long at = base + (long) t * rowBytes;
-        FloatVector x0 = Lanes.widenBf16(source, at);
-        FloatVector x1 = Lanes.widenBf16(source, at + (long) COUNT * Short.BYTES);
-        FloatVector x2 = Lanes.widenBf16(source, at + 2L * COUNT * Short.BYTES);
-        FloatVector x3 = Lanes.widenBf16(source, at + 3L * COUNT * Short.BYTES);
+        FloatVector x0 =
+            ((IntVector)
+                    ShortVector.fromMemorySegment(SHORTS, source, at, ORDER)
+                        .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+                .lanewise(VectorOperators.LSHL, BF16_SHIFT)
+                .reinterpretAsFloats();
+        FloatVector x1 =
+            ((IntVector)
+                    ShortVector.fromMemorySegment(
+                            SHORTS, source, at + (long) COUNT * Short.BYTES, ORDER)
+                        .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+                .lanewise(VectorOperators.LSHL, BF16_SHIFT)
+                .reinterpretAsFloats();
+        FloatVector x2 =
+            ((IntVector)
+                    ShortVector.fromMemorySegment(
+                            SHORTS, source, at + 2L * COUNT * Short.BYTES, ORDER)
+                        .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+                .lanewise(VectorOperators.LSHL, BF16_SHIFT)
+                .reinterpretAsFloats();
+        FloatVector x3 =
+            ((IntVector)
+                    ShortVector.fromMemorySegment(
+                            SHORTS, source, at + 3L * COUNT * Short.BYTES, ORDER)
+                        .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+                .lanewise(VectorOperators.LSHL, BF16_SHIFT)
+                .reinterpretAsFloats();
         FloatVector p = FloatVector.broadcast(FLOATS, memory[w + t]);
         a00 = p.fma(x0, a00);
         a01 = p.fma(x1, a01);
@@ -103,7 +133,7 @@ final class Bf16ValueKernel {
   /** One row, a wide column. */
   static void one(
       ContextTile tile, int column, float[] memory, int weights, int values, int from, int to) {
-    MemorySegment source = tile.values;
+    MemorySegment source = tile.pool;
     long[] groups = tile.valueGroups;
     int rowBytes = tile.valueRowBytes;
     long columnBytes = (long) column * Short.BYTES;
@@ -121,10 +151,33 @@ final class Bf16ValueKernel {
       int w = weights + j - start;
       for (int t = start; t < end; t++) {
         long at = base + (long) t * rowBytes;
-        FloatVector x0 = Lanes.widenBf16(source, at);
-        FloatVector x1 = Lanes.widenBf16(source, at + (long) COUNT * Short.BYTES);
-        FloatVector x2 = Lanes.widenBf16(source, at + 2L * COUNT * Short.BYTES);
-        FloatVector x3 = Lanes.widenBf16(source, at + 3L * COUNT * Short.BYTES);
+        FloatVector x0 =
+            ((IntVector)
+                    ShortVector.fromMemorySegment(SHORTS, source, at, ORDER)
+                        .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+                .lanewise(VectorOperators.LSHL, BF16_SHIFT)
+                .reinterpretAsFloats();
+        FloatVector x1 =
+            ((IntVector)
+                    ShortVector.fromMemorySegment(
+                            SHORTS, source, at + (long) COUNT * Short.BYTES, ORDER)
+                        .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+                .lanewise(VectorOperators.LSHL, BF16_SHIFT)
+                .reinterpretAsFloats();
+        FloatVector x2 =
+            ((IntVector)
+                    ShortVector.fromMemorySegment(
+                            SHORTS, source, at + 2L * COUNT * Short.BYTES, ORDER)
+                        .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+                .lanewise(VectorOperators.LSHL, BF16_SHIFT)
+                .reinterpretAsFloats();
+        FloatVector x3 =
+            ((IntVector)
+                    ShortVector.fromMemorySegment(
+                            SHORTS, source, at + 3L * COUNT * Short.BYTES, ORDER)
+                        .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+                .lanewise(VectorOperators.LSHL, BF16_SHIFT)
+                .reinterpretAsFloats();
         FloatVector p = FloatVector.broadcast(FLOATS, memory[w + t]);
         a00 = p.fma(x0, a00);
         a01 = p.fma(x1, a01);
@@ -137,5 +190,91 @@ final class Bf16ValueKernel {
     a01.intoArray(memory, to0 + COUNT);
     a02.intoArray(memory, to0 + 2 * COUNT);
     a03.intoArray(memory, to0 + 3 * COUNT);
+  }
+
+  /** Four rows, a column of one vector. */
+  static void fourNarrow(
+      ContextTile tile,
+      int column,
+      float[] memory,
+      int weights,
+      int values,
+      int stride,
+      int from,
+      int to) {
+    MemorySegment source = tile.pool;
+    long[] groups = tile.valueGroups;
+    int rowBytes = tile.valueRowBytes;
+    long columnBytes = (long) column * Short.BYTES;
+    int to0 = values + column;
+    int to1 = to0 + stride;
+    int to2 = to1 + stride;
+    int to3 = to2 + stride;
+    FloatVector a00 = FloatVector.fromArray(FLOATS, memory, to0);
+    FloatVector a10 = FloatVector.fromArray(FLOATS, memory, to1);
+    FloatVector a20 = FloatVector.fromArray(FLOATS, memory, to2);
+    FloatVector a30 = FloatVector.fromArray(FLOATS, memory, to3);
+    int j = from;
+    while (j < to) {
+      // To the end of the group.
+      long base = groups[j / GROUP] + columnBytes;
+      int start = j % GROUP;
+      int end = Math.min(GROUP, start + to - j);
+      int w = weights + j - start;
+      for (int t = start; t < end; t++) {
+        long at = base + (long) t * rowBytes;
+        FloatVector x0 =
+            ((IntVector)
+                    ShortVector.fromMemorySegment(SHORTS, source, at, ORDER)
+                        .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+                .lanewise(VectorOperators.LSHL, BF16_SHIFT)
+                .reinterpretAsFloats();
+        FloatVector p = FloatVector.broadcast(FLOATS, memory[w + t]);
+        a00 = p.fma(x0, a00);
+        p = FloatVector.broadcast(FLOATS, memory[w + t + TILE]);
+        a10 = p.fma(x0, a10);
+        p = FloatVector.broadcast(FLOATS, memory[w + t + 2 * TILE]);
+        a20 = p.fma(x0, a20);
+        p = FloatVector.broadcast(FLOATS, memory[w + t + 3 * TILE]);
+        a30 = p.fma(x0, a30);
+      }
+      j += end - start;
+    }
+    a00.intoArray(memory, to0);
+    a10.intoArray(memory, to1);
+    a20.intoArray(memory, to2);
+    a30.intoArray(memory, to3);
+  }
+
+  /** One row, a column of one vector. */
+  static void oneNarrow(
+      ContextTile tile, int column, float[] memory, int weights, int values, int from, int to) {
+    MemorySegment source = tile.pool;
+    long[] groups = tile.valueGroups;
+    int rowBytes = tile.valueRowBytes;
+    long columnBytes = (long) column * Short.BYTES;
+    int to0 = values + column;
+    FloatVector a00 = FloatVector.fromArray(FLOATS, memory, to0);
+    int j = from;
+    while (j < to) {
+      // To the end of the group.
+      long base = groups[j / GROUP] + columnBytes;
+      int start = j % GROUP;
+      int end = Math.min(GROUP, start + to - j);
+      int w = weights + j - start;
+      for (int t = start; t < end; t++) {
+        long at = base + (long) t * rowBytes;
+        FloatVector x0 =
+            ((IntVector)
+                    ShortVector.fromMemorySegment(SHORTS, source, at, ORDER)
+                        .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
+                .lanewise(VectorOperators.LSHL, BF16_SHIFT)
+                .reinterpretAsFloats();
+        FloatVector p = FloatVector.broadcast(FLOATS, memory[w + t]);
+        a00 = p.fma(x0, a00);
+      }
+      j += end - start;
+    }
+    a00.intoArray(memory, to0);
   }
 }

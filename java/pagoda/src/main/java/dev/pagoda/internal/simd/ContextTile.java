@@ -7,18 +7,24 @@ import dev.pagoda.layout.KvLayout;
 import dev.pagoda.layout.LayerShape;
 import dev.pagoda.memory.HostStorage;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /**
  * The keys and values of 64 positions of one KV head, as kernels read them: where each group of 16
- * starts, in the pool if they can be read there, else in the panels of the scratch.
+ * starts in the pool, or, packed, the panels of the scratch.
  *
- * <p>Nothing outside the positions that some row sees is looked at, nor is its block: it may belong
- * to somebody else, or lie behind the end of the block table. A group that no row sees is replaced
- * by the nearest one that is seen; its scores are thrown away, its values never used.
+ * <p>Few rows read the pool as it is, widening on the way: every byte comes from memory once and is
+ * used a few times. For many rows, keys and values are packed into FP32 panels first, whose fixed
+ * strides cost the inner loops nothing but the arithmetic; so are those that cannot be read in
+ * groups, as blocks or heads are no multiple of 16.
+ *
+ * <p>A group of which no row sees anything is not read: its block may belong to somebody else, or
+ * lie behind the end of the block table. The nearest group that is seen takes its place; those
+ * scores are thrown away, those values never used.
  */
 final class ContextTile {
-  /** Up to so many rows it is cheaper to widen BF16 for every four of them than once for all. */
-  private static final int WIDENING_ROWS_MAX = 8;
+  /** From so many rows on it is cheaper to pack first. */
+  private static final int PACKING_ROWS_MIN = 16;
 
   private final KvLayout layout;
   private final int blockSize;
@@ -27,21 +33,26 @@ final class ContextTile {
   /** Position of the tile's start. */
   int start;
 
-  // For score kernels: keys as [keyDim, 16] per group, rows keyStrideBytes apart.
-  MemorySegment keys = MemorySegment.NULL;
-  final long[] keyGroups = new long[Lanes.GROUPS];
-  boolean keysAreBf16;
-  long keyStrideBytes;
+  MemorySegment pool = MemorySegment.NULL;
   int keyDim;
 
-  // For value kernels: values as [16, valueDim] per group, rows valueRowBytes apart.
-  MemorySegment values = MemorySegment.NULL;
+  /** Whether score kernels read the pool; else the panel. */
+  boolean keysInPlace;
+
+  // In the pool: keys as [keyDim, 16] per group, dims keyStrideBytes apart.
+  final long[] keyGroups = new long[Lanes.GROUPS];
+  DType keyDType = DType.FP32;
+  long keyStrideBytes;
+
+  /** Whether value kernels read the pool; else the panel. */
+  boolean valuesInPlace;
+
+  // In the pool: values as [16, valueDim] per group, rows valueRowBytes apart.
   final long[] valueGroups = new long[Lanes.GROUPS];
-  boolean valuesAreBf16;
+  DType valueDType = DType.FP32;
   int valueRowBytes;
 
   // What score kernels touch on their way: see ScoreKernel.
-  MemorySegment pool = MemorySegment.NULL;
   final long[] touchGroups = new long[Lanes.GROUPS];
   long touchStrideBytes;
 
@@ -50,11 +61,9 @@ final class ContextTile {
   private int[] blockIds = {};
   private int tableStart;
   private int layer;
-  private LayerShape shape;
+  private int valueDim;
   private boolean hasKeyGroups;
   private boolean hasValueGroups;
-  private boolean keysInPlace;
-  private boolean valuesInPlace;
   private int first;
   private int end;
 
@@ -62,7 +71,6 @@ final class ContextTile {
     this.layout = layout;
     this.scratch = scratch;
     blockSize = layout.shape().blockSize();
-    shape = layout.shape().layer(0);
   }
 
   /**
@@ -75,29 +83,23 @@ final class ContextTile {
     blockIds = call.batch().blockIds();
     tableStart = call.batch().tableStart(seqIndex);
     layer = call.layer();
-    shape = layout.shape().layer(layer);
+    LayerShape shape = layout.shape().layer(layer);
     boolean isGrouped = blockSize % Lanes.GROUP == 0;
-    boolean fewRows = numRows <= WIDENING_ROWS_MAX;
+    boolean fewRows = numRows < PACKING_ROWS_MIN;
 
-    hasKeyGroups = isGrouped && layout.keyOrder() == KeyOrder.DIM_MAJOR;
-    keysAreBf16 = hasKeyGroups && shape.keyDType() == DType.BF16 && fewRows;
-    keysInPlace = keysAreBf16 || (hasKeyGroups && shape.keyDType() == DType.FP32);
-    keys = keysInPlace ? pool : scratch.panels;
-    keyStrideBytes = keysInPlace ? layout.keyDimStrideBytes(layer) : Lanes.GROUP_BYTES;
     keyDim = shape.keyHeadDim();
+    keyDType = shape.keyDType();
+    hasKeyGroups = isGrouped && layout.keyOrder() == KeyOrder.DIM_MAJOR;
+    keysInPlace = hasKeyGroups && fewRows;
+    keyStrideBytes = layout.keyDimStrideBytes(layer);
 
-    int valueDim = shape.valueHeadDim();
+    valueDim = shape.valueHeadDim();
+    valueDType = shape.valueDType();
     hasValueGroups = isGrouped && valueDim % Lanes.GROUP == 0;
-    valuesAreBf16 =
-        hasValueGroups
-            && shape.valueDType() == DType.BF16
-            && valueDim % ValueKernel.WIDE == 0
-            && fewRows;
-    valuesInPlace = valuesAreBf16 || (hasValueGroups && shape.valueDType() == DType.FP32);
-    values = valuesInPlace ? pool : scratch.panels;
-    valueRowBytes =
-        VectorScratch.valueStride(valueDim) * (valuesAreBf16 ? Short.BYTES : Float.BYTES);
+    valuesInPlace = hasValueGroups && fewRows;
+    valueRowBytes = valueDim * valueDType.byteSize();
     touchStrideBytes = valuesInPlace ? (long) Lanes.GROUP * valueRowBytes / keyDim : 0;
+    Arrays.fill(touchGroups, 0);
   }
 
   /**
@@ -130,80 +132,66 @@ final class ContextTile {
   }
 
   private void openKeys(int kvHead) {
-    if (hasKeyGroups) {
-      long tokenBytes = layout.keyTokenStrideBytes(layer);
-      for (int group = 0; group < Lanes.GROUPS; group++) {
-        keyGroups[group] =
-            layout.keyTileOffset(groupBlocks[group], layer, kvHead)
-                + groupSlots[group] * tokenBytes;
-      }
-    }
-    if (keysInPlace) {
+    if (!hasKeyGroups) {
+      packKeysOneByOne(kvHead);
       return;
     }
-    long groupBytes = (long) keyDim * Lanes.GROUP_BYTES;
-    if (hasKeyGroups) {
-      long sourceStride = layout.keyDimStrideBytes(layer);
-      widenGroups(shape.keyDType(), keyGroups, sourceStride, scratch.keyPanel, keyDim);
-    } else {
-      packKeys(kvHead, groupBytes);
-    }
+    long tokenBytes = layout.keyTokenStrideBytes(layer);
     for (int group = 0; group < Lanes.GROUPS; group++) {
-      keyGroups[group] = scratch.keyPanel + group * groupBytes;
+      keyGroups[group] =
+          layout.keyTileOffset(groupBlocks[group], layer, kvHead) + groupSlots[group] * tokenBytes;
+    }
+    if (!keysInPlace) {
+      packKeys();
     }
   }
 
   private void openValues(int kvHead) {
-    if (hasValueGroups) {
-      long tokenBytes = layout.valueTokenStrideBytes(layer);
-      for (int group = 0; group < Lanes.GROUPS; group++) {
-        valueGroups[group] =
-            layout.valueTileOffset(groupBlocks[group], layer, kvHead)
-                + groupSlots[group] * tokenBytes;
-      }
-    }
-    for (int group = 0; group < Lanes.GROUPS; group++) {
-      touchGroups[group] = valuesInPlace ? valueGroups[group] : 0;
-    }
-    if (valuesInPlace) {
+    if (!hasValueGroups) {
+      packValuesOneByOne(kvHead);
       return;
     }
-    long groupBytes = (long) Lanes.GROUP * valueRowBytes;
-    if (hasValueGroups) {
-      DType dtype = shape.valueDType();
-      int steps = shape.valueHeadDim(); // of 16 elements, as a group has
-      widenGroups(
-          dtype, valueGroups, (long) Lanes.GROUP * dtype.byteSize(), scratch.valuePanel, steps);
-    } else {
-      packValues(kvHead);
-    }
     for (int group = 0; group < Lanes.GROUPS; group++) {
-      valueGroups[group] = scratch.valuePanel + group * groupBytes;
+      valueGroups[group] =
+          layout.valueTileOffset(groupBlocks[group], layer, kvHead)
+              + (long) groupSlots[group] * valueRowBytes;
+    }
+    if (valuesInPlace) {
+      System.arraycopy(valueGroups, 0, touchGroups, 0, Lanes.GROUPS);
+    } else {
+      packValues();
     }
   }
 
-  /** Copies all groups into a panel: {@code steps} pieces of 16 elements of each. */
-  private void widenGroups(DType dtype, long[] sources, long sourceStride, long panel, int steps) {
-    long groupBytes = (long) steps * Lanes.GROUP_BYTES;
-    if (dtype == DType.BF16) {
-      for (int part = 0; part < Lanes.PARTS; part++) {
-        PanelKernel.widenBf16(
-            pool, sources, part, sourceStride, scratch.panels, panel, groupBytes, steps);
-      }
-      return;
-    }
-    float[] row = scratch.fp16Row;
-    int count = steps * Lanes.GROUP;
-    for (int group = 0; group < Lanes.GROUPS; group++) {
-      if (sourceStride == (long) Lanes.GROUP * Short.BYTES) {
-        PanelKernel.widenFp16(pool, sources[group], row, 0, count);
-      } else {
-        for (int i = 0; i < steps; i++) {
-          PanelKernel.widenFp16(
-              pool, sources[group] + i * sourceStride, row, i * Lanes.GROUP, Lanes.GROUP);
+  private void packKeys() {
+    MemorySegment panels = scratch.panels;
+    long panel = scratch.keyPanel;
+    for (int part = 0; part < Lanes.PARTS; part++) {
+      switch (keyDType) {
+        case FP32 ->
+            PanelKernel.keysFp32(pool, keyGroups, part, keyStrideBytes, panels, panel, keyDim);
+        case BF16 ->
+            PanelKernel.keysBf16(pool, keyGroups, part, keyStrideBytes, panels, panel, keyDim);
+        case FP16 -> {
+          PanelKernel.keysFp16(pool, keyGroups, 0, part, keyStrideBytes, panels, panel, keyDim);
+          PanelKernel.keysFp16(pool, keyGroups, 2, part, keyStrideBytes, panels, panel, keyDim);
         }
       }
-      PanelKernel.store(row, scratch.panels, panel + group * groupBytes, count);
+    }
+  }
+
+  private void packValues() {
+    MemorySegment panels = scratch.panels;
+    long panel = scratch.valuePanel;
+    for (int index = 0; index < Lanes.GROUP; index++) {
+      switch (valueDType) {
+        case FP32 -> PanelKernel.valuesFp32(pool, valueGroups, index, panels, panel, valueDim);
+        case BF16 -> PanelKernel.valuesBf16(pool, valueGroups, index, panels, panel, valueDim);
+        case FP16 -> {
+          PanelKernel.valuesFp16(pool, valueGroups, 0, index, panels, panel, valueDim);
+          PanelKernel.valuesFp16(pool, valueGroups, 2, index, panels, panel, valueDim);
+        }
+      }
     }
   }
 
@@ -211,38 +199,39 @@ final class ContextTile {
     return blockIds[tableStart + position / blockSize];
   }
 
-  /** Copies keys {@code [first, end)} into the panel, one by one. */
-  private void packKeys(int kvHead, long groupBytes) {
+  /** Packs keys {@code [first, end)}. */
+  private void packKeysOneByOne(int kvHead) {
     for (int position = first; position < end; position++) {
-      int index = position - start;
       PanelKernel.widen(
           pool,
-          shape.keyDType(),
+          keyDType,
           layout.keyTileOffset(blockIdAt(position), layer, kvHead)
               + position % blockSize * layout.keyTokenStrideBytes(layer),
-          layout.keyDimStrideBytes(layer),
+          keyStrideBytes,
           scratch.panels,
-          scratch.keyPanel
-              + index / Lanes.GROUP * groupBytes
-              + (long) (index % Lanes.GROUP) * Float.BYTES,
-          Lanes.GROUP_BYTES,
+          scratch.keyPanel + (long) (position - start) * Float.BYTES,
+          PanelScoreKernel.STRIDE_BYTES,
           keyDim);
     }
   }
 
-  /** Copies values {@code [first, end)} into the panel, one by one. */
-  private void packValues(int kvHead) {
+  /** Packs values {@code [first, end)}. */
+  private void packValuesOneByOne(int kvHead) {
     for (int position = first; position < end; position++) {
-      PanelKernel.widen(
-          pool,
-          shape.valueDType(),
+      long source =
           layout.valueTileOffset(blockIdAt(position), layer, kvHead)
-              + position % blockSize * layout.valueTokenStrideBytes(layer),
-          shape.valueDType().byteSize(),
-          scratch.panels,
-          scratch.valuePanel + (long) (position - start) * valueRowBytes,
-          Float.BYTES,
-          shape.valueHeadDim());
+              + (long) (position % blockSize) * valueRowBytes;
+      for (int e = 0; e < valueDim; e += ValueKernel.WIDE) {
+        PanelKernel.widen(
+            pool,
+            valueDType,
+            source + (long) e * valueDType.byteSize(),
+            valueDType.byteSize(),
+            scratch.panels,
+            PanelKernel.valueOffset(scratch.valuePanel, position - start, e),
+            Float.BYTES,
+            Math.min(ValueKernel.WIDE, valueDim - e));
+      }
     }
   }
 

@@ -2,12 +2,10 @@ package dev.pagoda.internal.simd;
 
 import dev.pagoda.internal.kernel.CanonicalOrder;
 import dev.pagoda.internal.kernel.KernelSettings;
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
-import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -51,16 +49,28 @@ final class Lanes {
   /** Bytes of a group of FP32 numbers. */
   static final int GROUP_BYTES = GROUP * Float.BYTES;
 
-  private static final int BF16_SHIFT = 16; // BF16 is the upper half of FP32
+  /** BF16 is the upper half of FP32. Kernels widen it by {@code bits << BF16_SHIFT}. */
+  static final int BF16_SHIFT = 16;
+
+  /**
+   * Kernels widen FP16, subnormal numbers included, by
+   *
+   * <pre>
+   *   b = bits << FP16_SHIFT & FP16_KEPT       to where FP32 has exponent and fraction
+   *   x = float(b) * FP16_REBIAS               exact
+   *   x | FP32_INFINITE                        where (b & FP16_INFINITE) == FP16_INFINITE
+   * </pre>
+   *
+   * <p>written out wherever it is needed: where HotSpot does not inline a method of ours, and it
+   * stops doing so in long methods, the vector it returns is an object on the heap. Vectors rather
+   * than numbers as {@code broadcast} costs the compiler as much as any other call.
+   */
+  static final int FP16_SHIFT = 13;
+
+  static final IntVector FP16_KEPT = IntVector.broadcast(INTS, 0x8fff_e000);
+  static final IntVector FP16_INFINITE = IntVector.broadcast(INTS, 0x0f80_0000);
+  static final IntVector FP32_INFINITE = IntVector.broadcast(INTS, 0x7f80_0000);
+  static final FloatVector FP16_REBIAS = FloatVector.broadcast(FLOATS, 0x1p112f);
 
   private Lanes() {}
-
-  /** Reads BF16 numbers. Short enough that HotSpot inlines it into kernels. */
-  static FloatVector widenBf16(MemorySegment segment, long offsetBytes) {
-    return ShortVector.fromMemorySegment(SHORTS, segment, offsetBytes, ORDER)
-        .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0)
-        .reinterpretAsInts()
-        .lanewise(VectorOperators.LSHL, BF16_SHIFT)
-        .reinterpretAsFloats();
-  }
 }

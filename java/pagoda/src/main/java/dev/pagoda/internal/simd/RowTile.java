@@ -5,9 +5,12 @@ import dev.pagoda.internal.kernel.CanonicalMath;
 import dev.pagoda.internal.kernel.CanonicalOrder;
 import dev.pagoda.internal.kernel.RaggedBatch;
 import dev.pagoda.internal.kernel.RowAccess;
+import dev.pagoda.internal.kernel.SpanStates;
 import dev.pagoda.layout.AttentionSpec;
 import dev.pagoda.layout.LayerShape;
 import dev.pagoda.memory.Rows;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /**
  * Query rows that walk the context together, and what is known of each: the softmax state of the
@@ -43,6 +46,7 @@ final class RowTile {
   private final float[] spanMax = new float[VectorScratch.SLOTS];
   private final float[] totalMax = new float[VectorScratch.SLOTS];
   private final float[] totalSum = new float[VectorScratch.SLOTS];
+  private final boolean[] hasSpan = new boolean[VectorScratch.SLOTS]; // saw some of the span
 
   private final float[] lanes = new float[CanonicalOrder.SUM_LANES];
   private AttentionSpec spec = AttentionSpec.causal(1, 1f);
@@ -109,6 +113,9 @@ final class RowTile {
         int slot = slot(h, r);
         totalMax[slot] = Float.NEGATIVE_INFINITY;
         totalSum[slot] = 0f;
+        if (firstVisible[r] >= endVisible[r]) {
+          RowKernel.zero(memory, totalValuesOf(slot), valueStride);
+        }
         RowAccess.read(
             call.queries(),
             token[r],
@@ -120,17 +127,11 @@ final class RowTile {
             INTERLEAVED);
       }
     }
-    RowKernel.zero(memory, scratch.totalValues, numHeads * slotsPerHead * valueStride);
   }
 
   /** Forgets the span before. */
   void openSpan() {
-    int numSlots = numHeads * slotsPerHead;
-    RowKernel.zero(memory, scratch.sums, numSlots * Lanes.GROUP);
-    RowKernel.zero(memory, scratch.spanValues, numSlots * valueStride);
-    for (int slot = 0; slot < numSlots; slot++) {
-      spanMax[slot] = Float.NEGATIVE_INFINITY;
-    }
+    Arrays.fill(hasSpan, 0, numHeads * slotsPerHead, false);
   }
 
   /**
@@ -140,7 +141,12 @@ final class RowTile {
    */
   void weigh(int slot) {
     int scores = scoresOf(slot);
-    if (WeightKernel.exceeds(memory, scores, spanMax[slot])) {
+    if (!hasSpan[slot]) {
+      hasSpan[slot] = true;
+      spanMax[slot] = WeightKernel.max(memory, scores, Float.NEGATIVE_INFINITY);
+      RowKernel.zero(memory, sumsOf(slot), Lanes.GROUP);
+      RowKernel.zero(memory, spanValuesOf(slot), valueStride);
+    } else if (WeightKernel.exceeds(memory, scores, spanMax[slot] + CanonicalOrder.MAX_SLACK)) {
       float max = WeightKernel.max(memory, scores, spanMax[slot]);
       float factor = CanonicalMath.weight(spanMax[slot], max);
       RowKernel.scale(memory, sumsOf(slot), Lanes.GROUP, factor);
@@ -159,14 +165,60 @@ final class RowTile {
       }
       boolean isFirstSpan = firstVisible[r] >= spanStart;
       for (int h = 0; h < numHeads; h++) {
-        mergeSpan(slot(h, r), isFirstSpan);
+        int slot = slot(h, r);
+        mergeSpan(slot, sumOf(slot), isFirstSpan);
       }
     }
   }
 
-  private void mergeSpan(int slot, boolean isFirstSpan) {
+  /** Size of what {@link #saveSpan} stores of a row: maximum, sum and values. */
+  static int spanStateFloats(int valueDim) {
+    return 2 + VectorScratch.valueStride(valueDim);
+  }
+
+  /** Stores the span instead of merging it. */
+  void saveSpan(int spanStart, SpanStates states) {
+    int spanEnd = spanStart + CanonicalOrder.SPAN_TOKENS;
+    int span = spanStart / CanonicalOrder.SPAN_TOKENS;
+    for (int r = 0; r < rowsPerHead; r++) {
+      if (endVisible[r] <= spanStart || firstVisible[r] >= spanEnd) {
+        continue;
+      }
+      for (int h = 0; h < numHeads; h++) {
+        int slot = slot(h, r);
+        int at = states.offset(token[r], queryHead(h, r), span);
+        states.memory()[at] = spanMax[slot];
+        states.memory()[at + 1] = sumOf(slot);
+        System.arraycopy(memory, spanValuesOf(slot), states.memory(), at + 2, valueStride);
+      }
+    }
+  }
+
+  /** Merges a span that was stored, as {@link #closeSpan} does one that was just computed. */
+  void mergeSavedSpan(int spanStart, SpanStates states) {
+    int spanEnd = spanStart + CanonicalOrder.SPAN_TOKENS;
+    int span = spanStart / CanonicalOrder.SPAN_TOKENS;
+    for (int r = 0; r < rowsPerHead; r++) {
+      if (endVisible[r] <= spanStart || firstVisible[r] >= spanEnd) {
+        continue;
+      }
+      boolean isFirstSpan = firstVisible[r] >= spanStart;
+      for (int h = 0; h < numHeads; h++) {
+        int slot = slot(h, r);
+        int at = states.offset(token[r], queryHead(h, r), span);
+        spanMax[slot] = states.memory()[at];
+        System.arraycopy(states.memory(), at + 2, memory, spanValuesOf(slot), valueStride);
+        mergeSpan(slot, states.memory()[at + 1], isFirstSpan);
+      }
+    }
+  }
+
+  private float sumOf(int slot) {
     System.arraycopy(memory, sumsOf(slot), lanes, 0, lanes.length);
-    float sum = CanonicalMath.sumLanes(lanes);
+    return CanonicalMath.sumLanes(lanes);
+  }
+
+  private void mergeSpan(int slot, float sum, boolean isFirstSpan) {
     int values = spanValuesOf(slot);
     int total = totalValuesOf(slot);
     if (isFirstSpan) {
@@ -276,11 +328,24 @@ final class RowTile {
   }
 
   int scoresOf(int slot) {
-    return scratch.scores + slot * Lanes.TILE;
+    return scratch.scores + slot % INTERLEAVED * Lanes.TILE;
   }
 
   int spanValuesOf(int slot) {
     return scratch.spanValues + slot * valueStride;
+  }
+
+  /** Where packed keys and values lie, see {@link VectorScratch}. */
+  MemorySegment panels() {
+    return scratch.panels;
+  }
+
+  long keyPanel() {
+    return scratch.keyPanel;
+  }
+
+  long valuePanel() {
+    return scratch.valuePanel;
   }
 
   private int sumsOf(int slot) {

@@ -30,7 +30,6 @@ final class ScoreKernel {
   /** Four rows: 16 sums, 4 loads and 4 broadcasts per step. */
   static int four(
       ContextTile tile, int part, float[] memory, int queries, int scores, float scale) {
-    MemorySegment keys = tile.keys;
     MemorySegment pool = tile.pool;
     int keyDim = tile.keyDim;
     long keyStride = tile.keyStrideBytes;
@@ -63,10 +62,10 @@ final class ScoreKernel {
     FloatVector s33 = s00;
     for (int d = 0; d < keyDim; d++) {
       long at = d * keyStride;
-      FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, keys, k0 + at, ORDER);
-      FloatVector x1 = FloatVector.fromMemorySegment(FLOATS, keys, k1 + at, ORDER);
-      FloatVector x2 = FloatVector.fromMemorySegment(FLOATS, keys, k2 + at, ORDER);
-      FloatVector x3 = FloatVector.fromMemorySegment(FLOATS, keys, k3 + at, ORDER);
+      FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, pool, k0 + at, ORDER);
+      FloatVector x1 = FloatVector.fromMemorySegment(FLOATS, pool, k1 + at, ORDER);
+      FloatVector x2 = FloatVector.fromMemorySegment(FLOATS, pool, k2 + at, ORDER);
+      FloatVector x3 = FloatVector.fromMemorySegment(FLOATS, pool, k3 + at, ORDER);
       long touch = d * touchStride;
       touched += pool.get(ValueLayout.JAVA_BYTE, v0 + touch);
       touched += pool.get(ValueLayout.JAVA_BYTE, v1 + touch);
@@ -119,7 +118,6 @@ final class ScoreKernel {
 
   /** One row, the first of the four. */
   static int one(ContextTile tile, int part, float[] memory, int queries, int scores, float scale) {
-    MemorySegment keys = tile.keys;
     MemorySegment pool = tile.pool;
     int keyDim = tile.keyDim;
     long keyStride = tile.keyStrideBytes;
@@ -140,10 +138,10 @@ final class ScoreKernel {
     FloatVector s03 = s00;
     for (int d = 0; d < keyDim; d++) {
       long at = d * keyStride;
-      FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, keys, k0 + at, ORDER);
-      FloatVector x1 = FloatVector.fromMemorySegment(FLOATS, keys, k1 + at, ORDER);
-      FloatVector x2 = FloatVector.fromMemorySegment(FLOATS, keys, k2 + at, ORDER);
-      FloatVector x3 = FloatVector.fromMemorySegment(FLOATS, keys, k3 + at, ORDER);
+      FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, pool, k0 + at, ORDER);
+      FloatVector x1 = FloatVector.fromMemorySegment(FLOATS, pool, k1 + at, ORDER);
+      FloatVector x2 = FloatVector.fromMemorySegment(FLOATS, pool, k2 + at, ORDER);
+      FloatVector x3 = FloatVector.fromMemorySegment(FLOATS, pool, k3 + at, ORDER);
       long touch = d * touchStride;
       touched += pool.get(ValueLayout.JAVA_BYTE, v0 + touch);
       touched += pool.get(ValueLayout.JAVA_BYTE, v1 + touch);

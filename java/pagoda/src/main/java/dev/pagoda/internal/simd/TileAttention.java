@@ -1,12 +1,14 @@
 package dev.pagoda.internal.simd;
 
 import dev.pagoda.layout.AttentionSpec;
+import java.lang.foreign.MemorySegment;
 
 /**
  * What happens when the rows of one KV head meet a tile of its context: scores, weights, values.
  */
 final class TileAttention {
   private static final int ROWS = RowTile.INTERLEAVED;
+  private static final int WIDE = ValueKernel.WIDE;
 
   private TileAttention() {}
 
@@ -20,39 +22,83 @@ final class TileAttention {
     while (first < end && rows.firstVisible(end - 1) >= tile.end()) {
       end--;
     }
-    computeScores(rows, headIndex, tile, first, end);
-    for (int r = first; r < end; r++) {
+    for (int r = first / ROWS * ROWS; r < end; r += ROWS) {
+      attendFour(rows, headIndex, tile, Math.max(first, r), Math.min(r + ROWS, end));
+    }
+  }
+
+  /** Rows whose queries are interleaved, those of {@code [firstRow, endRow)} among them. */
+  private static void attendFour(
+      RowTile rows, int headIndex, ContextTile tile, int firstRow, int endRow) {
+    int slot = rows.slot(headIndex, firstRow / ROWS * ROWS);
+    boolean isOne = endRow - firstRow == 1 && firstRow % ROWS == 0;
+    if (tile.keysInPlace) {
+      scoreInPlace(rows, slot, tile, isOne);
+    } else {
+      int from = from(rows, tile, firstRow);
+      int to = to(rows, tile, endRow - 1);
+      scorePanel(rows, slot, tile, isOne, from, to);
+    }
+    for (int r = firstRow; r < endRow; r++) {
       bias(rows, headIndex, tile, r);
       rows.weigh(rows.slot(headIndex, r));
     }
-    accumulate(rows, headIndex, tile, first, end);
+    accumulate(rows, headIndex, tile, firstRow, endRow);
   }
 
-  private static void computeScores(
-      RowTile rows, int headIndex, ContextTile tile, int firstRow, int endRow) {
+  private static void scoreInPlace(RowTile rows, int slot, ContextTile tile, boolean isOne) {
     float scale = rows.spec().softmaxScale();
     float[] memory = rows.memory;
+    int queries = rows.queriesOf(slot);
+    int scores = rows.scoresOf(slot);
     int touched = 0;
-    for (int r = firstRow / ROWS * ROWS; r < endRow; r += ROWS) {
-      int slot = rows.slot(headIndex, r);
-      int queries = rows.queriesOf(slot);
-      int scores = rows.scoresOf(slot);
-      boolean isOne = endRow - r == 1;
-      for (int part = 0; part < Lanes.PARTS; part++) {
-        if (tile.keysAreBf16) {
-          touched +=
-              isOne
-                  ? Bf16ScoreKernel.one(tile, part, memory, queries, scores, scale)
-                  : Bf16ScoreKernel.four(tile, part, memory, queries, scores, scale);
-        } else {
-          touched +=
-              isOne
-                  ? ScoreKernel.one(tile, part, memory, queries, scores, scale)
-                  : ScoreKernel.four(tile, part, memory, queries, scores, scale);
-        }
-      }
+    for (int part = 0; part < Lanes.PARTS; part++) {
+      touched +=
+          switch (tile.keyDType) {
+            case FP32 ->
+                isOne
+                    ? ScoreKernel.one(tile, part, memory, queries, scores, scale)
+                    : ScoreKernel.four(tile, part, memory, queries, scores, scale);
+            case BF16 ->
+                isOne
+                    ? Bf16ScoreKernel.one(tile, part, memory, queries, scores, scale)
+                    : Bf16ScoreKernel.four(tile, part, memory, queries, scores, scale);
+            case FP16 ->
+                isOne
+                    ? Fp16ScoreKernel.one(tile, 0, part, memory, queries, scores, scale)
+                        + Fp16ScoreKernel.one(tile, 2, part, memory, queries, scores, scale)
+                    : Fp16ScoreKernel.four(tile, 0, part, memory, queries, scores, scale)
+                        + Fp16ScoreKernel.four(tile, 2, part, memory, queries, scores, scale);
+          };
     }
     rows.touched += touched;
+  }
+
+  /** Scores that some of the rows needs, {@code [from, to)} of the tile, and some neighbours. */
+  private static void scorePanel(
+      RowTile rows, int slot, ContextTile tile, boolean isOne, int from, int to) {
+    float scale = rows.spec().softmaxScale();
+    float[] memory = rows.memory;
+    int queries = rows.queriesOf(slot);
+    int scores = rows.scoresOf(slot);
+    MemorySegment panels = rows.panels();
+    int keyDim = tile.keyDim;
+    for (int column = from / WIDE * WIDE; column < to; column += WIDE) {
+      long keys = rows.keyPanel() + (long) column * Float.BYTES;
+      if (isOne) {
+        PanelScoreKernel.one(panels, keys, keyDim, memory, queries, scores + column, scale);
+        continue;
+      }
+      int end = Math.min(column + WIDE, to);
+      if (end - column > WIDE / 2) {
+        PanelScoreKernel.four(panels, keys, keyDim, memory, queries, scores + column, scale);
+        continue;
+      }
+      for (int at = column; at < end; at += Lanes.COUNT) {
+        long narrow = rows.keyPanel() + (long) at * Float.BYTES;
+        PanelScoreKernel.fourNarrow(panels, narrow, keyDim, memory, queries, scores + at, scale);
+      }
+    }
   }
 
   private static void bias(RowTile rows, int headIndex, ContextTile tile, int r) {
@@ -73,22 +119,18 @@ final class TileAttention {
     }
   }
 
-  /** Rows four by four over what all four see; before and after that, each alone. */
+  /** Four rows together over what all four see; before and after that, each alone. */
   private static void accumulate(
       RowTile rows, int headIndex, ContextTile tile, int firstRow, int endRow) {
-    for (int r = firstRow; r < endRow; r += ROWS) {
-      int end = Math.min(endRow, r + ROWS);
-      // Ranges only grow from row to row: the last one starts last, the first one ends first.
-      int from = from(rows, tile, end - 1);
-      int to = to(rows, tile, r);
-      boolean isFour = end - r == ROWS && from < to;
-      if (isFour) {
-        accumulateAlone(rows, headIndex, tile, r, end, 0, from);
-        accumulateFour(rows, rows.slot(headIndex, r), tile, from, to);
-        accumulateAlone(rows, headIndex, tile, r, end, to, Lanes.TILE);
-      } else {
-        accumulateAlone(rows, headIndex, tile, r, end, 0, Lanes.TILE);
-      }
+    // Ranges only grow from row to row: the last one starts last, the first one ends first.
+    int from = from(rows, tile, endRow - 1);
+    int to = to(rows, tile, firstRow);
+    if (endRow - firstRow == ROWS && from < to) {
+      accumulateAlone(rows, headIndex, tile, firstRow, endRow, 0, from);
+      accumulateFour(rows, rows.slot(headIndex, firstRow), tile, from, to);
+      accumulateAlone(rows, headIndex, tile, firstRow, endRow, to, Lanes.TILE);
+    } else {
+      accumulateAlone(rows, headIndex, tile, firstRow, endRow, 0, Lanes.TILE);
     }
   }
 
@@ -118,16 +160,36 @@ final class TileAttention {
     int weights = rows.scoresOf(slot);
     int values = rows.spanValuesOf(slot);
     int stride = rows.valueStride();
-    int column = 0;
-    for (; column + ValueKernel.WIDE <= stride; column += ValueKernel.WIDE) {
-      if (tile.valuesAreBf16) {
-        Bf16ValueKernel.four(tile, column, memory, weights, values, stride, from, to);
-      } else {
-        ValueKernel.four(tile, column, memory, weights, values, stride, from, to);
+    int wideEnd = stride / WIDE * WIDE;
+    if (!tile.valuesInPlace) {
+      MemorySegment panels = rows.panels();
+      for (int e = 0; e < wideEnd; e += WIDE) {
+        long column = PanelKernel.valueOffset(rows.valuePanel(), 0, e);
+        PanelValueKernel.four(panels, column, memory, weights, values + e, stride, from, to);
+      }
+      for (int e = wideEnd; e < stride; e += Lanes.COUNT) {
+        long column = PanelKernel.valueOffset(rows.valuePanel(), 0, e);
+        PanelValueKernel.fourNarrow(panels, column, memory, weights, values + e, stride, from, to);
+      }
+      return;
+    }
+    for (int e = 0; e < wideEnd; e += WIDE) {
+      switch (tile.valueDType) {
+        case FP32 -> ValueKernel.four(tile, e, memory, weights, values, stride, from, to);
+        case BF16 -> Bf16ValueKernel.four(tile, e, memory, weights, values, stride, from, to);
+        case FP16 -> {
+          Fp16ValueKernel.fourPair(tile, e, memory, weights, values, stride, from, to);
+          int next = e + Fp16ValueKernel.PAIR;
+          Fp16ValueKernel.fourPair(tile, next, memory, weights, values, stride, from, to);
+        }
       }
     }
-    for (; column < stride; column += Lanes.COUNT) {
-      ValueKernel.fourNarrow(tile, column, memory, weights, values, stride, from, to);
+    for (int e = wideEnd; e < stride; e += Lanes.COUNT) {
+      switch (tile.valueDType) {
+        case FP32 -> ValueKernel.fourNarrow(tile, e, memory, weights, values, stride, from, to);
+        case BF16 -> Bf16ValueKernel.fourNarrow(tile, e, memory, weights, values, stride, from, to);
+        case FP16 -> Fp16ValueKernel.fourNarrow(tile, e, memory, weights, values, stride, from, to);
+      }
     }
   }
 
@@ -139,16 +201,36 @@ final class TileAttention {
     int weights = rows.scoresOf(slot);
     int values = rows.spanValuesOf(slot);
     int stride = rows.valueStride();
-    int column = 0;
-    for (; column + ValueKernel.WIDE <= stride; column += ValueKernel.WIDE) {
-      if (tile.valuesAreBf16) {
-        Bf16ValueKernel.one(tile, column, memory, weights, values, from, to);
-      } else {
-        ValueKernel.one(tile, column, memory, weights, values, from, to);
+    int wideEnd = stride / WIDE * WIDE;
+    if (!tile.valuesInPlace) {
+      MemorySegment panels = rows.panels();
+      for (int e = 0; e < wideEnd; e += WIDE) {
+        long column = PanelKernel.valueOffset(rows.valuePanel(), 0, e);
+        PanelValueKernel.one(panels, column, memory, weights, values + e, from, to);
+      }
+      for (int e = wideEnd; e < stride; e += Lanes.COUNT) {
+        long column = PanelKernel.valueOffset(rows.valuePanel(), 0, e);
+        PanelValueKernel.oneNarrow(panels, column, memory, weights, values + e, from, to);
+      }
+      return;
+    }
+    for (int e = 0; e < wideEnd; e += WIDE) {
+      switch (tile.valueDType) {
+        case FP32 -> ValueKernel.one(tile, e, memory, weights, values, from, to);
+        case BF16 -> Bf16ValueKernel.one(tile, e, memory, weights, values, from, to);
+        case FP16 -> {
+          Fp16ValueKernel.onePair(tile, e, memory, weights, values, from, to);
+          int next = e + Fp16ValueKernel.PAIR;
+          Fp16ValueKernel.onePair(tile, next, memory, weights, values, from, to);
+        }
       }
     }
-    for (; column < stride; column += Lanes.COUNT) {
-      ValueKernel.oneNarrow(tile, column, memory, weights, values, from, to);
+    for (int e = wideEnd; e < stride; e += Lanes.COUNT) {
+      switch (tile.valueDType) {
+        case FP32 -> ValueKernel.oneNarrow(tile, e, memory, weights, values, from, to);
+        case BF16 -> Bf16ValueKernel.oneNarrow(tile, e, memory, weights, values, from, to);
+        case FP16 -> Fp16ValueKernel.oneNarrow(tile, e, memory, weights, values, from, to);
+      }
     }
   }
 }

@@ -2,8 +2,10 @@ package dev.pagoda.internal.simd;
 
 import dev.pagoda.internal.kernel.AttendCall;
 import dev.pagoda.internal.kernel.CanonicalOrder;
+import dev.pagoda.internal.kernel.KernelSettings;
 import dev.pagoda.internal.kernel.Kernels;
 import dev.pagoda.internal.kernel.Scratch;
+import dev.pagoda.internal.kernel.SpanStates;
 import dev.pagoda.internal.kernel.TileWriter;
 import dev.pagoda.internal.kernel.WriteCall;
 import dev.pagoda.layout.KeyOrder;
@@ -11,9 +13,20 @@ import dev.pagoda.layout.KvLayout;
 import dev.pagoda.layout.LayerShape;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
+import jdk.incubator.vector.VectorShape;
 
 /** Attention on the Vector API, many positions and many elements at once. */
 public final class VectorKernels implements Kernels {
+  private static final int SPAN = CanonicalOrder.SPAN_TOKENS;
+  private static final SpanStates NO_STATES = new SpanStates(); // never opened, hence empty
+
+  /** What is done with the spans of a context. */
+  private enum Task {
+    WHOLE,
+    SPAN,
+    MERGE
+  }
+
   private VectorKernels() {}
 
   /** Makes the kernels; {@link dev.pagoda.internal.kernel.VectorModule} must have said yes. */
@@ -28,7 +41,10 @@ public final class VectorKernels implements Kernels {
 
   @Override
   public String describe() {
-    return "Vector API, " + Lanes.FLOATS.vectorBitSize() + " bits";
+    int bits = Lanes.FLOATS.vectorBitSize();
+    boolean isWidest = bits == VectorShape.preferredShape().vectorBitSize();
+    String why = isWidest ? "the widest here" : "as " + KernelSettings.VECTOR_BITS + " says";
+    return "Vector API, " + bits + " bits, " + why;
   }
 
   @Override
@@ -65,6 +81,50 @@ public final class VectorKernels implements Kernels {
       int firstKvHead,
       int endKvHead,
       Scratch scratch) {
+    run(call, firstToken, endToken, firstKvHead, endKvHead, Task.WHOLE, 0, NO_STATES, scratch);
+  }
+
+  @Override
+  public int spanStateFloats(AttendCall call) {
+    LayerShape layer = call.storage().layout().shape().layer(call.layer());
+    return RowTile.spanStateFloats(layer.valueHeadDim());
+  }
+
+  @Override
+  public void attendSpan(
+      AttendCall call,
+      int firstToken,
+      int endToken,
+      int firstKvHead,
+      int endKvHead,
+      int span,
+      SpanStates states,
+      Scratch scratch) {
+    run(call, firstToken, endToken, firstKvHead, endKvHead, Task.SPAN, span, states, scratch);
+  }
+
+  @Override
+  public void mergeSpans(
+      AttendCall call,
+      int firstToken,
+      int endToken,
+      int firstKvHead,
+      int endKvHead,
+      SpanStates states,
+      Scratch scratch) {
+    run(call, firstToken, endToken, firstKvHead, endKvHead, Task.MERGE, 0, states, scratch);
+  }
+
+  private static void run(
+      AttendCall call,
+      int firstToken,
+      int endToken,
+      int firstKvHead,
+      int endKvHead,
+      Task task,
+      int span,
+      SpanStates states,
+      Scratch scratch) {
     if (firstToken >= endToken) {
       return;
     }
@@ -81,31 +141,59 @@ public final class VectorKernels implements Kernels {
       int headsAtOnce = RowTile.headsFor(count);
       for (int kvHead = firstKvHead; kvHead < endKvHead; kvHead += headsAtOnce) {
         rows.openHeads(call, kvHead, Math.min(headsAtOnce, endKvHead - kvHead));
-        walkContext(rows, tile, kvHead);
-        rows.close(call);
+        switch (task) {
+          case WHOLE -> {
+            walkContext(rows, tile, kvHead);
+            rows.close(call);
+          }
+          case SPAN -> saveSpan(rows, tile, kvHead, span * SPAN, states);
+          case MERGE -> {
+            mergeContext(rows, states);
+            rows.close(call);
+          }
+        }
       }
     }
   }
 
-  /** Tile by tile, and all heads of a tile before the next: a block is read in one go. */
   private static void walkContext(RowTile rows, ContextTile tile, int firstKvHead) {
-    int first = rows.firstVisible();
-    int end = rows.endVisible();
-    int spanStart = first / CanonicalOrder.SPAN_TOKENS * CanonicalOrder.SPAN_TOKENS;
-    for (; spanStart < end; spanStart += CanonicalOrder.SPAN_TOKENS) {
-      rows.openSpan();
-      int spanEnd = Math.min(end, spanStart + CanonicalOrder.SPAN_TOKENS);
-      int firstSeen = Math.max(first, spanStart);
-      int start = firstSeen / CanonicalOrder.TILE_TOKENS * CanonicalOrder.TILE_TOKENS;
-      for (; start < spanEnd; start += CanonicalOrder.TILE_TOKENS) {
-        int tileEnd = Math.min(spanEnd, start + CanonicalOrder.TILE_TOKENS);
-        tile.open(start, Math.max(firstSeen, start), tileEnd);
-        for (int h = 0; h < rows.numHeads(); h++) {
-          tile.openHead(firstKvHead + h);
-          TileAttention.attend(rows, h, tile);
-        }
+    for (int start = firstSpan(rows); start < rows.endVisible(); start += SPAN) {
+      walkSpan(rows, tile, firstKvHead, start);
+      rows.closeSpan(start);
+    }
+  }
+
+  private static void saveSpan(
+      RowTile rows, ContextTile tile, int firstKvHead, int start, SpanStates states) {
+    if (start >= firstSpan(rows) && start < rows.endVisible()) {
+      walkSpan(rows, tile, firstKvHead, start);
+      rows.saveSpan(start, states);
+    }
+  }
+
+  private static void mergeContext(RowTile rows, SpanStates states) {
+    for (int start = firstSpan(rows); start < rows.endVisible(); start += SPAN) {
+      rows.mergeSavedSpan(start, states);
+    }
+  }
+
+  private static int firstSpan(RowTile rows) {
+    return rows.firstVisible() / SPAN * SPAN;
+  }
+
+  /** Tile by tile, and all heads of a tile before the next: a block is read in one go. */
+  private static void walkSpan(RowTile rows, ContextTile tile, int firstKvHead, int spanStart) {
+    rows.openSpan();
+    int spanEnd = Math.min(rows.endVisible(), spanStart + SPAN);
+    int firstSeen = Math.max(rows.firstVisible(), spanStart);
+    int start = firstSeen / CanonicalOrder.TILE_TOKENS * CanonicalOrder.TILE_TOKENS;
+    for (; start < spanEnd; start += CanonicalOrder.TILE_TOKENS) {
+      int tileEnd = Math.min(spanEnd, start + CanonicalOrder.TILE_TOKENS);
+      tile.open(start, Math.max(firstSeen, start), tileEnd);
+      for (int h = 0; h < rows.numHeads(); h++) {
+        tile.openHead(firstKvHead + h);
+        TileAttention.attend(rows, h, tile);
       }
-      rows.closeSpan(spanStart);
     }
   }
 }

@@ -12,22 +12,25 @@ import java.lang.foreign.MemorySegment;
  * <pre>
  *   memory, on the heap
  *     queries       [SLOTS / 4, keyDim, 4]       four rows interleaved
- *     scores        [SLOTS, 64]                  of one tile; weights take their place
+ *     scores        [4, 64]                      of one tile; weights take their place
  *     sums          [SLOTS, 16]                  partial sums of the weights
  *     spanValues    [SLOTS, valueStride]         accumulators of the span at hand
  *     totalValues   [SLOTS, valueStride]         of all spans before it
  *   panels, off the heap as the pool is, 64-byte aligned
- *     keyPanel      [4, keyDim, 16]              keys of a tile that cannot be read in place
- *     valuePanel    [64, valueStride]            values of such a tile
+ *     keyPanel      [keyDim, 64]                 keys of a packed tile
+ *     valuePanel    [columns, 64, WIDE]          values of a packed tile, in wide columns
  * </pre>
  *
  * <p>All FP32; valueStride is the value head dim rounded up to 16. Footprint, for the layout's
- * largest head dims: {@code 4 * 64 * (2 * keyDim + 3 * valueStride + 80)} bytes, 340 KiB at 256.
- * The memory goes when the scratch does.
+ * largest head dims: {@code 4 * (256 * (keyDim + 2 * valueStride + 17) + 64 * (keyDim +
+ * valueStride))} bytes, 466 KiB at 128 and 914 KiB at 256. The memory goes when the scratch does.
  */
 final class VectorScratch implements Scratch {
-  /** Query rows that walk the context together, at most. A multiple of 4. */
-  static final int SLOTS = 64;
+  /**
+   * Query rows that walk the context together, at most. A multiple of 4. With more, tiles are
+   * packed less often; with fewer, the rows stay in nearer caches.
+   */
+  static final int SLOTS = 256;
 
   final float[] memory;
   final int queries;
@@ -35,9 +38,6 @@ final class VectorScratch implements Scratch {
   final int sums;
   final int spanValues;
   final int totalValues;
-
-  /** A group of FP16 numbers on their way to a panel. */
-  final float[] fp16Row;
 
   final MemorySegment panels;
   final long keyPanel;
@@ -55,14 +55,14 @@ final class VectorScratch implements Scratch {
     }
     queries = 0;
     scores = queries + SLOTS * keyDimMax;
-    sums = scores + SLOTS * Lanes.TILE;
+    sums = scores + RowTile.INTERLEAVED * Lanes.TILE;
     spanValues = sums + SLOTS * Lanes.GROUP;
     totalValues = spanValues + SLOTS * valueStrideMax;
     memory = new float[totalValues + SLOTS * valueStrideMax];
-    fp16Row = new float[Lanes.GROUP * Math.max(keyDimMax, valueStrideMax)];
     keyPanel = 0;
     valuePanel = (long) keyDimMax * Lanes.TILE * Float.BYTES;
-    long panelBytes = valuePanel + (long) valueStrideMax * Lanes.TILE * Float.BYTES;
+    long columns = Math.ceilDiv(valueStrideMax, ValueKernel.WIDE);
+    long panelBytes = valuePanel + columns * PanelKernel.COLUMN_BYTES;
     panels = Arena.ofAuto().allocate(panelBytes, KvLayout.TILE_ALIGNMENT_BYTES);
     tile = new ContextTile(layout, this);
     rows = new RowTile(this);

@@ -7,13 +7,20 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.pagoda.cuda.NativeCallException;
 import dev.pagoda.internal.cuda.abi.pagoda_block_copy;
 import dev.pagoda.internal.cuda.abi.pagoda_copy_blocks_params;
+import dev.pagoda.internal.cuda.abi.pagoda_copy_memory_params;
 import dev.pagoda.internal.cuda.abi.pagoda_device_description;
 import dev.pagoda.internal.cuda.abi.pagoda_error;
+import dev.pagoda.internal.cuda.abi.pagoda_fill_memory_params;
 import dev.pagoda.internal.cuda.abi.pagoda_h;
 import dev.pagoda.internal.cuda.abi.pagoda_kv_layer;
+import dev.pagoda.internal.cuda.abi.pagoda_merge_partials_params;
 import dev.pagoda.internal.cuda.abi.pagoda_paged_decode_params;
+import dev.pagoda.internal.cuda.abi.pagoda_paged_prefill_params;
 import dev.pagoda.internal.cuda.abi.pagoda_struct_field;
 import dev.pagoda.internal.cuda.abi.pagoda_swap_blocks_params;
+import dev.pagoda.internal.cuda.abi.pagoda_update_words_params;
+import dev.pagoda.internal.cuda.abi.pagoda_validate_step_params;
+import dev.pagoda.internal.cuda.abi.pagoda_word_run;
 import dev.pagoda.internal.cuda.abi.pagoda_write_kv_params;
 import java.lang.foreign.Arena;
 import java.lang.foreign.GroupLayout;
@@ -39,9 +46,16 @@ class AbiLayoutTest {
           pagoda_kv_layer.layout(),
           pagoda_write_kv_params.layout(),
           pagoda_paged_decode_params.layout(),
+          pagoda_paged_prefill_params.layout(),
           pagoda_block_copy.layout(),
           pagoda_copy_blocks_params.layout(),
-          pagoda_swap_blocks_params.layout());
+          pagoda_swap_blocks_params.layout(),
+          pagoda_fill_memory_params.layout(),
+          pagoda_copy_memory_params.layout(),
+          pagoda_word_run.layout(),
+          pagoda_update_words_params.layout(),
+          pagoda_validate_step_params.layout(),
+          pagoda_merge_partials_params.layout());
 
   /** One field of one struct, and the size of the struct. */
   private record Field(

@@ -23,8 +23,23 @@ class CudaDevicesTest {
           new CudaVersions(13010, 13000));
 
   @Test
-  void giveAReasonOnEveryMachine() {
-    assertThat(CudaDevices.unavailabilityReason()).isNotBlank();
+  void giveAReasonOrDevices() {
+    boolean isPresent = CudaDevices.query() instanceof DeviceAnswer.Present;
+
+    assertThat(CudaDevices.unavailabilityReason().isEmpty()).isEqualTo(isPresent);
+  }
+
+  @Test
+  void areNotAskedForWithoutALibraryOrADriver() {
+    LibrarySearch nowhere = new LibrarySearch("libpagoda.so", "linux-x86_64", List.of());
+
+    assertThat(CudaDevices.absence(nowhere, true)).get().asString().contains("not on the class");
+    NativeBuild.requireLibrary();
+    assertThat(CudaDevices.absence(LibrarySearch.fromSystemProperties(), false))
+        .get()
+        .asString()
+        .contains("no NVIDIA driver");
+    assertThat(CudaDevices.absence(LibrarySearch.fromSystemProperties(), true)).isEmpty();
   }
 
   @Test
@@ -39,7 +54,7 @@ class CudaDevicesTest {
         .isEqualTo(
             new DeviceAnswer.None(
                 "no NVIDIA driver is installed on this machine: driver_version=0"));
-    assertThat(CudaDevices.unavailabilityReason()).contains("no NVIDIA driver");
+    assertThat(CudaDevices.unavailabilityReason()).get().asString().contains("no NVIDIA driver");
   }
 
   @Test
@@ -54,12 +69,12 @@ class CudaDevicesTest {
   }
 
   @Test
-  void areToldWithTheReasonWhyTheyAreNotUsedYet() {
-    assertThat(CudaDevices.reason(new DeviceAnswer.Present(List.of(H200))))
+  void areNoReasonWhereTheyAre() {
+    assertThat(CudaDevices.reason(new DeviceAnswer.Present(List.of(H200)))).isEmpty();
+    assertThat(H200.describe())
         .isEqualTo(
-            "the CUDA backend has no Java face yet, though the native library could use NVIDIA H200 with"
-                + " compute capability 9.0, 132 multiprocessors and 150.0 GiB, driver for CUDA"
-                + " 13.1, library of CUDA 13.0: numDevices=1");
+            "NVIDIA H200 with compute capability 9.0, 132 multiprocessors and 150.0 GiB, driver for"
+                + " CUDA 13.1, library of CUDA 13.0");
   }
 
   @Test
@@ -76,6 +91,6 @@ class CudaDevicesTest {
               .isBetween(
                   80, 10 * device.computeCapability().major() + device.computeCapability().minor());
         });
-    assertThat(CudaDevices.unavailabilityReason()).contains(devices.getFirst().name());
+    assertThat(CudaDevices.unavailabilityReason()).isEmpty();
   }
 }

@@ -5,6 +5,6 @@ final class ReasonPrinter {
   private ReasonPrinter() {}
 
   public static void main(String[] args) {
-    System.out.println(CudaDevices.unavailabilityReason());
+    System.out.println(CudaDevices.unavailabilityReason().orElse("there is one"));
   }
 }

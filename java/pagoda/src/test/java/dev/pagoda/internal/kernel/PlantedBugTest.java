@@ -15,6 +15,8 @@ import dev.pagoda.memory.Rows;
 import dev.pagoda.testing.AllocationMeter;
 import dev.pagoda.testing.AttentionCase;
 import dev.pagoda.testing.AttentionChecks;
+import dev.pagoda.testing.HistoricalBug;
+import dev.pagoda.testing.HistoricalBug.Caught;
 import java.time.Duration;
 import java.util.function.BiConsumer;
 import org.junit.jupiter.api.Test;
@@ -62,11 +64,13 @@ class PlantedBugTest {
   }
 
   @Test
+  @Caught(HistoricalBug.HIDDEN_TIMES_ZERO)
   void poisonFindsHiddenValuesThatAreMultiplied() {
     assertFinds(AttentionChecks::ignoresUnownedSlots, new MultipliesWhatIsHidden(), shape());
   }
 
   @Test
+  @Caught(HistoricalBug.READ_PAST_THE_END)
   void poisonFindsATokenTooMany() {
     assertFinds(AttentionChecks::ignoresUnownedSlots, new ReadsFurther(1), shape());
   }
@@ -111,6 +115,14 @@ class PlantedBugTest {
   void headRangesFindWhatDependsOnThem() {
     assertFinds(AttentionChecks::ignoresHeadRanges, new NudgesFirstHead(2), shape());
     assertFinds(AttentionChecks::ignoresHeadRanges, new NudgesFirstHead(1), shape());
+  }
+
+  @Test
+  void threadsFindWhatDependsOnHowWorkIsSplit() {
+    BiConsumer<Kernels, AttentionCase> onThreads =
+        (kernels, shape) -> AttentionChecks.ignoresThreads(kernels, shape, Runnable::run);
+    assertFinds(onThreads, new NudgesFirstHead(2), shape());
+    assertFinds(onThreads, new NudgesFirstHead(1), shape());
   }
 
   @Test

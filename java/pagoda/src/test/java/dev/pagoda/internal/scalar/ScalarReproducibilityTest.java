@@ -3,6 +3,9 @@ package dev.pagoda.internal.scalar;
 import dev.pagoda.internal.kernel.Kernels;
 import dev.pagoda.testing.AttentionCases;
 import dev.pagoda.testing.AttentionChecks;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** A row's result depends on its query and on the keys and values it sees, and on nothing else. */
@@ -44,5 +47,13 @@ class ScalarReproducibilityTest {
   void rowsAndHeadsNotAskedForAreNotWritten() {
     AttentionCases.awkwardAndRandom(70_000, RANDOM_SHAPES)
         .forEach(shape -> AttentionChecks.writesOnlyWhatItIsAskedFor(SCALAR, shape));
+  }
+
+  @Test
+  void howManyThreadsComputeDoesNotMatter() {
+    try (ExecutorService threads = Executors.newFixedThreadPool(3)) {
+      Stream.concat(AttentionCases.longContexts(), AttentionCases.awkwardAndRandom(80_000, 100))
+          .forEach(shape -> AttentionChecks.ignoresThreads(SCALAR, shape, threads));
+    }
   }
 }

@@ -39,4 +39,10 @@ class VectorAgreementTest {
         .map(AttentionCase::specialNumbers)
         .forEach(shape -> AttentionChecks.agreesToTheBit(VECTOR, SCALAR, shape));
   }
+
+  @Test
+  void equalsScalarToTheBitOverLongContexts() {
+    AttentionCases.longContexts()
+        .forEach(shape -> AttentionChecks.agreesToTheBit(VECTOR, SCALAR, shape));
+  }
 }

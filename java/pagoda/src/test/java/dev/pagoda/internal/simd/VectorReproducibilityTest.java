@@ -3,6 +3,9 @@ package dev.pagoda.internal.simd;
 import dev.pagoda.internal.kernel.Kernels;
 import dev.pagoda.testing.AttentionCases;
 import dev.pagoda.testing.AttentionChecks;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -46,5 +49,13 @@ class VectorReproducibilityTest {
   void rowsAndHeadsNotAskedForAreNotWritten() {
     AttentionCases.awkwardAndRandom(70_000, RANDOM_SHAPES)
         .forEach(shape -> AttentionChecks.writesOnlyWhatItIsAskedFor(VECTOR, shape));
+  }
+
+  @Test
+  void howManyThreadsComputeDoesNotMatter() {
+    try (ExecutorService threads = Executors.newFixedThreadPool(3)) {
+      Stream.concat(AttentionCases.longContexts(), AttentionCases.awkwardAndRandom(80_000, 100))
+          .forEach(shape -> AttentionChecks.ignoresThreads(VECTOR, shape, threads));
+    }
   }
 }

@@ -23,10 +23,10 @@ public class pagoda_h extends pagoda_runtime {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int PAGODA_ABI_VERSION = (int)2L;
+    private static final int PAGODA_ABI_VERSION = (int)3L;
     /**
      * {@snippet lang=c :
-     * #define PAGODA_ABI_VERSION 2
+     * #define PAGODA_ABI_VERSION 3
      * }
      */
     public static int PAGODA_ABI_VERSION() {
@@ -109,6 +109,15 @@ public class pagoda_h extends pagoda_runtime {
      */
     public static int PAGODA_STATUS_INTERNAL_ERROR() {
         return PAGODA_STATUS_INTERNAL_ERROR;
+    }
+    private static final int PAGODA_STATUS_DEVICE_FAULT = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.PAGODA_STATUS_DEVICE_FAULT = 8
+     * }
+     */
+    public static int PAGODA_STATUS_DEVICE_FAULT() {
+        return PAGODA_STATUS_DEVICE_FAULT;
     }
 
     private static class pagoda_abi_version {
@@ -473,6 +482,1483 @@ public class pagoda_h extends pagoda_runtime {
            throw new AssertionError("should not reach here", ex$);
         }
     }
+
+    private static class pagoda_context_open {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_context_open").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_context_open(int32_t device_idx, void **context, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_context_open$descriptor() {
+        return pagoda_context_open.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_context_open(int32_t device_idx, void **context, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_context_open$handle() {
+        return pagoda_context_open.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_context_open(int32_t device_idx, void **context, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_context_open$address() {
+        return pagoda_context_open.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_context_open(int32_t device_idx, void **context, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_context_open(int device_idx, MemorySegment context, MemorySegment error) {
+        var mh$ = pagoda_context_open.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_context_open", device_idx, context, error);
+            }
+            return (int)mh$.invokeExact(device_idx, context, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_context_enter {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_context_enter").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_context_enter(void *context, void **previous, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_context_enter$descriptor() {
+        return pagoda_context_enter.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_context_enter(void *context, void **previous, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_context_enter$handle() {
+        return pagoda_context_enter.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_context_enter(void *context, void **previous, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_context_enter$address() {
+        return pagoda_context_enter.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_context_enter(void *context, void **previous, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_context_enter(MemorySegment context, MemorySegment previous, MemorySegment error) {
+        var mh$ = pagoda_context_enter.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_context_enter", context, previous, error);
+            }
+            return (int)mh$.invokeExact(context, previous, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_context_device {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_context_device").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_context_device(int32_t *device_idx, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_context_device$descriptor() {
+        return pagoda_context_device.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_context_device(int32_t *device_idx, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_context_device$handle() {
+        return pagoda_context_device.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_context_device(int32_t *device_idx, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_context_device$address() {
+        return pagoda_context_device.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_context_device(int32_t *device_idx, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_context_device(MemorySegment device_idx, MemorySegment error) {
+        var mh$ = pagoda_context_device.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_context_device", device_idx, error);
+            }
+            return (int)mh$.invokeExact(device_idx, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_memory_allocate {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_LONG,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_memory_allocate").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_memory_allocate(int64_t num_bytes, uint64_t *address, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_memory_allocate$descriptor() {
+        return pagoda_memory_allocate.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_memory_allocate(int64_t num_bytes, uint64_t *address, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_memory_allocate$handle() {
+        return pagoda_memory_allocate.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_memory_allocate(int64_t num_bytes, uint64_t *address, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_memory_allocate$address() {
+        return pagoda_memory_allocate.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_memory_allocate(int64_t num_bytes, uint64_t *address, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_memory_allocate(long num_bytes, MemorySegment address, MemorySegment error) {
+        var mh$ = pagoda_memory_allocate.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_memory_allocate", num_bytes, address, error);
+            }
+            return (int)mh$.invokeExact(num_bytes, address, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_memory_free {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_LONG,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_memory_free").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_memory_free(uint64_t address, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_memory_free$descriptor() {
+        return pagoda_memory_free.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_memory_free(uint64_t address, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_memory_free$handle() {
+        return pagoda_memory_free.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_memory_free(uint64_t address, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_memory_free$address() {
+        return pagoda_memory_free.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_memory_free(uint64_t address, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_memory_free(long address, MemorySegment error) {
+        var mh$ = pagoda_memory_free.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_memory_free", address, error);
+            }
+            return (int)mh$.invokeExact(address, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_pinned_allocate {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_LONG,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_pinned_allocate").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_pinned_allocate(int64_t num_bytes, uint64_t *address, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_pinned_allocate$descriptor() {
+        return pagoda_pinned_allocate.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_pinned_allocate(int64_t num_bytes, uint64_t *address, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_pinned_allocate$handle() {
+        return pagoda_pinned_allocate.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_pinned_allocate(int64_t num_bytes, uint64_t *address, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_pinned_allocate$address() {
+        return pagoda_pinned_allocate.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_pinned_allocate(int64_t num_bytes, uint64_t *address, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_pinned_allocate(long num_bytes, MemorySegment address, MemorySegment error) {
+        var mh$ = pagoda_pinned_allocate.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_pinned_allocate", num_bytes, address, error);
+            }
+            return (int)mh$.invokeExact(num_bytes, address, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_pinned_free {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_LONG,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_pinned_free").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_pinned_free(uint64_t address, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_pinned_free$descriptor() {
+        return pagoda_pinned_free.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_pinned_free(uint64_t address, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_pinned_free$handle() {
+        return pagoda_pinned_free.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_pinned_free(uint64_t address, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_pinned_free$address() {
+        return pagoda_pinned_free.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_pinned_free(uint64_t address, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_pinned_free(long address, MemorySegment error) {
+        var mh$ = pagoda_pinned_free.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_pinned_free", address, error);
+            }
+            return (int)mh$.invokeExact(address, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_fill_memory {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_fill_memory").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_fill_memory(const pagoda_fill_memory_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_fill_memory$descriptor() {
+        return pagoda_fill_memory.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_fill_memory(const pagoda_fill_memory_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_fill_memory$handle() {
+        return pagoda_fill_memory.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_fill_memory(const pagoda_fill_memory_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_fill_memory$address() {
+        return pagoda_fill_memory.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_fill_memory(const pagoda_fill_memory_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_fill_memory(MemorySegment params, MemorySegment stream, MemorySegment error) {
+        var mh$ = pagoda_fill_memory.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_fill_memory", params, stream, error);
+            }
+            return (int)mh$.invokeExact(params, stream, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_copy_memory {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_copy_memory").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_copy_memory(const pagoda_copy_memory_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_copy_memory$descriptor() {
+        return pagoda_copy_memory.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_copy_memory(const pagoda_copy_memory_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_copy_memory$handle() {
+        return pagoda_copy_memory.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_copy_memory(const pagoda_copy_memory_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_copy_memory$address() {
+        return pagoda_copy_memory.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_copy_memory(const pagoda_copy_memory_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_copy_memory(MemorySegment params, MemorySegment stream, MemorySegment error) {
+        var mh$ = pagoda_copy_memory.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_copy_memory", params, stream, error);
+            }
+            return (int)mh$.invokeExact(params, stream, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_stream_create {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_stream_create").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_stream_create(void **stream, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_stream_create$descriptor() {
+        return pagoda_stream_create.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_stream_create(void **stream, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_stream_create$handle() {
+        return pagoda_stream_create.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_stream_create(void **stream, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_stream_create$address() {
+        return pagoda_stream_create.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_stream_create(void **stream, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_stream_create(MemorySegment stream, MemorySegment error) {
+        var mh$ = pagoda_stream_create.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_stream_create", stream, error);
+            }
+            return (int)mh$.invokeExact(stream, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_stream_destroy {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_stream_destroy").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_stream_destroy(void *stream, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_stream_destroy$descriptor() {
+        return pagoda_stream_destroy.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_stream_destroy(void *stream, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_stream_destroy$handle() {
+        return pagoda_stream_destroy.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_stream_destroy(void *stream, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_stream_destroy$address() {
+        return pagoda_stream_destroy.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_stream_destroy(void *stream, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_stream_destroy(MemorySegment stream, MemorySegment error) {
+        var mh$ = pagoda_stream_destroy.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_stream_destroy", stream, error);
+            }
+            return (int)mh$.invokeExact(stream, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_stream_wait {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_stream_wait").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_stream_wait(void *stream, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_stream_wait$descriptor() {
+        return pagoda_stream_wait.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_stream_wait(void *stream, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_stream_wait$handle() {
+        return pagoda_stream_wait.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_stream_wait(void *stream, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_stream_wait$address() {
+        return pagoda_stream_wait.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_stream_wait(void *stream, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_stream_wait(MemorySegment stream, MemorySegment error) {
+        var mh$ = pagoda_stream_wait.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_stream_wait", stream, error);
+            }
+            return (int)mh$.invokeExact(stream, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_stream_query {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_stream_query").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_stream_query(void *stream, int32_t *is_idle, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_stream_query$descriptor() {
+        return pagoda_stream_query.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_stream_query(void *stream, int32_t *is_idle, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_stream_query$handle() {
+        return pagoda_stream_query.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_stream_query(void *stream, int32_t *is_idle, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_stream_query$address() {
+        return pagoda_stream_query.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_stream_query(void *stream, int32_t *is_idle, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_stream_query(MemorySegment stream, MemorySegment is_idle, MemorySegment error) {
+        var mh$ = pagoda_stream_query.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_stream_query", stream, is_idle, error);
+            }
+            return (int)mh$.invokeExact(stream, is_idle, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_stream_wait_event {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_stream_wait_event").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_stream_wait_event(void *stream, void *event, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_stream_wait_event$descriptor() {
+        return pagoda_stream_wait_event.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_stream_wait_event(void *stream, void *event, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_stream_wait_event$handle() {
+        return pagoda_stream_wait_event.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_stream_wait_event(void *stream, void *event, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_stream_wait_event$address() {
+        return pagoda_stream_wait_event.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_stream_wait_event(void *stream, void *event, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_stream_wait_event(MemorySegment stream, MemorySegment event, MemorySegment error) {
+        var mh$ = pagoda_stream_wait_event.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_stream_wait_event", stream, event, error);
+            }
+            return (int)mh$.invokeExact(stream, event, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_event_create {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_event_create").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_event_create(void **event, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_event_create$descriptor() {
+        return pagoda_event_create.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_event_create(void **event, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_event_create$handle() {
+        return pagoda_event_create.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_event_create(void **event, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_event_create$address() {
+        return pagoda_event_create.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_event_create(void **event, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_event_create(MemorySegment event, MemorySegment error) {
+        var mh$ = pagoda_event_create.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_event_create", event, error);
+            }
+            return (int)mh$.invokeExact(event, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_event_destroy {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_event_destroy").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_event_destroy(void *event, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_event_destroy$descriptor() {
+        return pagoda_event_destroy.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_event_destroy(void *event, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_event_destroy$handle() {
+        return pagoda_event_destroy.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_event_destroy(void *event, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_event_destroy$address() {
+        return pagoda_event_destroy.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_event_destroy(void *event, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_event_destroy(MemorySegment event, MemorySegment error) {
+        var mh$ = pagoda_event_destroy.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_event_destroy", event, error);
+            }
+            return (int)mh$.invokeExact(event, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_event_record {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_event_record").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_event_record(void *event, void *stream, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_event_record$descriptor() {
+        return pagoda_event_record.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_event_record(void *event, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_event_record$handle() {
+        return pagoda_event_record.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_event_record(void *event, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_event_record$address() {
+        return pagoda_event_record.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_event_record(void *event, void *stream, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_event_record(MemorySegment event, MemorySegment stream, MemorySegment error) {
+        var mh$ = pagoda_event_record.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_event_record", event, stream, error);
+            }
+            return (int)mh$.invokeExact(event, stream, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_event_wait {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_event_wait").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_event_wait(void *event, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_event_wait$descriptor() {
+        return pagoda_event_wait.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_event_wait(void *event, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_event_wait$handle() {
+        return pagoda_event_wait.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_event_wait(void *event, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_event_wait$address() {
+        return pagoda_event_wait.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_event_wait(void *event, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_event_wait(MemorySegment event, MemorySegment error) {
+        var mh$ = pagoda_event_wait.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_event_wait", event, error);
+            }
+            return (int)mh$.invokeExact(event, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_event_query {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_event_query").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_event_query(void *event, int32_t *has_passed, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_event_query$descriptor() {
+        return pagoda_event_query.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_event_query(void *event, int32_t *has_passed, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_event_query$handle() {
+        return pagoda_event_query.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_event_query(void *event, int32_t *has_passed, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_event_query$address() {
+        return pagoda_event_query.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_event_query(void *event, int32_t *has_passed, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_event_query(MemorySegment event, MemorySegment has_passed, MemorySegment error) {
+        var mh$ = pagoda_event_query.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_event_query", event, has_passed, error);
+            }
+            return (int)mh$.invokeExact(event, has_passed, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_capture_begin {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_capture_begin").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_capture_begin(void *stream, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_capture_begin$descriptor() {
+        return pagoda_capture_begin.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_capture_begin(void *stream, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_capture_begin$handle() {
+        return pagoda_capture_begin.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_capture_begin(void *stream, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_capture_begin$address() {
+        return pagoda_capture_begin.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_capture_begin(void *stream, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_capture_begin(MemorySegment stream, MemorySegment error) {
+        var mh$ = pagoda_capture_begin.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_capture_begin", stream, error);
+            }
+            return (int)mh$.invokeExact(stream, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_capture_end {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_capture_end").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_capture_end(void *stream, void **graph, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_capture_end$descriptor() {
+        return pagoda_capture_end.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_capture_end(void *stream, void **graph, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_capture_end$handle() {
+        return pagoda_capture_end.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_capture_end(void *stream, void **graph, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_capture_end$address() {
+        return pagoda_capture_end.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_capture_end(void *stream, void **graph, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_capture_end(MemorySegment stream, MemorySegment graph, MemorySegment error) {
+        var mh$ = pagoda_capture_end.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_capture_end", stream, graph, error);
+            }
+            return (int)mh$.invokeExact(stream, graph, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_capture_query {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_capture_query").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_capture_query(void *stream, int32_t *is_capturing, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_capture_query$descriptor() {
+        return pagoda_capture_query.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_capture_query(void *stream, int32_t *is_capturing, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_capture_query$handle() {
+        return pagoda_capture_query.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_capture_query(void *stream, int32_t *is_capturing, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_capture_query$address() {
+        return pagoda_capture_query.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_capture_query(void *stream, int32_t *is_capturing, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_capture_query(MemorySegment stream, MemorySegment is_capturing, MemorySegment error) {
+        var mh$ = pagoda_capture_query.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_capture_query", stream, is_capturing, error);
+            }
+            return (int)mh$.invokeExact(stream, is_capturing, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_graph_launch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_graph_launch").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_graph_launch(void *graph, void *stream, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_graph_launch$descriptor() {
+        return pagoda_graph_launch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_graph_launch(void *graph, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_graph_launch$handle() {
+        return pagoda_graph_launch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_graph_launch(void *graph, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_graph_launch$address() {
+        return pagoda_graph_launch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_graph_launch(void *graph, void *stream, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_graph_launch(MemorySegment graph, MemorySegment stream, MemorySegment error) {
+        var mh$ = pagoda_graph_launch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_graph_launch", graph, stream, error);
+            }
+            return (int)mh$.invokeExact(graph, stream, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_graph_destroy {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_graph_destroy").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_graph_destroy(void *graph, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_graph_destroy$descriptor() {
+        return pagoda_graph_destroy.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_graph_destroy(void *graph, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_graph_destroy$handle() {
+        return pagoda_graph_destroy.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_graph_destroy(void *graph, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_graph_destroy$address() {
+        return pagoda_graph_destroy.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_graph_destroy(void *graph, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_graph_destroy(MemorySegment graph, MemorySegment error) {
+        var mh$ = pagoda_graph_destroy.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_graph_destroy", graph, error);
+            }
+            return (int)mh$.invokeExact(graph, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
     /**
      * {@snippet lang=c :
      * typedef int32_t pagoda_dtype
@@ -693,6 +2179,130 @@ public class pagoda_h extends pagoda_runtime {
         }
     }
 
+    private static class pagoda_paged_prefill_workspace {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_paged_prefill_workspace").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_prefill_workspace(const pagoda_paged_prefill_params *params, int64_t *workspace_bytes, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_paged_prefill_workspace$descriptor() {
+        return pagoda_paged_prefill_workspace.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_prefill_workspace(const pagoda_paged_prefill_params *params, int64_t *workspace_bytes, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_paged_prefill_workspace$handle() {
+        return pagoda_paged_prefill_workspace.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_prefill_workspace(const pagoda_paged_prefill_params *params, int64_t *workspace_bytes, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_paged_prefill_workspace$address() {
+        return pagoda_paged_prefill_workspace.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_prefill_workspace(const pagoda_paged_prefill_params *params, int64_t *workspace_bytes, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_paged_prefill_workspace(MemorySegment params, MemorySegment workspace_bytes, MemorySegment error) {
+        var mh$ = pagoda_paged_prefill_workspace.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_paged_prefill_workspace", params, workspace_bytes, error);
+            }
+            return (int)mh$.invokeExact(params, workspace_bytes, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_paged_prefill {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_paged_prefill").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_prefill(const pagoda_paged_prefill_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_paged_prefill$descriptor() {
+        return pagoda_paged_prefill.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_prefill(const pagoda_paged_prefill_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_paged_prefill$handle() {
+        return pagoda_paged_prefill.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_prefill(const pagoda_paged_prefill_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_paged_prefill$address() {
+        return pagoda_paged_prefill.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_paged_prefill(const pagoda_paged_prefill_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_paged_prefill(MemorySegment params, MemorySegment stream, MemorySegment error) {
+        var mh$ = pagoda_paged_prefill.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_paged_prefill", params, stream, error);
+            }
+            return (int)mh$.invokeExact(params, stream, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class pagoda_copy_blocks {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             pagoda_h.C_INT,
@@ -808,6 +2418,192 @@ public class pagoda_h extends pagoda_runtime {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("pagoda_swap_blocks", params, stream, error);
+            }
+            return (int)mh$.invokeExact(params, stream, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_update_words {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_update_words").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_update_words(const pagoda_update_words_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_update_words$descriptor() {
+        return pagoda_update_words.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_update_words(const pagoda_update_words_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_update_words$handle() {
+        return pagoda_update_words.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_update_words(const pagoda_update_words_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_update_words$address() {
+        return pagoda_update_words.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_update_words(const pagoda_update_words_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_update_words(MemorySegment params, MemorySegment stream, MemorySegment error) {
+        var mh$ = pagoda_update_words.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_update_words", params, stream, error);
+            }
+            return (int)mh$.invokeExact(params, stream, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_validate_step {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_validate_step").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_validate_step(const pagoda_validate_step_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_validate_step$descriptor() {
+        return pagoda_validate_step.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_validate_step(const pagoda_validate_step_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_validate_step$handle() {
+        return pagoda_validate_step.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_validate_step(const pagoda_validate_step_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_validate_step$address() {
+        return pagoda_validate_step.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_validate_step(const pagoda_validate_step_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_validate_step(MemorySegment params, MemorySegment stream, MemorySegment error) {
+        var mh$ = pagoda_validate_step.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_validate_step", params, stream, error);
+            }
+            return (int)mh$.invokeExact(params, stream, error);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class pagoda_merge_partials {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            pagoda_h.C_INT,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER,
+            pagoda_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.find("pagoda_merge_partials").orElseThrow();
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_merge_partials(const pagoda_merge_partials_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static FunctionDescriptor pagoda_merge_partials$descriptor() {
+        return pagoda_merge_partials.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_merge_partials(const pagoda_merge_partials_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MethodHandle pagoda_merge_partials$handle() {
+        return pagoda_merge_partials.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * pagoda_status pagoda_merge_partials(const pagoda_merge_partials_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static MemorySegment pagoda_merge_partials$address() {
+        return pagoda_merge_partials.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * pagoda_status pagoda_merge_partials(const pagoda_merge_partials_params *params, void *stream, pagoda_error *error)
+     * }
+     */
+    public static int pagoda_merge_partials(MemorySegment params, MemorySegment stream, MemorySegment error) {
+        var mh$ = pagoda_merge_partials.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("pagoda_merge_partials", params, stream, error);
             }
             return (int)mh$.invokeExact(params, stream, error);
         } catch (Error | RuntimeException ex) {

@@ -1,0 +1,79 @@
+package dev.pagoda.prefix;
+
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+
+/**
+ * Events on their way to the listeners: put in line inside the cache's lock, delivered outside of
+ * it, by one thread at a time and in order.
+ */
+final class EventQueue {
+  private static final System.Logger LOGGER = System.getLogger("dev.pagoda");
+
+  private final List<PrefixListener> listeners = new CopyOnWriteArrayList<>();
+  private final Queue<Consumer<PrefixListener>> waiting = new ConcurrentLinkedQueue<>();
+  private final ReentrantLock delivering = new ReentrantLock();
+  private long lastNumber; // guarded by the cache's lock
+
+  void addListener(PrefixListener listener) {
+    listeners.add(listener);
+  }
+
+  void removeListener(PrefixListener listener) {
+    listeners.remove(listener);
+  }
+
+  // Inside the cache's lock.
+
+  void stored(PrefixBlock block) {
+    long number = ++lastNumber;
+    if (!listeners.isEmpty()) {
+      waiting.add(listener -> listener.stored(number, block));
+    }
+  }
+
+  void removed(PrefixBlock block, RemovalReason reason) {
+    long number = ++lastNumber;
+    if (!listeners.isEmpty()) {
+      waiting.add(listener -> listener.removed(number, block, reason));
+    }
+  }
+
+  void cleared() {
+    long number = ++lastNumber;
+    if (!listeners.isEmpty()) {
+      waiting.add(listener -> listener.cleared(number));
+    }
+  }
+
+  // Outside of it.
+
+  void deliver() {
+    // Looks again after letting go, for what somebody put in line who found the line held.
+    while (!waiting.isEmpty() && !delivering.isHeldByCurrentThread() && delivering.tryLock()) {
+      try {
+        Consumer<PrefixListener> event = waiting.poll();
+        while (event != null) {
+          deliver(event);
+          event = waiting.poll();
+        }
+      } finally {
+        delivering.unlock();
+      }
+    }
+  }
+
+  private void deliver(Consumer<PrefixListener> event) {
+    for (PrefixListener listener : listeners) {
+      try {
+        event.accept(listener);
+      } catch (RuntimeException failed) {
+        LOGGER.log(System.Logger.Level.WARNING, "a listener of a prefix cache failed", failed);
+      }
+    }
+  }
+}

@@ -1,0 +1,128 @@
+package dev.pagoda.prefix;
+
+import java.nio.IntBuffer;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Entries by key, and in the order of their tokens behind each parent.
+ *
+ * <p>Readers take no lock and hold nobody up; changes come from one thread at a time. Whoever finds
+ * an entry has to adopt its block and then to find the entry {@linkplain CachedEntry#isLive live}.
+ */
+class PrefixIndex {
+  private static final Comparator<PrefixBlock> BY_PARENT_AND_TOKENS =
+      (a, b) -> {
+        int order = a.parentKey().compareTo(b.parentKey());
+        return order != 0 ? order : Arrays.compare(a.ids(), b.ids());
+      };
+
+  private final ConcurrentHashMap<BlockKey, CachedEntry> byKey = new ConcurrentHashMap<>();
+  private final ConcurrentSkipListSet<PrefixBlock> inOrder =
+      new ConcurrentSkipListSet<>(BY_PARENT_AND_TOKENS);
+  // How many namespaces have a first block of these tokens.
+  private final ConcurrentHashMap<IntBuffer, Integer> firstBlocks = new ConcurrentHashMap<>();
+
+  /** An entry of which at least the first tokens are what was looked for. */
+  record Head(CachedEntry entry, int numTokens) {
+    static final Head NONE = new Head(CachedEntry.NONE, 0);
+  }
+
+  int size() {
+    return byKey.size();
+  }
+
+  Collection<CachedEntry> entries() {
+    return byKey.values();
+  }
+
+  Optional<CachedEntry> find(BlockKey key) {
+    return Optional.ofNullable(byKey.get(key));
+  }
+
+  void add(CachedEntry entry) {
+    byKey.put(entry.key(), entry);
+    inOrder.add(entry.block);
+    if (entry.block.blockIndex() == 0) {
+      firstBlocks.merge(IntBuffer.wrap(entry.block.ids()), 1, Integer::sum);
+    }
+  }
+
+  void remove(CachedEntry entry) {
+    if (byKey.remove(entry.key(), entry)) {
+      inOrder.remove(entry.block);
+      if (entry.block.blockIndex() == 0) {
+        firstBlocks.computeIfPresent(
+            IntBuffer.wrap(entry.block.ids()), (_, count) -> count == 1 ? null : count - 1);
+      }
+    }
+  }
+
+  void clear() {
+    byKey.clear();
+    inOrder.clear();
+    firstBlocks.clear();
+  }
+
+  /**
+   * Whether an entry found by its key is what was looked for: key equal is not enough, the tokens
+   * of the block and of all before it are compared.
+   */
+  boolean isRight(CachedEntry entry, CachedEntry prefix, int[] tokenIds, int from) {
+    return entry.continues(prefix, tokenIds, from);
+  }
+
+  boolean isFirstBlockOfAny(int[] tokenIds) {
+    return firstBlocks.containsKey(IntBuffer.wrap(tokenIds));
+  }
+
+  /**
+   * The entry behind a prefix with the most first tokens in common, none if there are none.
+   *
+   * <p>In the order of their tokens the best one is a neighbour of what is looked for.
+   */
+  Head longestHead(CachedEntry prefix, int[] tokens) {
+    PrefixBlock wanted =
+        new PrefixBlock(prefix.key(), prefix.key(), prefix.block.namespace(), 0, tokens);
+    Head below = head(prefix, wanted, inOrder.floor(wanted));
+    Head above = head(prefix, wanted, inOrder.ceiling(wanted));
+    return below.numTokens() > above.numTokens() ? below : above;
+  }
+
+  private Head head(CachedEntry prefix, PrefixBlock wanted, @Nullable PrefixBlock neighbour) {
+    if (neighbour == null || !neighbour.parentKey().equals(prefix.key())) {
+      return Head.NONE;
+    }
+    int differs = Arrays.mismatch(wanted.ids(), neighbour.ids());
+    int numTokens = differs < 0 ? wanted.ids().length : differs;
+    return numTokens == 0
+        ? Head.NONE
+        : find(neighbour.key())
+            .filter(entry -> entry.isLive() && entry.block.equals(neighbour))
+            .filter(entry -> entry.hangsOn(prefix))
+            .map(entry -> new Head(entry, numTokens))
+            .orElse(Head.NONE);
+  }
+
+  /** For tests: both orders hold the same. */
+  void check() {
+    long first = firstBlocks.values().stream().mapToLong(count -> count).sum();
+    long isFirst = byKey.values().stream().filter(e -> e.block.blockIndex() == 0).count();
+    if (inOrder.size() != byKey.size() || first != isFirst) {
+      throw new IllegalStateException(
+          "the index disagrees with itself: byKey="
+              + byKey.size()
+              + ", inOrder="
+              + inOrder.size()
+              + ", firstBlocks="
+              + first
+              + ", counted="
+              + isFirst);
+    }
+  }
+}

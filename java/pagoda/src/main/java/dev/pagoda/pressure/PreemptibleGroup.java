@@ -1,0 +1,152 @@
+package dev.pagoda.pressure;
+
+import dev.pagoda.KvSequence;
+import dev.pagoda.PagedKvCache;
+import dev.pagoda.tier.DroppedGroup;
+import dev.pagoda.tier.PreemptionLoad;
+import dev.pagoda.tier.SwappedGroup;
+import java.util.List;
+import java.util.function.Supplier;
+
+/**
+ * Sequences that run, leave and come back together: one chat, or the beams or samples of a prompt.
+ *
+ * <p>Made by {@link Preemptor#enter}. The sequences stay their holders': they may be forked and
+ * closed while the group runs, and are left alone while it is away.
+ */
+public final class PreemptibleGroup implements Victim {
+  /** Where its content is. */
+  sealed interface Place {
+    /** All of it is here. */
+    record Here() implements Place {}
+
+    /**
+     * All or its last blocks are in a swap space.
+     *
+     * @param group there
+     */
+    record Swapped(SwappedGroup group) implements Place {}
+
+    /**
+     * All or its last blocks were dropped.
+     *
+     * @param group to be computed again
+     */
+    record Dropped(DroppedGroup group) implements Place {}
+
+    /** Nobody asks any more. */
+    record Gone() implements Place {}
+  }
+
+  private final PagedKvCache cache;
+  private final Supplier<List<KvSequence>> members;
+  private final long arrival;
+
+  // Guarded by the preemptor's lock; read by anybody.
+  private volatile Place place = new Place.Here();
+  private volatile boolean onTheMove;
+
+  PreemptibleGroup(PagedKvCache cache, Supplier<List<KvSequence>> members, long arrival) {
+    this.cache = cache;
+    this.members = members;
+    this.arrival = arrival;
+  }
+
+  /**
+   * Its sequences now.
+   *
+   * @return those that it had when it left, if it is away
+   */
+  public List<KvSequence> sequences() {
+    return switch (place) {
+      case Place.Swapped swapped -> swapped.group().sequences();
+      case Place.Dropped dropped -> dropped.group().sequences();
+      case Place.Here _, Place.Gone _ -> members.get();
+    };
+  }
+
+  /**
+   * Whether it had to make room and is not back.
+   *
+   * @return true while its sequences cannot run
+   */
+  public boolean isAway() {
+    return begun() != Begun.NOT;
+  }
+
+  @Override
+  public long arrival() {
+    return arrival;
+  }
+
+  @Override
+  public int numBlocksHere() {
+    return sequences().stream().mapToInt(KvSequence::numBlocksHere).max().orElse(0);
+  }
+
+  @Override
+  public int numFreed(int firstBlockIndex) {
+    return cache.numFreedByParking(sequences(), firstBlockIndex);
+  }
+
+  /**
+   * What it would have to move or compute again. For a group that is away already: the further
+   * blocks, their tokens counted as full, in a feed that is due anyway.
+   */
+  @Override
+  public PreemptionLoad load(int firstBlockIndex) {
+    if (!isAway()) {
+      return PreemptionLoad.ofTail(cache, sequences(), firstBlockIndex);
+    }
+    int blockSize = cache.shape().blockSize();
+    int numBlocks = numFreed(firstBlockIndex);
+    long from = (long) firstBlockIndex * blockSize;
+    long to = (long) numBlocksHere() * blockSize;
+    return new PreemptionLoad(
+        numBlocks,
+        numBlocks * cache.layout().blockBytes(),
+        (long) numBlocks * blockSize,
+        0,
+        (long) numBlocks * blockSize * (from + to + 1) / 2);
+  }
+
+  @Override
+  public Begun begun() {
+    return switch (place) {
+      case Place.Swapped _ -> Begun.SWAP;
+      case Place.Dropped _ -> Begun.RECOMPUTE;
+      case Place.Here _, Place.Gone _ -> Begun.NOT;
+    };
+  }
+
+  /** Whether it can be told to leave, or to go on leaving. */
+  boolean canLeave() {
+    return !onTheMove
+        && (isAway()
+            ? numBlocksHere() > 0
+            : !sequences().isEmpty() && sequences().stream().allMatch(KvSequence::isIdle));
+  }
+
+  Place place() {
+    return place;
+  }
+
+  void moveTo(Place newPlace) {
+    place = newPlace;
+  }
+
+  void setOnTheMove(boolean moving) {
+    onTheMove = moving;
+  }
+
+  @Override
+  public String toString() {
+    return "PreemptibleGroup[arrival="
+        + arrival
+        + ", numSequences="
+        + sequences().size()
+        + ", begun="
+        + begun()
+        + "]";
+  }
+}
