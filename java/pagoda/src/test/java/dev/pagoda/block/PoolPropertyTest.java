@@ -288,7 +288,7 @@ class PoolPropertyTest {
     @Override
     public void notIdle(int blockId) {
       if (!forgetsUse) {
-        idle.remove((Integer) blockId);
+        idle.remove(/* element */ (Integer) blockId);
       }
     }
 
