@@ -76,7 +76,9 @@ public final class BenchMain {
 
   private static OptionalDouble streamRead(RunResult result) {
     Result<?> read = result.getSecondaryResults().get("streamRead");
-    return read == null ? OptionalDouble.empty() : OptionalDouble.of(read.getStatistics().getMean());
+    return read == null
+        ? OptionalDouble.empty()
+        : OptionalDouble.of(read.getStatistics().getMean());
   }
 
   /** With {@code -prof gc}. */

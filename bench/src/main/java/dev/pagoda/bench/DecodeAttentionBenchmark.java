@@ -1,8 +1,8 @@
 package dev.pagoda.bench;
 
 import dev.pagoda.Backend;
-import dev.pagoda.layout.DType;
 import dev.pagoda.Workers;
+import dev.pagoda.layout.DType;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
