@@ -10,6 +10,7 @@ import dev.pagoda.layout.DType;
 import dev.pagoda.layout.KeyOrder;
 import dev.pagoda.layout.KvLayout;
 import dev.pagoda.layout.KvShape;
+import dev.pagoda.memory.HugePages;
 import dev.pagoda.memory.Rows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -36,11 +37,17 @@ final class AttentionFixture implements AutoCloseable {
   final Rows output;
   final float[] outputArray;
   final Step step;
+  final HugePages.Outcome hugePages;
   private final Arena arena = Arena.ofShared();
   private final int numLayers;
   private int layer;
 
   AttentionFixture(Shape shape, DType dtype, Backend backend, long coldBytes) {
+    this(shape, dtype, backend, coldBytes, true);
+  }
+
+  AttentionFixture(
+      Shape shape, DType dtype, Backend backend, long coldBytes, boolean hugePagesWanted) {
     this.shape = shape;
     long layerBytes = shape.kvElements() * dtype.byteSize();
     numLayers = (int) Math.max(1, Math.ceilDiv(coldBytes, layerBytes));
@@ -51,6 +58,8 @@ final class AttentionFixture implements AutoCloseable {
     // The fixture owns the memory, so that a plain read of the same bytes can be timed beside.
     long blockBytes = new KvLayout(kvShape, KeyOrder.DIM_MAJOR).blockBytes();
     pool = arena.allocate((long) shape.numSeqs() * blocksPerSeq * blockBytes, 1 << 21);
+    // As a cache does with memory of its own.
+    hugePages = hugePagesWanted ? HugePages.request(pool) : HugePages.Outcome.NOT_REQUESTED;
     cache = PagedKvCache.open(kvShape, backend, Capacity.within(pool));
     spec = AttentionSpec.causal(shape.numQueryHeads(), (float) (1 / Math.sqrt(shape.headDim())));
     int numTokens = shape.numSeqs() * shape.queryLength();

@@ -9,11 +9,13 @@ import dev.pagoda.internal.event.CacheEvents;
 import dev.pagoda.internal.kernel.IdlePool;
 import dev.pagoda.internal.kernel.Kernels;
 import dev.pagoda.internal.kernel.Scratch;
+import dev.pagoda.layout.AttentionSpec;
 import dev.pagoda.layout.KvLayout;
 import dev.pagoda.layout.KvShape;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
 import dev.pagoda.memory.Place;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -180,7 +182,7 @@ public final class PagedKvCache implements AutoCloseable {
   }
 
   /**
-   * Backend, vector width or device, capacity and why, in one line for people.
+   * Backend, vector width or device, capacity, size of pages and why, in one line for people.
    *
    * @return one line
    */
@@ -195,7 +197,32 @@ public final class PagedKvCache implements AutoCloseable {
         + " tokens, "
         + layout().blockBytes()
         + (storage.hasMemory() ? " bytes each" : " bytes each, counted without memory")
+        + (storage instanceof HostStorage host && host.hasMemory()
+            ? "; " + host.hugePages().phrase()
+            : "")
         + storage.failure().map(reason -> "; failed: " + reason).orElse("");
+  }
+
+  /**
+   * Has the JVM compile the kernels before the first request needs them: computes attention over a
+   * small cache of its own, decode steps and prompts, until that gets no faster. Until HotSpot has
+   * compiled vector code it is up to a hundred times slower than it will be, for the first second
+   * or two.
+   *
+   * <p>Optional, and on the calling thread: call it while the weights load, from a thread that has
+   * nothing better to do. Touches neither the pool nor any sequence. What is compiled serves every
+   * cache of the JVM with the same element types; priming again returns at once, nearly.
+   *
+   * @param spec what will be computed, on every layer
+   * @param budget how long it may take
+   * @return what it did
+   * @throws IllegalArgumentException if the spec's heads do not divide among those of a layer, or
+   *     the small cache cannot be had
+   */
+  public Priming prime(AttentionSpec spec, Duration budget) {
+    Objects.requireNonNull(spec, "spec");
+    Objects.requireNonNull(budget, "budget");
+    return Priming.run(backend, shape(), spec, budget);
   }
 
   /**

@@ -44,7 +44,7 @@ class PagedKvCacheTest {
       assertThat(cache.layout().blockBytes()).isEqualTo(256);
       assertThat(cache.describe())
           .startsWith("scalar: ")
-          .endsWith("5 blocks of 4 tokens, 256 bytes each");
+          .endsWith("5 blocks of 4 tokens, 256 bytes each; 4 KiB pages: too small for others");
       assertThat(cache.toString()).contains(cache.describe());
       assertThat(cache.statistics())
           .isEqualTo(

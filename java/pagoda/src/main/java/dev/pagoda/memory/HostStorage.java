@@ -19,6 +19,7 @@ public final class HostStorage implements KvStorage {
   private final Arena arena;
   private final MemorySegment segment;
   private final boolean pageLocked;
+  private final HugePages.Outcome hugePages;
 
   @SuppressWarnings("MustBeClosedChecker") // close() closes it
   private static Arena openArena() {
@@ -27,11 +28,22 @@ public final class HostStorage implements KvStorage {
 
   private HostStorage(
       KvLayout layout, int numBlocks, Arena arena, MemorySegment segment, boolean pageLocked) {
+    this(layout, numBlocks, arena, segment, pageLocked, HugePages.Outcome.NOT_REQUESTED);
+  }
+
+  private HostStorage(
+      KvLayout layout,
+      int numBlocks,
+      Arena arena,
+      MemorySegment segment,
+      boolean pageLocked,
+      HugePages.Outcome hugePages) {
     this.layout = layout;
     this.numBlocks = numBlocks;
     this.arena = arena;
     this.segment = segment;
     this.pageLocked = pageLocked;
+    this.hugePages = hugePages;
   }
 
   /**
@@ -48,7 +60,8 @@ public final class HostStorage implements KvStorage {
   }
 
   /**
-   * Allocates blocks, zeroed, in an arena of their own that {@link #close} closes.
+   * Allocates blocks, zeroed, in an arena of their own that {@link #close} closes, on huge pages
+   * where they can be had, see {@link #hugePages}.
    *
    * @param layout how a block is laid out
    * @param numBlocks capacity, at least 1
@@ -63,8 +76,12 @@ public final class HostStorage implements KvStorage {
     // JVM.
     Arena arena = openArena();
     try {
-      MemorySegment segment = arena.allocate(poolBytes, KvLayout.TILE_ALIGNMENT_BYTES);
-      return new HostStorage(layout, numBlocks, arena, segment, false);
+      // Of whole huge pages if it fills one.
+      long alignmentBytes =
+          poolBytes < HugePages.PAGE_BYTES ? KvLayout.TILE_ALIGNMENT_BYTES : HugePages.PAGE_BYTES;
+      MemorySegment segment = arena.allocate(poolBytes, alignmentBytes);
+      HugePages.Outcome hugePages = HugePages.request(segment);
+      return new HostStorage(layout, numBlocks, arena, segment, false, hugePages);
     } catch (OutOfMemoryError refused) {
       arena.close();
       throw HostMemory.refused(poolBytes, layout.blockBytes(), refused);
@@ -185,6 +202,15 @@ public final class HostStorage implements KvStorage {
    */
   public boolean isPageLocked() {
     return pageLocked;
+  }
+
+  /**
+   * Whether the memory lies on huge pages.
+   *
+   * @return what came of asking for them when it was allocated
+   */
+  public HugePages.Outcome hugePages() {
+    return hugePages;
   }
 
   @Override

@@ -9,8 +9,8 @@ import java.util.concurrent.atomic.AtomicIntegerArray;
  *
  * <p>The batch is cut into units of (query tile, KV heads), and where those are too few, of (query
  * tile, KV heads, span of the context); threads take units until none is left, and whoever computes
- * the last span of a tile merges them. How it is cut and who takes what does not change a bit of the
- * result, see {@link CanonicalOrder}.
+ * the last span of a tile merges them. How it is cut and who takes what does not change a bit of
+ * the result, see {@link CanonicalOrder}.
  *
  * <p>What {@link ParallelUnits} guarantees holds; nothing is allocated once the batch size has been
  * seen.
