@@ -107,8 +107,7 @@ final class ChatExperiment implements Experiment {
       int from = sequence.length();
       int width = AttentionLayer.NOTEBOOK_HIDDEN_SIZE;
       PagedBatch batch =
-          new PagedBatch(
-              cache, NotebookLayer.ATTENTION, List.of(sequence), Workers.caller());
+          new PagedBatch(cache, NotebookLayer.ATTENTION, List.of(sequence), Workers.caller());
       float[] output =
           layer.forward(Arrays.copyOfRange(hidden, from * width, to * width), to - from, batch);
       long hash = 0;

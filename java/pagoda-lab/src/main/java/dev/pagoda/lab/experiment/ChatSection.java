@@ -91,8 +91,7 @@ final class ChatSection {
         title,
         Axis.linear("turn", ""),
         axis,
-        List.of(
-            series("without", result.without(), value), series("with", result.with(), value)),
+        List.of(series("without", result.without(), value), series("with", result.with(), value)),
         List.of());
   }
 

@@ -108,8 +108,7 @@ final class PressureServer implements AutoCloseable {
   private float[] forward(List<KvSequence> sequences, int from, int to) {
     int width = AttentionLayer.NOTEBOOK_HIDDEN_SIZE;
     float[] rows = Arrays.copyOfRange(hidden, from * width, to * width);
-    PagedBatch batch =
-        new PagedBatch(cache, NotebookLayer.ATTENTION, sequences, Workers.caller());
+    PagedBatch batch = new PagedBatch(cache, NotebookLayer.ATTENTION, sequences, Workers.caller());
     return layer.forward(rows, to - from, batch);
   }
 
@@ -125,21 +124,20 @@ final class PressureServer implements AutoCloseable {
     List<Running> running = new ArrayList<>();
     while (!waiting.isEmpty() || !running.isEmpty()) {
       // Who had to leave goes first, if a block for each that runs is left.
-      while (preemptor.numWaiting() > 0
-          && preemptor.restoreNext(feeder(), running.size()).isPresent()) {
-        continue;
+      boolean isRoom = true;
+      while (isRoom && preemptor.numWaiting() > 0) {
+        isRoom = preemptor.restoreNext(feeder(), running.size()).isPresent();
       }
       admit(waiting, running, preemptor, admission);
       decode(running, preemptor);
-      running.removeIf(
-          each -> {
-            boolean done = !each.group.isAway() && each.sequence.length() == each.lengthAtEnd;
-            if (done) {
-              preemptor.leave(each.group);
-              each.sequence.close();
-            }
-            return done;
-          });
+      running.removeIf(each -> {
+        boolean done = !each.group.isAway() && each.sequence.length() == each.lengthAtEnd;
+        if (done) {
+          preemptor.leave(each.group);
+          each.sequence.close();
+        }
+        return done;
+      });
     }
     return preemptor;
   }
