@@ -278,10 +278,7 @@ class CudaAgreementTest {
     Case shape = Case.of(dtype).parts(List.of(new Part(1, 300), new Part(1, 280)));
     assertThatExceptionOfType(AssertionError.class)
         .isThrownBy(() ->
-            run(
-                shape,
-                Calls.WHOLE_STEP,
-                spec -> spec.withMask(AttentionMask.slidingWindow(279))))
+            run(shape, Calls.WHOLE_STEP, spec -> spec.withMask(AttentionMask.slidingWindow(279))))
         .withMessageContaining("seed=" + SEED);
   }
 

@@ -167,7 +167,8 @@ class BitFlipTest {
     private FileFields() {}
 
     static long indexBytes(byte[] file) {
-      return FileHeader.decode(FILE, ByteBuffer.wrap(file, 0, FileHeader.BYTES).slice(), file.length)
+      return FileHeader.decode(
+              FILE, ByteBuffer.wrap(file, 0, FileHeader.BYTES).slice(), file.length)
           .indexBytes();
     }
   }
