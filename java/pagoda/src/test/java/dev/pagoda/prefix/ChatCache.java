@@ -57,7 +57,7 @@ final class ChatCache implements AutoCloseable {
 
   /** Keys have six bits. */
   static ChatCache withCollidingKeys(int numBlocks) {
-    return new ChatCache(numBlocks, PlantedPrefixBugTest.collisions(PrefixIndex::new));
+    return new ChatCache(numBlocks, PrefixBugs.collisions(PrefixIndex::new));
   }
 
   /** Tokens first, first + 1 ... */

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 class CollidingKeysTest {
   @Test
   void whateverTheKeysNoWrongBlockIsServed() {
-    Stories.readBack(PlantedPrefixBugTest.collisions(PrefixIndex::new));
+    Stories.readBack(PrefixBugs.collisions(PrefixIndex::new));
   }
 
   @Test
