@@ -59,8 +59,11 @@ class DeviceRowsTest {
         .isThrownBy(() -> new StepRoom(1, 0, 1))
         .withMessageEndingWith("numTokens=0");
     CudaPlace place =
-        CudaPlace.firstDevice().withDevice(2).withContext(8).withStream(9).withRoom(
-            new StepRoom(3, 4, 5));
+        CudaPlace.firstDevice()
+            .withDevice(2)
+            .withContext(8)
+            .withStream(9)
+            .withRoom(new StepRoom(3, 4, 5));
     assertThat(place).isEqualTo(new CudaPlace(2, 8, 9, new StepRoom(3, 4, 5)));
     assertThat(place.backend()).isEqualTo("cuda");
   }
