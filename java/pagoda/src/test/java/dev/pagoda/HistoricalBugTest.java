@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 
+import dev.pagoda.block.BlockBugs;
+import dev.pagoda.internal.kernel.KernelBugs;
 import dev.pagoda.prefix.PrefixBugs;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -25,7 +27,8 @@ class HistoricalBugTest {
   private static final Path DOCUMENT = Path.of("HISTORICAL-BUGS.md");
 
   static Stream<HistoricalBug> bugs() {
-    return Stream.of(PrefixBugs.all()).flatMap(List::stream);
+    return Stream.of(PrefixBugs.all(), BlockBugs.all(), CacheBugs.all(), KernelBugs.all())
+        .flatMap(List::stream);
   }
 
   @ParameterizedTest
@@ -38,6 +41,12 @@ class HistoricalBugTest {
   @MethodSource("bugs")
   void theCheckCatchesTheBug(HistoricalBug bug) {
     assertThat(catchThrowable(() -> bug.planted().run())).as(bug.toString()).isNotNull();
+  }
+
+  @Test
+  void thereAreThirtyAtLeastAndNoneTwice() {
+    assertThat(bugs()).hasSizeGreaterThanOrEqualTo(30);
+    assertThat(bugs().map(HistoricalBug::where)).doesNotHaveDuplicates();
   }
 
   @Test

@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.pagoda.ModelRun;
-import dev.pagoda.testing.HistoricalBug;
-import dev.pagoda.testing.HistoricalBug.Caught;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -17,14 +15,28 @@ import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * What every pool of counted blocks must do, whoever wrote it: asked of {@link BlockPool}, and of a
  * naive one with the mistakes that others have made.
  */
 class PoolPropertyTest {
+  /** Mistakes of a pool. */
+  enum Fault {
+    /** A block given twice in one release is freed twice. */
+    BLOCK_TWICE_IN_ONE_RELEASE,
+    /** Lives are not told apart. */
+    DOUBLE_FREE,
+    /** A counter moves before the check that throws. */
+    COUNTED_BEFORE_CHECKED,
+    /** A block with two owners counts as two. */
+    SHARED_COUNTED_TWICE
+  }
+
   /** The little that all of them can do. */
-  private interface Pool {
+  interface Pool {
     /** Throws if there are too few. */
     long[] allocate(int count);
 
@@ -38,7 +50,7 @@ class PoolPropertyTest {
     int numUsed();
   }
 
-  private static Pool real(int numBlocks) {
+  static Pool real(int numBlocks) {
     BlockPool pool = new BlockPool(numBlocks);
     return new Pool() {
       @Override
@@ -73,13 +85,13 @@ class PoolPropertyTest {
 
   /** A list of free ids and an array of counts, as anybody would write it first. */
   private static final class NaivePool implements Pool {
-    private final Set<HistoricalBug> bugs;
+    private final Set<Fault> bugs;
     private final int[] counts;
     private final int[] lives;
     private final Deque<Integer> free = new ArrayDeque<>();
     private int numUsed;
 
-    NaivePool(int numBlocks, HistoricalBug... bugs) {
+    NaivePool(int numBlocks, Fault... bugs) {
       this.bugs = Set.of(bugs);
       counts = new int[numBlocks];
       lives = new int[numBlocks];
@@ -90,13 +102,13 @@ class PoolPropertyTest {
 
     @Override
     public long[] allocate(int count) {
-      if (bugs.contains(HistoricalBug.COUNTED_BEFORE_CHECKED)) {
+      if (bugs.contains(Fault.COUNTED_BEFORE_CHECKED)) {
         numUsed += count;
       }
       if (count > free.size()) {
         throw new IllegalStateException("too few: free=" + free.size());
       }
-      if (!bugs.contains(HistoricalBug.COUNTED_BEFORE_CHECKED)) {
+      if (!bugs.contains(Fault.COUNTED_BEFORE_CHECKED)) {
         numUsed += count;
       }
       long[] handles = new long[count];
@@ -109,14 +121,14 @@ class PoolPropertyTest {
     }
 
     private long handle(int id) {
-      int life = bugs.contains(HistoricalBug.DOUBLE_FREE) ? 0 : lives[id];
+      int life = bugs.contains(Fault.DOUBLE_FREE) ? 0 : lives[id];
       return (long) life << 32 | id;
     }
 
     @Override
     public void retain(long handle) {
       counts[blockId(handle)]++;
-      if (bugs.contains(HistoricalBug.SHARED_COUNTED_TWICE)) {
+      if (bugs.contains(Fault.SHARED_COUNTED_TWICE)) {
         numUsed++;
       }
     }
@@ -126,8 +138,7 @@ class PoolPropertyTest {
       Set<Long> seen = new HashSet<>();
       for (long handle : handles) {
         int id = blockId(handle);
-        boolean twice =
-            !seen.add(handle) && !bugs.contains(HistoricalBug.BLOCK_TWICE_IN_ONE_RELEASE);
+        boolean twice = !seen.add(handle) && !bugs.contains(Fault.BLOCK_TWICE_IN_ONE_RELEASE);
         if (twice || counts[id] == 0 || handle != handle(id)) {
           throw new IllegalStateException("not to be released: blockId=" + id);
         }
@@ -140,7 +151,7 @@ class PoolPropertyTest {
           free.addLast(id);
           numUsed--;
           counts[id] = 0;
-        } else if (bugs.contains(HistoricalBug.SHARED_COUNTED_TWICE)) {
+        } else if (bugs.contains(Fault.SHARED_COUNTED_TWICE)) {
           numUsed--;
         }
       }
@@ -157,7 +168,7 @@ class PoolPropertyTest {
     }
   }
 
-  private interface Maker {
+  interface Maker {
     Pool make(int numBlocks);
   }
 
@@ -231,7 +242,7 @@ class PoolPropertyTest {
     }
   }
 
-  private static void run(Maker maker) {
+  static void run(Maker maker) {
     ModelRun.fixed("PoolPropertyTest", 60_000, 3).run(seed -> check(seed, maker));
   }
 
@@ -241,30 +252,15 @@ class PoolPropertyTest {
     run(NaivePool::new);
   }
 
-  private static void assertFound(HistoricalBug bug) {
-    assertThatExceptionOfType(AssertionError.class)
-        .as("%s is found", bug)
-        .isThrownBy(() -> run(numBlocks -> new NaivePool(numBlocks, bug)));
+  /** For the registry of bugs: fails with one of them, passes with none. */
+  static void requireRight(Fault... faults) {
+    run(numBlocks -> new NaivePool(numBlocks, faults));
   }
 
-  @Test
-  @Caught(HistoricalBug.BLOCK_TWICE_IN_ONE_RELEASE)
-  void aBlockTwiceInOneReleaseIsFound() {
-    assertFound(HistoricalBug.BLOCK_TWICE_IN_ONE_RELEASE);
-  }
-
-  @Test
-  @Caught(HistoricalBug.DOUBLE_FREE)
-  void aDoubleFreeIsFound() {
-    assertFound(HistoricalBug.DOUBLE_FREE);
-  }
-
-  @Test
-  @Caught(HistoricalBug.COUNTED_BEFORE_CHECKED)
-  @Caught(HistoricalBug.SHARED_COUNTED_TWICE)
-  void countersThatMoveTooEarlyOrTwiceAreFound() {
-    assertFound(HistoricalBug.COUNTED_BEFORE_CHECKED);
-    assertFound(HistoricalBug.SHARED_COUNTED_TWICE);
+  @ParameterizedTest
+  @EnumSource
+  void everyMistakeIsFound(Fault fault) {
+    assertThatExceptionOfType(AssertionError.class).isThrownBy(() -> requireRight(fault));
   }
 
   // Eviction.
@@ -288,7 +284,7 @@ class PoolPropertyTest {
     @Override
     public void notIdle(int blockId) {
       if (!forgetsUse) {
-        idle.remove(/* element */ (Integer) blockId);
+        idle.remove(Integer.valueOf(blockId));
       }
     }
 
@@ -329,7 +325,6 @@ class PoolPropertyTest {
   }
 
   @Test
-  @Caught(HistoricalBug.VICTIM_IN_USE)
   void aVictimThatIsInUseIsFound() {
     admit(new OldestFirst(false));
     assertThatExceptionOfType(AssertionError.class)

@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.pagoda.ModelRun;
-import dev.pagoda.testing.HistoricalBug;
-import dev.pagoda.testing.HistoricalBug.Caught;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashMap;
@@ -14,6 +12,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * A copy engine in one thread, over real pools: copies are queued, pass at a random later step in
@@ -24,6 +24,31 @@ import org.junit.jupiter.api.Test;
  */
 class QueuedCopiesTest {
   private static final int STEPS_PER_EPISODE = 400;
+
+  /** Mistakes of the protocol. */
+  enum Fault {
+    /** Every upload goes through the same staging buffer. */
+    STAGING_BUFFER_REUSED,
+    /** Two staging buffers take turns, whatever is in flight. */
+    DOUBLE_BUFFER_BY_TURNS,
+    /** Two offloads of one step go to the same host slot. */
+    SAME_SLOT_TWICE,
+    /** A copy is taken to have passed after one step. */
+    FREED_ONE_STEP_LATER,
+    /** The source of an offload is not pinned. */
+    SOURCE_FREED_IN_FLIGHT,
+    /** The target of a copy is not pinned. */
+    TARGET_FREED_ON_ABORT,
+    /** The source of a load is not pinned. */
+    HOST_SLOT_EVICTED_DURING_COPY,
+    /** Readers do not wait for what is being loaded. */
+    READ_BEFORE_ARRIVAL,
+    /** The completion of an aborted copy is dropped. */
+    LOST_COMPLETION,
+    /** A hold ends at its deadline, and again when the completion comes. */
+    LATE_COMPLETION
+  }
+
   private static final int COPIES_MAX = 5;
 
   /** Two memories, an engine between them, and what everybody believes. */
@@ -72,7 +97,7 @@ class QueuedCopiesTest {
     }
 
     private final SplittableRandom random;
-    private final Set<HistoricalBug> bugs;
+    private final Set<Fault> bugs;
     private final BlockPool device;
     private final BlockPool host;
     private final long[] deviceMemory;
@@ -84,7 +109,7 @@ class QueuedCopiesTest {
     private long nextContent = 1;
     private int nextBuffer;
 
-    Engine(long seed, Set<HistoricalBug> bugs) {
+    Engine(long seed, Set<Fault> bugs) {
       this.bugs = bugs;
       random = new SplittableRandom(seed);
       device = new BlockPool(random.nextInt(2, 7));
@@ -93,7 +118,7 @@ class QueuedCopiesTest {
       hostMemory = new long[host.numBlocks()];
     }
 
-    private boolean has(HistoricalBug bug) {
+    private boolean has(Fault bug) {
       return bugs.contains(bug);
     }
 
@@ -104,7 +129,7 @@ class QueuedCopiesTest {
         for (int i = random.nextInt(4); i > 0; i--) {
           operate();
         }
-        if (has(HistoricalBug.FREED_ONE_STEP_LATER)) {
+        if (has(Fault.FREED_ONE_STEP_LATER)) {
           queue.stream().filter(copy -> copy.age > 0).forEach(this::unpin);
         }
         holdings.forEach(Holding::read);
@@ -151,7 +176,7 @@ class QueuedCopiesTest {
     private List<Holding> arrived(BlockPool pool) {
       return holdings.stream()
           .filter(h -> h.pool == pool)
-          .filter(h -> h.arrived || has(HistoricalBug.READ_BEFORE_ARRIVAL))
+          .filter(h -> h.arrived || has(Fault.READ_BEFORE_ARRIVAL))
           .toList();
     }
 
@@ -160,7 +185,7 @@ class QueuedCopiesTest {
       if (!sources.isEmpty() && host.numFree() > 0 && queue.size() < COPIES_MAX) {
         Holding source = sources.get(random.nextInt(sources.size()));
         Holding target = new Holding(host, hostMemory, host.allocate(), source.content);
-        if (has(HistoricalBug.SAME_SLOT_TWICE)) {
+        if (has(Fault.SAME_SLOT_TWICE)) {
           Integer slot = slotsOfStep.putIfAbsent(0, target.id());
           if (slot != null) { // both think that it is theirs
             Holding first = queue.getLast().target;
@@ -201,10 +226,10 @@ class QueuedCopiesTest {
     }
 
     private int buffer() {
-      if (has(HistoricalBug.STAGING_BUFFER_REUSED)) {
+      if (has(Fault.STAGING_BUFFER_REUSED)) {
         return 0;
       }
-      if (has(HistoricalBug.DOUBLE_BUFFER_BY_TURNS)) {
+      if (has(Fault.DOUBLE_BUFFER_BY_TURNS)) {
         nextBuffer = 1 - nextBuffer;
         return nextBuffer;
       }
@@ -218,7 +243,7 @@ class QueuedCopiesTest {
     }
 
     private void enqueue(Holding source, Holding target, int buffer) {
-      target.arrived = has(HistoricalBug.READ_BEFORE_ARRIVAL);
+      target.arrived = has(Fault.READ_BEFORE_ARRIVAL);
       holdings.add(target);
       Copy copy = new Copy(source, target, buffer);
       queue.add(copy);
@@ -231,10 +256,10 @@ class QueuedCopiesTest {
     private boolean pins(Holding holding, boolean asSource) {
       if (asSource) {
         return holding.pool == host
-            ? !has(HistoricalBug.HOST_SLOT_EVICTED_DURING_COPY)
-            : !has(HistoricalBug.SOURCE_FREED_IN_FLIGHT);
+            ? !has(Fault.HOST_SLOT_EVICTED_DURING_COPY)
+            : !has(Fault.SOURCE_FREED_IN_FLIGHT);
       }
-      return !has(HistoricalBug.TARGET_FREED_ON_ABORT);
+      return !has(Fault.TARGET_FREED_ON_ABORT);
     }
 
     private void pin(Holding holding, boolean asSource) {
@@ -258,13 +283,13 @@ class QueuedCopiesTest {
     /** The copy happens now, and reads what is there now. */
     private void pass(Copy copy) {
       queue.remove(copy);
-      boolean cancelled = copy.aborted && has(HistoricalBug.LATE_COMPLETION);
+      boolean cancelled = copy.aborted && has(Fault.LATE_COMPLETION);
       if (!cancelled) {
         copy.target.memory[copy.target.id()] =
             copy.buffer < 0 ? copy.source.memory[copy.source.id()] : staging[copy.buffer];
       }
       copy.target.arrived = true;
-      if (!(copy.aborted && has(HistoricalBug.LOST_COMPLETION))) {
+      if (!(copy.aborted && has(Fault.LOST_COMPLETION))) {
         unpin(copy);
       }
       if (cancelled) {
@@ -289,7 +314,7 @@ class QueuedCopiesTest {
       for (Copy copy : queue) {
         if (copy.target == holding) {
           copy.aborted = true;
-          if (has(HistoricalBug.LATE_COMPLETION)) {
+          if (has(Fault.LATE_COMPLETION)) {
             unpin(copy); // the deadline; the completion comes all the same
           }
         }
@@ -297,57 +322,26 @@ class QueuedCopiesTest {
     }
   }
 
-  private static long episode(long seed, Set<HistoricalBug> bugs) {
+  private static long episode(long seed, Set<Fault> bugs) {
     new Engine(seed, bugs).run(STEPS_PER_EPISODE);
     return STEPS_PER_EPISODE;
   }
 
   @Test
   void whatIsPinnedStaysWhatItWasUntilItsCopiesHavePassed() {
-    ModelRun.announced("QueuedCopiesTest")
-        .run(seed -> episode(seed, EnumSet.noneOf(HistoricalBug.class)));
+    ModelRun.announced("QueuedCopiesTest").run(seed -> episode(seed, EnumSet.noneOf(Fault.class)));
   }
 
-  private static void assertFound(HistoricalBug bug) {
+  /** For the registry of bugs: fails with one of them, passes with none. */
+  static void requireRight(Set<Fault> faults) {
+    ModelRun.fixed("QueuedCopiesTest", 40_000, 7).run(seed -> episode(seed, faults));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void everyMistakeIsFound(Fault fault) {
     assertThatExceptionOfType(AssertionError.class)
-        .as("%s is found", bug)
-        .isThrownBy(() ->
-            ModelRun.fixed(bug.name(), 40_000, 7).run(seed -> episode(seed, EnumSet.of(bug))));
-  }
-
-  @Test
-  @Caught(HistoricalBug.STAGING_BUFFER_REUSED)
-  @Caught(HistoricalBug.DOUBLE_BUFFER_BY_TURNS)
-  void buffersThatAreUsedAgainTooEarlyAreFound() {
-    assertFound(HistoricalBug.STAGING_BUFFER_REUSED);
-    assertFound(HistoricalBug.DOUBLE_BUFFER_BY_TURNS);
-  }
-
-  @Test
-  @Caught(HistoricalBug.SOURCE_FREED_IN_FLIGHT)
-  @Caught(HistoricalBug.TARGET_FREED_ON_ABORT)
-  @Caught(HistoricalBug.HOST_SLOT_EVICTED_DURING_COPY)
-  @Caught(HistoricalBug.FREED_ONE_STEP_LATER)
-  void blocksThatAreFreedUnderACopyAreFound() {
-    assertFound(HistoricalBug.SOURCE_FREED_IN_FLIGHT);
-    assertFound(HistoricalBug.TARGET_FREED_ON_ABORT);
-    assertFound(HistoricalBug.HOST_SLOT_EVICTED_DURING_COPY);
-    assertFound(HistoricalBug.FREED_ONE_STEP_LATER);
-  }
-
-  @Test
-  @Caught(HistoricalBug.SAME_SLOT_TWICE)
-  @Caught(HistoricalBug.READ_BEFORE_ARRIVAL)
-  void targetsOfTwoAndReadersThatDoNotWaitAreFound() {
-    assertFound(HistoricalBug.SAME_SLOT_TWICE);
-    assertFound(HistoricalBug.READ_BEFORE_ARRIVAL);
-  }
-
-  @Test
-  @Caught(HistoricalBug.LOST_COMPLETION)
-  @Caught(HistoricalBug.LATE_COMPLETION)
-  void completionsThatAreLostOrComeTooLateAreFound() {
-    assertFound(HistoricalBug.LOST_COMPLETION);
-    assertFound(HistoricalBug.LATE_COMPLETION);
+        .isThrownBy(() -> requireRight(EnumSet.of(fault)))
+        .withMessageContaining("-Ddev.pagoda.test.seed=");
   }
 }

@@ -2,7 +2,9 @@ package dev.pagoda.internal.kernel;
 
 import java.util.concurrent.Executor;
 
-/** Runs one write call over a whole batch, a piece of the rows per unit; see {@link ParallelUnits}. */
+/**
+ * Runs one write call over a whole batch, a piece of the rows per unit; see {@link ParallelUnits}.
+ */
 public final class ParallelWrite extends ParallelUnits {
   /** Rows of a unit: a few blocks, so that two threads seldom write into the same one. */
   private static final int UNIT_TOKENS = 64;

@@ -15,8 +15,6 @@ import dev.pagoda.memory.Rows;
 import dev.pagoda.testing.AllocationMeter;
 import dev.pagoda.testing.AttentionCase;
 import dev.pagoda.testing.AttentionChecks;
-import dev.pagoda.testing.HistoricalBug;
-import dev.pagoda.testing.HistoricalBug.Caught;
 import java.time.Duration;
 import java.util.function.BiConsumer;
 import org.junit.jupiter.api.Test;
@@ -26,7 +24,7 @@ class PlantedBugTest {
   private static final Kernels SCALAR = new ScalarKernels();
 
   /** Contexts that end within a block, so that there are slots behind them. */
-  private static AttentionCase shape() {
+  static AttentionCase shape() {
     return new AttentionCase(1).heads(2, 2).headDim(8).sequence(4, 20).sequence(1, 7);
   }
 
@@ -64,13 +62,11 @@ class PlantedBugTest {
   }
 
   @Test
-  @Caught(HistoricalBug.HIDDEN_TIMES_ZERO)
   void poisonFindsHiddenValuesThatAreMultiplied() {
     assertFinds(AttentionChecks::ignoresUnownedSlots, new MultipliesWhatIsHidden(), shape());
   }
 
   @Test
-  @Caught(HistoricalBug.READ_PAST_THE_END)
   void poisonFindsATokenTooMany() {
     assertFinds(AttentionChecks::ignoresUnownedSlots, new ReadsFurther(1), shape());
   }
@@ -202,7 +198,7 @@ class PlantedBugTest {
   }
 
   /** Takes contexts to be longer or shorter than they are, as far as their blocks reach. */
-  private static final class ReadsFurther extends Bug {
+  static final class ReadsFurther extends Bug {
     private final int positions;
 
     ReadsFurther(int positions) {
@@ -338,7 +334,7 @@ class PlantedBugTest {
   }
 
   /** Adds the value of the slot behind the context, times the weight of 0 that it has. */
-  private static final class MultipliesWhatIsHidden extends Bug {
+  static final class MultipliesWhatIsHidden extends Bug {
     @Override
     public void attend(
         AttendCall call, int firstToken, int endToken, int firstHead, int endHead, Scratch s) {

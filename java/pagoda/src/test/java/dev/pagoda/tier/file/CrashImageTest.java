@@ -6,8 +6,6 @@ import dev.pagoda.Capacity;
 import dev.pagoda.KvSequence;
 import dev.pagoda.decoding.ReadableCache;
 import dev.pagoda.memory.HostStorage;
-import dev.pagoda.testing.HistoricalBug;
-import dev.pagoda.testing.HistoricalBug.Caught;
 import dev.pagoda.testing.Seeds;
 import dev.pagoda.tier.BlockPatterns;
 import java.io.UncheckedIOException;
@@ -239,7 +237,6 @@ class CrashImageTest {
   // The detectors are armed: files that are not forced, or not written aside, are found.
 
   @Test
-  @Caught(HistoricalBug.VISIBLE_BEFORE_WRITTEN)
   void aSaveThatIsNotForcedIsFound() {
     try (ReadableCache memory = ReadableCache.open(BLOCK_SIZE, 16)) {
       MemoryFiles story = new MemoryFiles();
@@ -271,7 +268,6 @@ class CrashImageTest {
   }
 
   @Test
-  @Caught(HistoricalBug.HALF_WRITTEN_FILE_BELIEVED)
   void aTierThatBelievesItsChecksumlessFilesIsFound() {
     try (BlockPatterns cache = new BlockPatterns(2)) {
       MemoryFiles story = tierStory(full(), cache);
