@@ -3,9 +3,9 @@ package dev.pagoda.lab.simulation;
 import dev.pagoda.lab.workload.Trace;
 
 /**
- * Which blocks the prompts of a trace could find in a prefix cache: full blocks, known by all tokens
- * up to their end, so that a block is the same only behind the same beginning. The last token of a
- * prompt is always computed.
+ * Which blocks the prompts of a trace could find in a prefix cache: full blocks, known by all
+ * tokens up to their end, so that a block is the same only behind the same beginning. The last
+ * token of a prompt is always computed.
  */
 final class PrefixAccesses {
   private final int[] ids; // one per block asked for, in order of arrival

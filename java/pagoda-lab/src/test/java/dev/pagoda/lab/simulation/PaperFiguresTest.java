@@ -41,8 +41,7 @@ class PaperFiguresTest {
   }
 
   private static boolean isWithin(double share, double percent) {
-    return Double.isNaN(percent)
-        || Math.abs(100 * share - percent) <= Published.TOLERANCE_POINTS;
+    return Double.isNaN(percent) || Math.abs(100 * share - percent) <= Published.TOLERANCE_POINTS;
   }
 
   /** Each policy is told from each other one, and from itself with a setting that is wrong. */
@@ -76,8 +75,7 @@ class PaperFiguresTest {
   @ParameterizedTest
   @FieldSource("FIGURE_13")
   void serversBatchAsManyRequestsAsFigure13Says(Published.Batched published) {
-    assertThat(
-            RUNS.batched(published.policy(), Published.SHARE_GPT, Published.SHARE_GPT_RATE))
+    assertThat(RUNS.batched(published.policy(), Published.SHARE_GPT, Published.SHARE_GPT_RATE))
         .isCloseTo(published.shareGpt(), FOUR_POINTS);
     assertThat(RUNS.batched(published.policy(), Published.ALPACA, Published.ALPACA_RATE))
         .isCloseTo(published.alpaca(), FOUR_POINTS);

@@ -25,8 +25,7 @@ class ServingSimulationTest {
   void everyRequestIsServedAndEveryTokenGenerated(MemoryPolicy policy) {
     Trace trace = Trace.poisson(Workload.SHARE_GPT, 1_000, 1, SEED);
 
-    ServingResult result =
-        ServingSimulation.run(SERVER.withPolicy(policy), MACHINE, trace, SEED);
+    ServingResult result = ServingSimulation.run(SERVER.withPolicy(policy), MACHINE, trace, SEED);
 
     assertThat(result.numServed()).isEqualTo(1_000);
     assertThat(result.numRefused()).isZero();
