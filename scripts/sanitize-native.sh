@@ -17,42 +17,50 @@ if ! command -v compute-sanitizer >/dev/null; then
   echo "there is no compute-sanitizer on PATH" >&2
   exit 3
 fi
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+logs=$(mktemp --directory)
+trap 'rm -rf "$logs"' EXIT
 faulty=9
 num_failures=0
 
-# sanitize TOOL PROGRAM [ARGUMENT...]: its exit status, $faulty for a finding.
+# sanitize TOOL LOG PROGRAM [ARGUMENT...]: its exit status, $faulty for a finding.
 sanitize() {
-  local tool=$1
-  shift
-  local status=0
-  compute-sanitizer --tool "$tool" --error-exitcode "$faulty" "$@" >"$log" 2>&1 || status=$?
-  return "$status"
+  local tool=$1 log=$2
+  shift 2
+  compute-sanitizer --tool "$tool" --error-exitcode "$faulty" "$@" >"$log" 2>&1
 }
 
-for pair in memcheck:out-of-bounds racecheck:race initcheck:uninitialized synccheck:divergence; do
-  tool=${pair%%:*}
-  fault=${pair#*:}
-  status=0
-  sanitize "$tool" "$tests/planted_faults" "$fault" || status=$?
-  if [[ $status -eq $faulty ]]; then
-    echo "$tool reports the planted fault ($fault)"
-  else
-    echo "$tool does NOT report the planted fault ($fault): status=$status"
-    num_failures=$((num_failures + 1))
-  fi
-  for test in write_kv_test "copy_blocks_test short" "paged_decode_test short" \
-    "paged_prefill_test short"; do
+declare -A faults=(
+  [memcheck]="out-of-bounds" [racecheck]="race async-race" [initcheck]="uninitialized"
+  [synccheck]="divergence"
+)
+for tool in memcheck racecheck initcheck synccheck; do
+  for fault in ${faults[$tool]}; do
     status=0
+    sanitize "$tool" "$logs/fault" "$tests/planted_faults" "$fault" || status=$?
+    if [[ $status -eq $faulty ]]; then
+      echo "$tool reports the planted fault ($fault)"
+    else
+      echo "$tool does NOT report the planted fault ($fault): status=$status"
+      num_failures=$((num_failures + 1))
+    fi
+  done
+  # Side by side: each keeps one processor busy, and the device hardly.
+  declare -A running=()
+  for test in write_kv_test "copy_blocks_test short" "paged_decode_test short" \
+    "paged_prefill_test short" "step_test short" merge_partials_test; do
     # The arguments of a test are words.
     # shellcheck disable=SC2086
-    sanitize "$tool" "$tests"/$test || status=$?
+    sanitize "$tool" "$logs/${test%% *}" "$tests"/$test &
+    running[$test]=$!
+  done
+  for test in "${!running[@]}"; do
+    status=0
+    wait "${running[$test]}" || status=$?
     if [[ $status -eq 0 ]]; then
       echo "$tool finds nothing in $test"
     else
       echo "$tool finds something in $test: status=$status"
-      grep -E '=========' "$log" | head -n 30
+      grep -E '=========' "$logs/${test%% *}" | head -n 30 || true
       num_failures=$((num_failures + 1))
     fi
   done

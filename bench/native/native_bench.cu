@@ -81,7 +81,7 @@ __global__ void fill_random_kernel(__nv_bfloat16* array, int64_t length, uint32_
 
 struct Shape {
   std::string name;
-  int query_length;
+  std::vector<int32_t> query_lengths;
   std::vector<int32_t> context_lengths;
   int num_query_heads;
   int num_kv_heads;
@@ -109,7 +109,7 @@ std::vector<Shape> read_shapes(const char* path) {
     Shape shape;
     shape.name = cells[0];
     const int num_seqs = std::stoi(cells[1]);
-    shape.query_length = std::stoi(cells[2]);
+    shape.query_lengths.assign(num_seqs, std::stoi(cells[2]));
     const size_t dots = cells[3].find("..");
     if (dots == std::string::npos) {
       shape.context_lengths.assign(num_seqs, std::stoi(cells[3]));
@@ -127,6 +127,11 @@ std::vector<Shape> read_shapes(const char* path) {
     shape.block_size = std::stoi(cells[7]);
     shapes.push_back(shape);
   }
+  // One step of a server, which a row of the file cannot say: 32 decodes and one prompt.
+  Shape mixed{"P4", std::vector<int32_t>(33, 1), std::vector<int32_t>(33, 4096), 32, 8, 128, 16};
+  mixed.query_lengths.back() = 2048;
+  mixed.context_lengths.back() = 2048;
+  shapes.push_back(mixed);
   return shapes;
 }
 
@@ -321,13 +326,15 @@ void bench_decode(const Shape& shape, const pagoda::DecodeTuning& tuning,
 void bench_prefill(const Shape& shape, const pagoda::LaunchDevice& device,
                    const Options& options) {
   const BlockSets sets(shape);
-  const int64_t num_tokens = int64_t{sets.num_seqs} * shape.query_length;
+  const int64_t num_tokens =
+      std::accumulate(shape.query_lengths.begin(), shape.query_lengths.end(), int64_t{0});
   const int64_t row_elements = int64_t{shape.num_query_heads} * shape.head_dim;
   double pairs = 0.0;
   std::vector<int32_t> cumulative_lengths = {0};
-  for (const int32_t length : shape.context_lengths) {
-    cumulative_lengths.push_back(cumulative_lengths.back() + shape.query_length);
-    pairs += shape.query_length * (length - 0.5 * (shape.query_length - 1));
+  for (size_t seq = 0; seq < shape.query_lengths.size(); ++seq) {
+    const int32_t rows = shape.query_lengths[seq];
+    cumulative_lengths.push_back(cumulative_lengths.back() + rows);
+    pairs += rows * (shape.context_lengths[seq] - 0.5 * (rows - 1));
   }
   const double flops = 4.0 * shape.head_dim * shape.num_query_heads * pairs;
   const DeviceArray<int32_t> cumulative(cumulative_lengths);

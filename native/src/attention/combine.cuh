@@ -52,14 +52,16 @@ __device__ __forceinline__ float* partial_of(const DecodeParams& params, const S
 __device__ __forceinline__ bool arrives_last(const DecodeParams& params,
                                              const SplitSequence& split) {
   // A sequence that is split goes on behind its first part, so that part and stripe name it alone.
+  uint32_t* counter =
+      params.counters + static_cast<int64_t>(split.first_part) * params.num_stripes + split.stripe;
   const uint32_t last = split.last_part - split.first_part;
-  __threadfence();
-  const bool is_last = atomicInc(params.counters + static_cast<int64_t>(split.first_part) *
-                                                       params.num_stripes +
-                                     split.stripe,
-                                 last) == last;
-  __threadfence();
-  return is_last;
+  uint32_t before;
+  // Releases what the CTA wrote, acquires what others did: fences on both sides take longer.
+  asm volatile("atom.acq_rel.gpu.global.inc.u32 %0, [%1], %2;"
+               : "=r"(before)
+               : "l"(__cvta_generic_to_global(counter)), "r"(last)
+               : "memory");
+  return before == last;
 }
 
 __device__ __forceinline__ const float* maybe_sink_of(const DecodeParams& params, int32_t head) {

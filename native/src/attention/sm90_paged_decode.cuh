@@ -30,15 +30,17 @@ struct Sm90Decode {
   static constexpr bool kReadsVectors = kHeadDim % 64 == 0;
   // Some floats more than a row: heads then lie in different banks.
   static constexpr int kScratchPitch = kHeadDim + (kReadsVectors ? 8 : 4);
-  static constexpr int kScratchFloats = 2 * kTileRows * kScratchPitch;
-  static constexpr int kEndFloats = 2 * kConsumerWarps * kTileRows + 2 * kTileRows;
+  // Each warp's rows, each with its maximum and sum.
+  static constexpr int kScratchFloats = kConsumerWarps * kTileRows * (kScratchPitch + 2);
+  // In turn from piece to piece, where there is room: one barrier less at the end of a piece.
+  static constexpr int kScratches = kScratchFloats * 4 <= (18 << 10) ? 2 : 1;
   static constexpr int kMaxPending = 32;
   static constexpr int kPendingBytes = kMaxPending * (sizeof(SplitSequence) + 4);
-  static constexpr int kFixedBytes = (kScratchFloats + kEndFloats) * 4 + kPendingBytes;
+  static constexpr int kFixedBytes = kScratches * kScratchFloats * 4 + kPendingBytes;
   static constexpr int kQueryBytes = kTileRows * kRowBytes;
   static constexpr int32_t kMaxSlots = 24;
   // Registers: accumulators and queries grow with both numbers.
-  static constexpr int kMinCtas = kHeadDim <= 192 ? 2 : 1;
+  static constexpr int kMinCtas = kHeadDim <= 192 && kHeadDim * kQueryTiles <= 256 ? 2 : 1;
   static_assert(kHeadDim % 16 == 0 && kHeadDim <= 256);
 
   /// For matrix loads, granules are 16 bytes further apart than their tokens need, modulo 128: rows
@@ -80,6 +82,8 @@ struct alignas(16) DecodeUnit {
   int32_t unused;
 };
 
+constexpr int64_t kPrefetchedTableBytes = 16 << 10;
+
 constexpr int32_t kUnitEndsPiece = 1;
 constexpr int32_t kUnitEndsWork = 2;
 
@@ -118,11 +122,8 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
   char* query_slots = shared + num_slots * params.slot_bytes;
   float* scratch = reinterpret_cast<float*>(query_slots +
                                             Shape::num_query_slots(num_slots) * Shape::kQueryBytes);
-  float* warp_maxima = scratch + Shape::kScratchFloats;                          // [4, kTileRows]
-  float* warp_sums = warp_maxima + Shape::kConsumerWarps * Shape::kTileRows;     // [4, kTileRows]
-  float2* row_ends = reinterpret_cast<float2*>(warp_sums + Shape::kConsumerWarps *
-                                                               Shape::kTileRows);  // [kTileRows]
-  auto* pending = reinterpret_cast<SplitSequence*>(row_ends + Shape::kTileRows);
+  auto* pending = reinterpret_cast<SplitSequence*>(scratch +
+                                                   Shape::kScratches * Shape::kScratchFloats);
   auto* is_last = reinterpret_cast<int32_t*>(pending + Shape::kMaxPending);
   auto* units = reinterpret_cast<DecodeUnit*>(is_last + Shape::kMaxPending);  // [num_slots]
   auto* barriers = reinterpret_cast<uint64_t*>(units + num_slots);
@@ -161,6 +162,13 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
     const uint64_t policy = read_once_policy();
     const uint32_t granule_bytes = granule_tokens * Shape::kRowBytes;
     const int granules_per_block = params.block_size / granule_tokens;
+    // Small tables come to L2 while the lengths are on their way, which say what to read of them.
+    const int64_t table_bytes = params.num_seqs * params.block_table_stride * 4;
+    if (table_bytes <= kPrefetchedTableBytes) {
+      for (int64_t line = lane * 128; line < table_bytes; line += 32 * 128) {
+        prefetch_to_l2(reinterpret_cast<const char*>(params.block_tables) + line);
+      }
+    }
     WorkWalker walker(params, Grabs::kOnDemand);
     bool has_grab = walker.enter_first();
 
@@ -310,6 +318,7 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
   // Partial results are announced, and merged, when the work is over: a fence in the middle of it
   // takes microseconds, because it waits behind all the copies in flight.
   int num_pending = 0;
+  int scratch_idx = 0;
   const auto settle_pending = [&] {
     consumers_meet();
     if (static_cast<int>(threadIdx.x) < num_pending) {
@@ -420,9 +429,9 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
           }
         }
       }
-      // Every lane by itself: one for the warp is no faster, and racecheck does not follow it.
-      finish_reads_before_bulk_copies();
-      barrier_arrive(empty + 8 * slot);
+      // Every lane by itself: one for the warp is no faster, and racecheck does not follow it. A
+      // score is the sum of products that took all keys that the lane has read.
+      barrier_arrive_after(__float_as_uint(scores[0][0]), empty + 8 * slot);
       advance();
 
       const bool is_partial = unit.first_token < unit.first_visible ||
@@ -504,6 +513,7 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
                     (is_visible(token_in_unit(token + 1)) ? 0xffff0000u : 0u);
         }
       }
+      uint32_t all_values = 0;  // a register of every load
       const auto add_values = [&](int step, uint32_t (&values)[4]) {
         if (is_partial) {
           values[0] &= keep[0];
@@ -530,6 +540,7 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
             if constexpr (kVectorBytes == 16) {
               const uint4 low = *reinterpret_cast<const uint4*>(vector);
               const uint4 high = *reinterpret_cast<const uint4*>(vector + Shape::kRowBytes / 2);
+              all_values ^= low.x ^ high.x;
               low_rows[i][0] = make_uint2(low.x, low.y);
               low_rows[i][1] = make_uint2(low.z, low.w);
               high_rows[i][0] = make_uint2(high.x, high.y);
@@ -537,6 +548,7 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
             } else {
               low_rows[i][0] = *reinterpret_cast<const uint2*>(vector);
               high_rows[i][0] = *reinterpret_cast<const uint2*>(vector + Shape::kRowBytes / 2);
+              all_values ^= low_rows[i][0].x ^ high_rows[i][0].x;
             }
           }
 #pragma unroll
@@ -559,11 +571,11 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
         for (int step = 0; step < kSteps; ++step) {
           uint32_t values[4];
           load_matrices_transposed(values, row_address + step * 32);
+          all_values ^= values[0];
           add_values(step, values);
         }
       }
-      finish_reads_before_bulk_copies();
-      barrier_arrive(empty + 8 * slot);
+      barrier_arrive_after(all_values, empty + 8 * slot);
       advance();
 
       if (unit.flags & kUnitEndsPiece) {
@@ -574,6 +586,14 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
     }
 
     // The piece is read: four warps become one result.
+    if (Shape::kScratches == 1) {
+      consumers_meet();
+    }
+    float* piece_rows = scratch + scratch_idx * Shape::kScratchFloats;
+    auto* piece_ends = reinterpret_cast<float2*>(piece_rows + Shape::kConsumerWarps *
+                                                                  Shape::kTileRows *
+                                                                  Shape::kScratchPitch);
+    scratch_idx = (scratch_idx + 1) % Shape::kScratches;
 #pragma unroll
     for (int n = 0; n < kQueryTiles; ++n) {
 #pragma unroll
@@ -583,96 +603,28 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
         for (int offset = 4; offset < 32; offset *= 2) {
           sum += __shfl_xor_sync(kAllLanes, sum, offset);
         }
+        const int row = warp * Shape::kTileRows + n * 8 + 2 * member + i;
         if (group == 0) {
-          const int row = n * 8 + 2 * member + i;
-          warp_maxima[warp * Shape::kTileRows + row] = maxima[n][i];
-          warp_sums[warp * Shape::kTileRows + row] = sum;
+          piece_ends[row] = make_float2(maxima[n][i], sum);
         }
-      }
-    }
-    consumers_meet();
-    float* half = scratch + warp % 2 * Shape::kTileRows * Shape::kScratchPitch;
+        float* place = piece_rows + row * Shape::kScratchPitch;
 #pragma unroll
-    for (int n = 0; n < kQueryTiles; ++n) {
+        for (int half = 0; half < 2; ++half) {
+          if constexpr (Shape::kReadsVectors) {
 #pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        const int row = n * 8 + 2 * member + i;
-        float maximum = minus_infinity();
+            for (int step = 0; step < kSteps; step += 4) {
+              *reinterpret_cast<float4*>(place + (group + half * 8) * kSteps + step) = make_float4(
+                  rows[n][step][half * 2 + i], rows[n][step + 1][half * 2 + i],
+                  rows[n][step + 2][half * 2 + i], rows[n][step + 3][half * 2 + i]);
+            }
+          } else {
 #pragma unroll
-        for (int w = 0; w < Shape::kConsumerWarps; ++w) {
-          maximum = fmaxf(maximum, warp_maxima[w * Shape::kTileRows + row]);
-        }
-        if (warp == 0 && group == 0) {
-          float sum = 0.0f;
-#pragma unroll
-          for (int w = 0; w < Shape::kConsumerWarps; ++w) {
-            sum += warp_sums[w * Shape::kTileRows + row] *
-                   rescale_factor(warp_maxima[w * Shape::kTileRows + row], maximum);
-          }
-          row_ends[row] = make_float2(maximum, sum);
-        }
-        const float shrink = rescale_factor(maxima[n][i], maximum);
-#pragma unroll
-        for (int step = 0; step < kSteps; ++step) {
-          rows[n][step][i] *= shrink;
-          rows[n][step][i + 2] *= shrink;
-        }
-      }
-    }
-    const auto for_each_four = [&](auto body) {
-#pragma unroll
-      for (int n = 0; n < kQueryTiles; ++n) {
-#pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          float* row = half + (n * 8 + 2 * member + i % 2) * Shape::kScratchPitch;
-#pragma unroll
-          for (int step = 0; step < kSteps; step += 4) {
-            float* place = row + (group + i / 2 * 8) * kSteps + step;
-            body(make_float4(rows[n][step][i], rows[n][step + 1][i], rows[n][step + 2][i],
-                             rows[n][step + 3][i]),
-                 *reinterpret_cast<float4*>(place));
+            for (int step = 0; step < kSteps; ++step) {
+              place[step * 16 + group + half * 8] = rows[n][step][half * 2 + i];
+            }
           }
         }
       }
-    };
-    const auto for_each_element = [&](auto body) {
-#pragma unroll
-      for (int n = 0; n < kQueryTiles; ++n) {
-#pragma unroll
-        for (int step = 0; step < kSteps; ++step) {
-#pragma unroll
-          for (int i = 0; i < 4; ++i) {
-            const int row = n * 8 + 2 * member + i % 2;
-            const int dim = step * 16 + group + i / 2 * 8;
-            body(rows[n][step][i], half[row * Shape::kScratchPitch + dim]);
-          }
-        }
-      }
-    };
-    const auto put_rows = [&] {
-      if constexpr (Shape::kReadsVectors) {
-        for_each_four([](float4 mine, float4& place) { place = mine; });
-      } else {
-        for_each_element([](float mine, float& place) { place = mine; });
-      }
-    };
-    const auto add_rows = [&] {
-      if constexpr (Shape::kReadsVectors) {
-        for_each_four([](float4 mine, float4& place) {
-          const float4 other = place;
-          place = make_float4(mine.x + other.x, mine.y + other.y, mine.z + other.z,
-                              mine.w + other.w);
-        });
-      } else {
-        for_each_element([](float mine, float& place) { place += mine; });
-      }
-    };
-    if (warp >= 2) {
-      put_rows();
-    }
-    consumers_meet();
-    if (warp < 2) {
-      add_rows();
     }
     consumers_meet();
 
@@ -683,15 +635,29 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
     for (int i = threadIdx.x; i < tile.num_rows * kVectorsPerRow; i += kConsumers) {
       const int row = i / kVectorsPerRow;
       const int dim = (i - row * kVectorsPerRow) * 4;
-      const float* place = scratch + row * Shape::kScratchPitch + dim;
-      const float4 low = *reinterpret_cast<const float4*>(place);
-      const float4 high =
-          *reinterpret_cast<const float4*>(place + Shape::kTileRows * Shape::kScratchPitch);
-      float values[4] = {low.x + high.x, low.y + high.y, low.z + high.z, low.w + high.w};
-      const float2 ends = row_ends[row];
+      float2 ends[Shape::kConsumerWarps];
+      float maximum = minus_infinity();
+#pragma unroll
+      for (int w = 0; w < Shape::kConsumerWarps; ++w) {
+        ends[w] = piece_ends[w * Shape::kTileRows + row];
+        maximum = fmaxf(maximum, ends[w].x);
+      }
+      float sum = 0.0f;
+      float values[4] = {};
+#pragma unroll
+      for (int w = 0; w < Shape::kConsumerWarps; ++w) {
+        const float weight = rescale_factor(ends[w].x, maximum);
+        const float4 of_warp = *reinterpret_cast<const float4*>(
+            piece_rows + (w * Shape::kTileRows + row) * Shape::kScratchPitch + dim);
+        sum = fmaf(ends[w].y, weight, sum);
+        values[0] = fmaf(of_warp.x, weight, values[0]);
+        values[1] = fmaf(of_warp.y, weight, values[1]);
+        values[2] = fmaf(of_warp.z, weight, values[2]);
+        values[3] = fmaf(of_warp.w, weight, values[3]);
+      }
       if (is_whole) {
         const RowEnd end =
-            end_row(ends.x, ends.y, maybe_sink_of(params, tile.first_query_head + row));
+            end_row(maximum, sum, maybe_sink_of(params, tile.first_query_head + row));
         for (float& value : values) {
           value *= end.factor;
         }
@@ -703,7 +669,7 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
         *reinterpret_cast<float4*>(partial + 2 * Shape::kTileRows + row * kHeadDim + dim) =
             make_float4(values[0], values[1], values[2], values[3]);
         if (dim == 0) {
-          *reinterpret_cast<float2*>(partial + 2 * row) = ends;
+          *reinterpret_cast<float2*>(partial + 2 * row) = make_float2(maximum, sum);
         }
       }
     }
@@ -749,7 +715,7 @@ cudaError_t launch_sm90_paged_decode_tiles(DecodeParams params, const DecodeTuni
                                     device.reserved_shared_bytes_per_cta,
                                 device.most_shared_bytes_per_cta);
   // About 100 KB in flight per multiprocessor saturate DRAM; more makes every answer slower.
-  const int32_t saturating = std::max(4, kSaturatingBytes / (ctas_per_multiprocessor *
+  const int32_t saturating = std::max(3, kSaturatingBytes / (ctas_per_multiprocessor *
                                                              params.slot_bytes));
   params.num_slots = std::min(tuning.num_slots > 0 ? tuning.num_slots : saturating,
                               Shape::kMaxSlots);

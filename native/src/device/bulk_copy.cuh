@@ -27,6 +27,19 @@ __device__ __forceinline__ void barrier_arrive(uint32_t barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
 }
 
+/// Arrives once the register that holds `bits` has been written.
+///
+/// A bulk copy may overwrite what a thread has read as soon as the thread has arrived. The compiler
+/// puts an arrival before the answers of earlier reads, because it would not matter to ordinary
+/// stores; the copy engine overtakes them (native/NOTES.md). An exponential has no sign, which
+/// compilers do not know: through it the barrier's address depends on the bits. A proxy fence does
+/// the same and takes longer.
+__device__ __forceinline__ void barrier_arrive_after(uint32_t bits, uint32_t barrier) {
+  float exponential;
+  asm volatile("ex2.approx.ftz.f32 %0, %1;" : "=f"(exponential) : "f"(__uint_as_float(bits)));
+  barrier_arrive(barrier + (__float_as_uint(exponential) >> 31));
+}
+
 /// Arrives, and announces bytes that bulk copies will bring in this phase.
 __device__ __forceinline__ void barrier_arrive_expecting(uint32_t barrier, uint32_t num_bytes) {
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier),
@@ -50,12 +63,8 @@ __device__ __forceinline__ void barrier_wait(uint32_t barrier, uint32_t parity) 
   }
 }
 
-/// Finishes the calling thread's reads of shared memory before a barrier that it arrives at next
-/// lets a bulk copy write there. A barrier alone orders ordinary accesses: the compiler puts it
-/// before the answers of reads are there, and the copy engine then overtakes them
-/// (native/NOTES.md).
-__device__ __forceinline__ void finish_reads_before_bulk_copies() {
-  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+__device__ __forceinline__ void prefetch_to_l2(const void* address) {
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(__cvta_generic_to_global(address)));
 }
 
 /// A cache policy for bytes that are read once: they leave L2 before anything else does.

@@ -2,6 +2,7 @@
 //
 //   planted_faults out-of-bounds   writes one element behind an allocation
 //   planted_faults race            a warp reads shared words of another without a barrier
+//   planted_faults async-race      a thread reads what its own asynchronous copy has yet to bring
 //   planted_faults uninitialized   reads device memory that nothing wrote
 //   planted_faults divergence      a barrier that half of a warp's threads never reach
 
@@ -16,6 +17,16 @@ __global__ void race_kernel(int* result) {
   __shared__ int words[64];
   words[threadIdx.x] = result[threadIdx.x];
   result[threadIdx.x] = words[63 - threadIdx.x];
+}
+
+__global__ void async_race_kernel(int* result) {
+  __shared__ __align__(16) int words[64];
+  const auto target = static_cast<unsigned>(__cvta_generic_to_shared(words + 4 * threadIdx.x));
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;\ncp.async.commit_group;" ::"r"(target),
+               "l"(__cvta_generic_to_global(result + 4 * threadIdx.x))
+               : "memory");
+  result[threadIdx.x] = words[4 * threadIdx.x];
+  asm volatile("cp.async.wait_group 0;" ::: "memory");
 }
 
 __global__ void uninitialized_kernel(const int* array, int* result) { *result = array[0] + 1; }
@@ -41,6 +52,8 @@ int main(int argc, char** argv) {
     out_of_bounds_kernel<<<1, 1>>>(array, 64);
   } else if (std::strcmp(fault, "race") == 0) {
     race_kernel<<<1, 64>>>(result);
+  } else if (std::strcmp(fault, "async-race") == 0) {
+    async_race_kernel<<<1, 16>>>(result);
   } else if (std::strcmp(fault, "uninitialized") == 0) {
     uninitialized_kernel<<<1, 1>>>(array, result);
   } else if (std::strcmp(fault, "divergence") == 0) {

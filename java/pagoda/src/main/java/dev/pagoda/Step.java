@@ -54,7 +54,7 @@ public final class Step implements AutoCloseable {
     leafWrites = new IdlePool<>(() -> new WriteCall(storage, batch));
     writeCall = new WriteCall(storage, batch);
     attendCall = new AttendCall(storage, batch);
-    this.kernels = kernels.newStep(attendCall, scratches, cache.isDebug());
+    this.kernels = kernels.newStep(writeCall, attendCall, scratches, cache.isDebug());
     hasMemory = storage.hasMemory();
     rowsWritten = new AtomicIntegerArray(hasMemory ? cache.shape().numLayers() : 0);
   }
@@ -127,12 +127,7 @@ public final class Step implements AutoCloseable {
    * @throws IllegalStateException if the step has not begun
    */
   public void write(int layer, Rows keys, Rows values) {
-    requireBegun(true);
-    int numTokens = batch.numTokens();
-    requireKeysAndValues(layer, keys, values, numTokens);
-    writeCall.set(layer, keys, values);
-    kernels.write(writeCall);
-    rowsWritten.set(layer, numTokens);
+    write(layer, keys, values, Workers.caller());
   }
 
   /**

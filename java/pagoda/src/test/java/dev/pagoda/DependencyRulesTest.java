@@ -54,7 +54,8 @@ class DependencyRulesTest {
                   "dev.pagoda.memory",
                   FFM)),
           entry(ABI, Set.of(FFM)),
-          entry("dev.pagoda.cuda", Set.of("dev.pagoda.layout", "dev.pagoda.memory")),
+          // Segments of the host, which a caller's device memory is filled from and read into.
+          entry("dev.pagoda.cuda", Set.of("dev.pagoda.layout", "dev.pagoda.memory", FFM)),
           entry(
               "dev.pagoda.decoding", Set.of("dev.pagoda", "dev.pagoda.block", "dev.pagoda.layout")),
           entry(

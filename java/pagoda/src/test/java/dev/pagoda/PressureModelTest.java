@@ -203,9 +203,7 @@ class PressureModelTest {
           };
       preemptor =
           random.nextInt(5) == 0
-              ? new Preemptor(
-                  small.cache,
-                  new LatestFirst(model, LatestFirst.Extent.values()[random.nextInt(2)]))
+              ? new Preemptor(small.cache, new LatestFirst(model))
               : new Preemptor(small.cache, policy, space);
       admission = new AdmissionControl(small.cache, random.nextInt(4), preemptor);
     }

@@ -13,22 +13,22 @@ import java.security.NoSuchAlgorithmException;
  *
  * <pre>
  *   field   tag (1 byte), length in bytes (4 bytes), content
- *   root    "K" "pagoda.r1", "M" model fingerprint, "L" layout, "D" dtypes, "A" adapter,
+ *   root    "K" "pagoda1r", "M" model fingerprint, "L" layout, "D" dtypes, "A" adapter,
  *           "N" namespace                                             key of a namespace
- *   block   "K" "pagoda.b1", "P" parent key, "T" token ids            parent: a block or a root
+ *   block   "K" "pagoda1b", "P" parent key, "T" token ids            parent: a block or a root
  *
  *   layout  block size, key order, number of layers, per layer KV heads, key and value head dim
  *   dtypes  names of the key and the value type of each layer, each followed by ";"
  *   text    its UTF-16 code units: unlike UTF-8, nothing is replaced in malformed text
  * </pre>
  *
- * <p>With 16 tokens a block's encoding has 118 bytes, which SHA-256 takes in two rounds.
+ * <p>With 16 tokens a block's encoding has 119 bytes, which SHA-256 takes in two rounds.
  *
  * <p>Not thread-safe: each lookup makes its own from a {@link #copy}.
  */
 class KeyEncoding {
-  private static final byte[] ROOT_KIND = "pagoda.r1".getBytes(StandardCharsets.US_ASCII);
-  private static final byte[] BLOCK_KIND = "pagoda.b1".getBytes(StandardCharsets.US_ASCII);
+  private static final byte[] ROOT_KIND = "pagoda1r".getBytes(StandardCharsets.US_ASCII);
+  private static final byte[] BLOCK_KIND = "pagoda1b".getBytes(StandardCharsets.US_ASCII);
   private static final int FIELD_BYTES = 1 + Integer.BYTES;
 
   private final String modelFingerprint;
@@ -46,6 +46,11 @@ class KeyEncoding {
         blockBytes(layout.shape().blockSize()));
   }
 
+  /** The same for subclasses. */
+  KeyEncoding(KeyEncoding other) {
+    this(other.modelFingerprint, other.layout, other.dtypes, other.encoded.length);
+  }
+
   private KeyEncoding(String modelFingerprint, byte[] layout, String dtypes, int blockBytes) {
     this.modelFingerprint = modelFingerprint;
     this.layout = layout;
@@ -57,7 +62,7 @@ class KeyEncoding {
 
   /** Another one, for another thread. */
   KeyEncoding copy() {
-    return new KeyEncoding(modelFingerprint, layout, dtypes, encoded.length);
+    return new KeyEncoding(this);
   }
 
   private static MessageDigest newSha256() {

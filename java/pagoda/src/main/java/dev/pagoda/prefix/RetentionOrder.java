@@ -56,6 +56,11 @@ class RetentionOrder implements IdleOrder {
     numHits = new int[numBlocks];
   }
 
+  /** One of the same size and clock, for subclasses. */
+  RetentionOrder(RetentionOrder other) {
+    this(other.tenants.length, other.nanoTime);
+  }
+
   /** What is known of a block besides its content. */
   record Standing(int priority, int numHits, boolean isIdle, long sinceIdleNanos, long pinNanos) {}
 

@@ -2,7 +2,6 @@ package dev.pagoda.tier;
 
 import dev.pagoda.Capacity;
 import dev.pagoda.PagedKvCache;
-import dev.pagoda.layout.KvLayout;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
 import dev.pagoda.prefix.BlockKey;
@@ -86,28 +85,31 @@ public final class HostTier implements LowerTier, AutoCloseable {
    * @throws IllegalArgumentException if the memory cannot be had, with the numbers
    */
   public static HostTier open(PagedKvCache cache, Capacity capacity) {
-    return open(cache.layout(), capacity, LowerTier.NONE);
+    return open(cache, capacity, LowerTier.NONE);
   }
 
   /**
    * Opens a tier.
    *
-   * @param layout how blocks lie in the cache
+   * @param cache whose blocks it holds
    * @param capacity how many blocks it holds
    * @param below where its blocks go when there is no room, the caller's to close
    * @return the tier, the caller's to close
    * @throws IllegalArgumentException if the memory cannot be had, with the numbers
    */
-  public static HostTier open(KvLayout layout, Capacity capacity, LowerTier below) {
-    Objects.requireNonNull(below, "below");
-    HostStorage host =
-        switch (capacity) {
-          case Capacity.Blocks blocks -> HostStorage.allocate(layout, blocks.numBlocks());
-          case Capacity.Bytes bytes -> HostStorage.allocate(layout, bytes.numBlocks(layout));
-          case Capacity.Within within -> HostStorage.over(layout, within.segment());
-          case Capacity.Counted counted -> HostStorage.counted(layout, counted.numBlocks());
-        };
-    return new HostTier(host, below);
+  public static HostTier open(PagedKvCache cache, Capacity capacity, LowerTier below) {
+    return over(cache.openHostStorage(capacity), below);
+  }
+
+  /**
+   * Makes a tier of a storage.
+   *
+   * @param host where its blocks lie, with the cache's layout; the tier closes it
+   * @param below where its blocks go when there is no room, the caller's to close
+   * @return the tier, the caller's to close
+   */
+  public static HostTier over(HostStorage host, LowerTier below) {
+    return new HostTier(host, Objects.requireNonNull(below, "below"));
   }
 
   @Override

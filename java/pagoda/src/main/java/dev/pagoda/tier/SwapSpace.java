@@ -1,5 +1,6 @@
 package dev.pagoda.tier;
 
+import dev.pagoda.BlockMover;
 import dev.pagoda.Capacity;
 import dev.pagoda.Checks;
 import dev.pagoda.KvSequence;
@@ -245,6 +246,51 @@ public final class SwapSpace implements AutoCloseable {
     claim(group);
     group.sequences().forEach(KvSequence::close);
     leave(group, TransferTotals.NONE);
+  }
+
+  /**
+   * Hands a group on to somebody else, and frees its host slots: to a file, for instance. Its
+   * sequences stay parked.
+   *
+   * @param group a group of this swap space, which this uses up
+   * @param mover takes the content out of the storage it is given; if it throws nothing has changed
+   * @return the group, to be brought back by {@link PagedKvCache#unpark} or {@link #takeOver}
+   * @throws IllegalArgumentException if the group is another swap space's
+   * @throws IllegalStateException if the group has left or is on its way
+   */
+  public ParkedGroup handOn(SwappedGroup group, BlockMover mover) {
+    claim(group);
+    try {
+      mover.move(host, new SlotRun(group.slots()).slotIds());
+    } catch (Throwable refused) {
+      unclaim(group);
+      throw refused;
+    }
+    leave(group, TransferTotals.NONE);
+    return group.parked();
+  }
+
+  /**
+   * Takes over a group whose content is elsewhere, without a block of the cache.
+   *
+   * @param parked a group of this swap space's cache, parked and nobody else's from here on
+   * @param mover brings the content into the storage it is given; if it throws nothing has changed
+   * @return how to bring it back
+   * @throws dev.pagoda.block.OutOfBlocksException if there are too few free host slots
+   * @throws IllegalStateException if this swap space is closed
+   */
+  public SwappedGroup takeOver(ParkedGroup parked, BlockMover mover) {
+    requireOpen();
+    long[] reserved = new long[parked.numBlocks()];
+    slots.allocate(reserved, 0, reserved.length);
+    SlotRun run = new SlotRun(reserved);
+    try {
+      mover.move(host, run.slotIds());
+    } catch (Throwable refused) {
+      run.release();
+      throw refused;
+    }
+    return enter(new SwappedGroup(this, parked, reserved), TransferTotals.NONE);
   }
 
   private void claim(SwappedGroup group) {

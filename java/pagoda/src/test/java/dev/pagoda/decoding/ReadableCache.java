@@ -64,6 +64,11 @@ public final class ReadableCache implements AutoCloseable {
         LAYERS.withBlockSize(blockSize), numBlocks, Arena.ofConfined(), Checks.STANDARD);
   }
 
+  /** Where the blocks lie. */
+  public MemorySegment memory() {
+    return memory;
+  }
+
   public PagedKvCache cache() {
     return cache;
   }

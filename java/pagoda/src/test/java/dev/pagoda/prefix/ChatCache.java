@@ -30,6 +30,36 @@ final class ChatCache implements AutoCloseable {
     prefixes = new PrefixCache(cache, settings, PrefixCache.Parts.of(cache, settings, nanos::get));
   }
 
+  private ChatCache(int numBlocks, PrefixStories.Faults faults) {
+    memory = ReadableCache.open(BLOCK_SIZE, numBlocks);
+    cache = memory.cache();
+    PrefixSettings settings = PrefixSettings.of("model");
+    PrefixCache.Parts right = PrefixCache.Parts.of(cache, settings, nanos::get);
+    prefixes = new PrefixCache(cache, settings, faults.parts(cache, right));
+  }
+
+  /** Over a tier that keeps everything. */
+  static ChatCache overHeapTier(int numBlocks) {
+    ReadableCache memory = ReadableCache.open(BLOCK_SIZE, numBlocks);
+    HeapTier tier = new HeapTier(memory.memory());
+    return new ChatCache(memory, PrefixSettings.of("model").withTier(tier));
+  }
+
+  private ChatCache(ReadableCache memory, PrefixSettings settings) {
+    this.memory = memory;
+    cache = memory.cache();
+    prefixes = new PrefixCache(cache, settings, PrefixCache.Parts.of(cache, settings, nanos::get));
+  }
+
+  HeapTier tier() {
+    return (HeapTier) prefixes.settings().tier();
+  }
+
+  /** Keys have six bits. */
+  static ChatCache withCollidingKeys(int numBlocks) {
+    return new ChatCache(numBlocks, PrefixBugs.collisions(PrefixIndex::new));
+  }
+
   /** Tokens first, first + 1 ... */
   static int[] tokens(int first, int count) {
     return IntStream.range(first, first + count).toArray();

@@ -481,6 +481,27 @@ final class StoryWorld implements AutoCloseable {
     }
   }
 
+  /** Opens a prompt, computes what is not cached, and compares every slot with the prompt. */
+  void readBack() {
+    String tenant = tenant();
+    int[] prompt = prompt();
+    long[] histories = histories(tenant, Arrays.stream(prompt).boxed().toList());
+    OpenOptions options = OpenOptions.DEFAULT.withoutRoom();
+    try (TokenSequence tokens = prefixes.open(prompt, namespace(tenant), options);
+        Step step = cache.newStep()) {
+      if (tokens.numMissing() > 0
+          && blocksFor(tokens.numMissing()) < cache.statistics().blocks().numAvailable()) {
+        int from = tokens.length();
+        step.append(tokens.sequence(), tokens.numMissing()).begin();
+        write(step, Arrays.copyOfRange(histories, from, histories.length));
+        step.commit();
+      }
+      long[] there = Arrays.copyOf(histories, tokens.length());
+      String difference = content.difference(memory, tokens.sequence().blockIds(), there, 0);
+      require(difference.isEmpty(), "content of " + tokens, difference);
+    }
+  }
+
   /** A shareable block holds what it is shared as, in use or not. */
   private void check(Shelf shelf) {
     if (shelf.block.id >= 0) {

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.pagoda.Capacity;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
 import dev.pagoda.prefix.LowerTier;
@@ -24,7 +23,7 @@ import org.junit.jupiter.api.Test;
 class HostTierTest {
   private final BlockPatterns cache = new BlockPatterns(16);
   private final Below below = new Below();
-  private final HostTier tier = HostTier.open(BlockPatterns.LAYOUT, Capacity.blocks(4), below);
+  private final HostTier tier = HostTier.over(HostStorage.allocate(BlockPatterns.LAYOUT, 4), below);
 
   /** Remembers what came, looks at its content, and gives it back. */
   private static final class Below implements LowerTier {
@@ -255,7 +254,7 @@ class HostTierTest {
 
   @Test
   void misuseIsRefused() {
-    HostTier other = HostTier.open(BlockPatterns.LAYOUT, Capacity.blocks(1), LowerTier.NONE);
+    HostTier other = HostTier.over(HostStorage.allocate(BlockPatterns.LAYOUT, 1), LowerTier.NONE);
     other.close();
     assertThatIllegalStateException().isThrownBy(other::close);
     assertThatIllegalStateException()

@@ -49,6 +49,9 @@ import picocli.CommandLine.Spec;
     })
 final class SimulateCommand implements Callable<Integer> {
   private static final int REQUESTS_MAX = 20_000_000;
+  private static final int REQUESTS = 10_000;
+  private static final long TRACE_PROMPT_TOKENS = 40_000_000;
+  private static final int UNSET = Integer.MIN_VALUE;
 
   private final Simulations simulations;
   private final PrintStream out;
@@ -78,8 +81,10 @@ final class SimulateCommand implements Callable<Integer> {
   @Option(
       names = "--requests",
       paramLabel = "N",
-      description = "Requests to draw (default: 10000).")
-  private int requests = 10_000;
+      description =
+          "Requests to draw, or to take of a trace (default: 10000; of a trace the first that have"
+              + " 40 million prompt tokens together).")
+  private int requests = UNSET;
 
   @Option(
       names = "--trace",
@@ -273,14 +278,15 @@ final class SimulateCommand implements Callable<Integer> {
   }
 
   private Trace requests() throws IOException {
-    if (isGiven(trace)) {
-      return TraceReader.read(trace, hashTokens);
-    }
-    if (requests < 1 || requests > REQUESTS_MAX) {
+    if (requests != UNSET && (requests < 1 || requests > REQUESTS_MAX)) {
       throw new Refusal(
           "there are 1 to %d requests, requests=%d".formatted(REQUESTS_MAX, requests));
     }
-    return Trace.poisson(named(workload), requests, 1, seed);
+    if (isGiven(trace)) {
+      Trace all = TraceReader.read(trace, hashTokens);
+      return all.first(requests == UNSET ? all.numWithin(TRACE_PROMPT_TOKENS) : requests);
+    }
+    return Trace.poisson(named(workload), requests == UNSET ? REQUESTS : requests, 1, seed);
   }
 
   private static Workload named(String name) {

@@ -12,7 +12,7 @@ import dev.pagoda.lab.report.Section;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The seven experiments of {@code pagoda report}, in their order. */
+/** The nine experiments of {@code pagoda report}, in their order. */
 public final class ReportExperiments implements Experiments {
   private static final long WARM_UP_NANOS = 3_000_000_000L;
   private static final double WARM_UP_SECONDS = 2;
@@ -25,7 +25,9 @@ public final class ReportExperiments implements Experiments {
           new BlockSizeExperiment(),
           new ParallelSamplingExperiment(),
           new PreemptionExperiment(),
-          new ThroughputExperiment());
+          new ThroughputExperiment(),
+          new PressureExperiment(),
+          new ChatExperiment());
 
   /** Makes the experiments; running them is what takes time. */
   public ReportExperiments() {}

@@ -85,7 +85,7 @@ final class Advice {
     numSimulated += trace.size();
     return new Pool(
         poolTokens,
-        ServingResult.percentile(result.waitingSeconds(), 99),
+        result.waitingSeconds().percentile(99),
         result.numPreemptions(),
         result.numRefused());
   }

@@ -3,6 +3,7 @@ package dev.pagoda.lab.simulation;
 import dev.pagoda.lab.attention.RegionMap;
 import dev.pagoda.lab.attention.ReservationPolicy;
 import dev.pagoda.lab.workload.Request;
+import java.util.List;
 import java.util.OptionalInt;
 
 /** One region per request, reserved when it begins: the baselines of the published comparison. */
@@ -63,8 +64,13 @@ final class ContiguousRoom implements Room {
   public void plan(Job job, int tokens) {}
 
   @Override
-  public boolean grow() {
-    return true;
+  public int grow() {
+    return 0;
+  }
+
+  @Override
+  public Job victim(List<Job> admitted, int missingBlocks) {
+    throw new IllegalStateException("a reservation is never outgrown: missing=" + missingBlocks);
   }
 
   @Override

@@ -63,6 +63,7 @@ final class Job {
   @Nullable ForkGroup group;
   @Nullable SwappedGroup swapped;
   int swappedBlocks;
+  boolean leavesBySwap;
   @Nullable DroppedGroup dropped;
   @Nullable BeamReplacement beams;
 

@@ -36,14 +36,14 @@ final class Machines {
           "h200-llama8b",
           2L * 8 * 128 * 32 * 2,
           800_000,
-          new LatencyModel(6e6, 0.005e6, 33, 0.032e6, 0.0003e6),
+          new LatencyModel(6e6, 0.005e6, 33, 0.032e6, 1.1),
           List.of(),
           PCIE_5,
           PCIE_5,
           "Llama 3.1 8B in BF16 on one H200, from data sheets: 128 KiB per token, 800,000 token"
               + " slots in 105 GB beside the weights. 16 GB of weights at 4.0 TB/s are 4 ms per step,"
               + " 2 ms of launches assumed; keys and values at 4.0 TB/s; prompts at half of 990"
-              + " TFLOP/s. Nothing of it is measured: calibrate for that.");
+              + " TFLOP/s, 1.1 ns per pair of tokens included. Nothing of it is measured: calibrate for that.");
 
   private static final List<Machine> ALL = List.of(A100_OPT_13B, H200_LLAMA_8B);
 

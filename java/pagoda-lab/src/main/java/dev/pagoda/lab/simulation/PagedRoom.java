@@ -17,6 +17,10 @@ import dev.pagoda.prefix.OpenOptions;
 import dev.pagoda.prefix.PrefixCache;
 import dev.pagoda.prefix.PrefixSettings;
 import dev.pagoda.prefix.TokenSequence;
+import dev.pagoda.pressure.LatestFirst;
+import dev.pagoda.pressure.Preemption;
+import dev.pagoda.pressure.PreemptionPolicy;
+import dev.pagoda.pressure.Shortage;
 import dev.pagoda.tier.DroppedGroup;
 import dev.pagoda.tier.PrefillModel;
 import dev.pagoda.tier.PreemptionCost;
@@ -24,6 +28,8 @@ import dev.pagoda.tier.PreemptionLoad;
 import dev.pagoda.tier.PreemptionModel;
 import dev.pagoda.tier.SwapSpace;
 import dev.pagoda.tier.SwappedGroup;
+import dev.pagoda.tier.TransferModel;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -31,13 +37,16 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The library's own cache, without the bytes: a {@link PagedKvCache} of {@link Capacity#counted}
- * blocks, its sequences, steps, fork groups, swap space and cost model.
+ * blocks, its sequences, steps, fork groups, prefix cache, swap space, and preemption policy with its
+ * cost model.
  *
  * <p>A sequence that generates appends up to the end of its block at once, in the step in which it
  * takes the block: what is counted is blocks, and a block is taken for its first token. Beams append
  * token by token, because they fork in between.
  */
 final class PagedRoom implements Room {
+  private static final TransferModel NOT_WANTED = new TransferModel(1e-9, 0);
+
   private final ServerSettings settings;
   private final Machine machine;
   private final PagedKvCache cache;
@@ -45,7 +54,7 @@ final class PagedRoom implements Room {
   private final @Nullable SwapSpace space;
   private final @Nullable PrefixCache prefixCache;
   private final PromptContent content;
-  private final PreemptionModel model;
+  private final PreemptionPolicy policy;
   private final long seed;
   private int plannedBlocks;
   private double transferNanos;
@@ -73,16 +82,21 @@ final class PagedRoom implements Room {
         PrefixSettings.of("simulated")
             .withQuotas(Map.of(Namespace.COMMON.name(), settings.prefixCacheBlocks()));
     prefixCache = finds ? PrefixCache.open(cache, prefixSettings) : null;
-    LatencyModel latency = machine.latency();
-    model =
-        new PreemptionModel(
-            machine.swapOut(),
-            machine.swapIn(),
-            new PrefillModel(
-                1e9 / Math.max(1e-3, latency.nanosPerPrefillToken()),
-                0,
-                latency.nanosPerAttendedPair()));
+    policy = new LatestFirst(model(settings, machine), LatestFirst.Extent.WHOLE);
     this.seed = seed;
+  }
+
+  /** What moving and computing cost; the way that is not wanted costs more than anything. */
+  private static PreemptionModel model(ServerSettings settings, Machine machine) {
+    LatencyModel latency = machine.latency();
+    double tokensPerSecond = 1e9 / Math.max(1e-3, latency.nanosPerPrefillToken());
+    PrefillModel prefill = new PrefillModel(tokensPerSecond, 0, latency.nanosPerAttendedPair());
+    return switch (settings.preemption()) {
+      case CHEAPER -> new PreemptionModel(machine.swapOut(), machine.swapIn(), prefill);
+      case RECOMPUTE -> new PreemptionModel(NOT_WANTED, NOT_WANTED, prefill);
+      case SWAP ->
+          new PreemptionModel(machine.swapOut(), machine.swapIn(), new PrefillModel(1e-9, 0, 0));
+    };
   }
 
   private int numFree() {
@@ -180,13 +194,13 @@ final class PagedRoom implements Room {
   }
 
   @Override
-  public boolean grow() {
+  public int grow() {
     plannedBlocks = 0;
     try {
       step.begin().commit();
-      return true;
+      return 0;
     } catch (OutOfBlocksException full) {
-      return false;
+      return full.needed() - full.free() - full.reclaimable();
     }
   }
 
@@ -239,20 +253,16 @@ final class PagedRoom implements Room {
   @Override
   public Eviction evict(Job job) {
     List<KvSequence> sequences = job.sequences();
-    if (space != null && job.decoding) {
-      PreemptionLoad load = PreemptionLoad.of(cache, sequences);
-      if (prefersSwap(load)) {
-        try {
-          SwappedGroup swapped = space.swapOut(sequences);
-          job.swapped = swapped;
-          job.swappedBlocks = load.numBlocks();
-          transferNanos +=
-              machine.swapOut().nanos(load.numBlocks() * blockBytes(), load.numBlocks());
-          numSwaps++;
-          return Eviction.SWAPPED;
-        } catch (OutOfBlocksException hostIsFull) {
-          // It is dropped, as the published system does.
-        }
+    if (space != null && job.decoding && job.leavesBySwap) {
+      int numBlocks = PreemptionLoad.of(cache, sequences).numBlocks();
+      try {
+        job.swapped = space.swapOut(sequences);
+        job.swappedBlocks = numBlocks;
+        transferNanos += machine.swapOut().nanos(numBlocks * blockBytes(), numBlocks);
+        numSwaps++;
+        return Eviction.SWAPPED;
+      } catch (OutOfBlocksException hostIsFull) {
+        // It is dropped, as the published system does.
       }
     }
     numDrops++;
@@ -264,18 +274,27 @@ final class PagedRoom implements Room {
     return Eviction.DROPPED;
   }
 
-  private boolean prefersSwap(PreemptionLoad load) {
-    return settings.preemption() == ServerSettings.Preemption.SWAP
-        || model
-                .cost(
-                    new PreemptionLoad(
-                        load.numBlocks(),
-                        load.numBlocks() * blockBytes(),
-                        load.numTokens(),
-                        load.numFeeds(),
-                        load.numAttended()))
-                .cheaper()
-            == PreemptionCost.Preemption.SWAP;
+  /**
+   * Asks the library's policy. Of what it chooses the first one leaves; it is asked again if that
+   * was not enough, because the blocks that the first one wanted itself are no longer missing.
+   */
+  @Override
+  public Job victim(List<Job> admitted, int missingBlocks) {
+    List<JobVictim> victims = new ArrayList<>(admitted.size());
+    for (Job job : admitted) {
+      victims.add(new JobVictim(job, victims.size(), cache, blockBytes()));
+    }
+    int freeSlots = space == null ? 0 : space.statistics().slots().numFree();
+    List<Preemption<JobVictim>> chosen =
+        policy.choose(new Shortage(missingBlocks, freeSlots), victims);
+    if (chosen.isEmpty()) {
+      // Not even all of them have so many blocks: what they want themselves goes with them.
+      return admitted.getLast();
+    }
+    Preemption<JobVictim> first = chosen.getFirst();
+    Job job = first.victim().job();
+    job.leavesBySwap = first.way() == PreemptionCost.Preemption.SWAP;
+    return job;
   }
 
   @Override
@@ -299,8 +318,8 @@ final class PagedRoom implements Room {
     CacheStatistics now = cache.statistics();
     int used = now.blocks().numUsed();
     double usedSlots = (double) used * settings.blockSize();
-    // With samples a token may count for several: what is used is then all that can be said.
-    double live = settings.samples() > 1 ? usedSlots : liveTokens;
+    // A token that several share counts for each: what is used is then all that can be said.
+    double live = settings.samples() > 1 ? usedSlots : Math.min(liveTokens, usedSlots);
     sums.live += weight * live;
     sums.internal += weight * (usedSlots - live);
     sums.external += weight * (settings.poolTokens() - usedSlots);

@@ -1,5 +1,7 @@
 package dev.pagoda.lab.simulation;
 
+import java.util.List;
+
 /** The memory of a server: who gets how much of it, and when it is full. */
 interface Room extends AutoCloseable {
   /** What became of a job that had to make room. */
@@ -27,8 +29,20 @@ interface Room extends AutoCloseable {
    */
   void plan(Job job, int tokens);
 
-  /** Carries the plan out, all or nothing; in both cases the plan is empty afterwards. */
-  boolean grow();
+  /**
+   * Carries the plan out, all or nothing; in both cases the plan is empty afterwards.
+   *
+   * @return 0, or how many blocks are missing
+   */
+  int grow();
+
+  /**
+   * Chooses who makes room.
+   *
+   * @param admitted in the order of admission, at least one
+   * @param missingBlocks what {@link #grow} returned
+   */
+  Job victim(List<Job> admitted, int missingBlocks);
 
   /**
    * Says that the next tokens will be generated: each sample then has a sequence of its own.

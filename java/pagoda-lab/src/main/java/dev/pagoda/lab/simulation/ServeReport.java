@@ -91,22 +91,24 @@ final class ServeReport {
             .orElseThrow();
     progress.stage("rates", 30);
     sections.add(rates(sustained));
+    String planned = "none: the paged policy is not among those asked for";
     if (paged) {
       double rate = planningRate(sustained);
-      ServerSettings planned = server.withPolicy(MemoryPolicy.PAGED);
+      planned = planned(rate, sustained);
+      ServerSettings plannedServer = server.withPolicy(MemoryPolicy.PAGED);
       Trace atRate = atRate(rate);
-      WhatIf whatIf = new WhatIf(planned, machine, atRate, options.seed());
+      WhatIf whatIf = new WhatIf(plannedServer, machine, atRate, options.seed());
       progress.stage("what if", 35);
       sections.add(whatIf.section(sections.size() + 1, rate, progress));
       numSimulated += whatIf.numSimulated();
       if (!(trace.content() instanceof PromptContent.Unknown)) {
         progress.stage("prefix cache and its bound", 10);
-        PrefixStudy study = new PrefixStudy(planned, machine, atRate, options.seed());
+        PrefixStudy study = new PrefixStudy(plannedServer, machine, atRate, options.seed());
         sections.add(study.section(sections.size() + 1, progress));
         numSimulated += study.numSimulated();
       }
       progress.stage("advice", 15);
-      Advice advice = new Advice(planned, machine, trace, atRate, options.seed());
+      Advice advice = new Advice(plannedServer, machine, trace, atRate, options.seed());
       sections.add(advice.section(sections.size() + 1, rate, progress));
       numSimulated += advice.numSimulated();
     }
@@ -117,6 +119,7 @@ final class ServeReport {
             + " counts them without memory; requests and times are simulated.",
         List.of(
             new Fact("Workload", describe(trace)),
+            new Fact("Planned rate", planned),
             new Fact("Model", machine.name() + ": " + machine.source()),
             new Fact("Server", describe(server)),
             new Fact(
@@ -132,14 +135,27 @@ final class ServeReport {
         sections);
   }
 
-  /** A trace keeps its own rate; otherwise the first one asked for, or what leaves some room. */
+  /** The first rate asked for; a trace's own if it is sustained; or what leaves some room. */
   private double planningRate(double sustained) {
     if (!options.rates().isEmpty()) {
       return options.rates().getFirst();
     }
-    return options.recorded() && Double.isFinite(trace.requestsPerSecond())
-        ? trace.requestsPerSecond()
-        : 0.9 * sustained;
+    double own = trace.requestsPerSecond();
+    return options.recorded() && own <= 0.95 * sustained ? own : 0.9 * sustained;
+  }
+
+  private String planned(double rate, double sustained) {
+    String why =
+        !options.rates().isEmpty()
+            ? "the first that was asked for"
+            : rate == trace.requestsPerSecond()
+                ? "the trace's own"
+                : String.format("90 %% of the %.3g that are sustained", sustained);
+    String own =
+        options.recorded() && rate != trace.requestsPerSecond()
+            ? String.format("; the trace's own is %.3g", trace.requestsPerSecond())
+            : "";
+    return String.format("%.3g requests per second: %s%s", rate, why, own);
   }
 
   private Trace atRate(double rate) {
@@ -268,8 +284,8 @@ final class ServeReport {
                     Column.numbers("reserved", "%"),
                     Column.numbers("internal", "%"),
                     Column.numbers("external", "%"),
-                    Column.numbers("requests at a time"),
-                    Column.numbers("sustained", "requests/s"),
+                    Column.numbers("at a time"),
+                    Column.numbers("sustained", "1/s"),
                     Column.numbers("preemptions"),
                     Column.numbers("refused")),
                 rows)),
@@ -319,13 +335,13 @@ final class ServeReport {
           ServingResult result = simulation.run();
           numSimulated += trace.size();
           rows.add(rateRow(policy, rate, result));
-          double mean = ServingResult.mean(result.normalizedSeconds());
+          double mean = result.normalizedSeconds().mean();
           if (ceiling == Double.POSITIVE_INFINITY) {
             ceiling = 20 * mean;
           }
           if (mean <= ceiling) {
             latency.add(new Point(rate, mean));
-            waiting.add(new Point(rate, ServingResult.percentile(result.waitingSeconds(), 99)));
+            waiting.add(new Point(rate, result.waitingSeconds().percentile(99)));
           }
         }
         done++;
@@ -366,12 +382,12 @@ final class ServeReport {
                 "Percentiles by rate",
                 List.of(
                     Column.words("policy"),
-                    Column.numbers("rate", "requests/s"),
-                    Column.numbers("waiting p50", "s"),
-                    Column.numbers("waiting p99", "s"),
-                    Column.numbers("first token p99", "s"),
-                    Column.numbers("per token p50", "ms"),
-                    Column.numbers("per token p99", "ms"),
+                    Column.numbers("rate", "1/s"),
+                    Column.numbers("wait p50", "s"),
+                    Column.numbers("wait p99", "s"),
+                    Column.numbers("first p99", "s"),
+                    Column.numbers("token p50", "ms"),
+                    Column.numbers("token p99", "ms"),
                     Column.numbers("at a time"),
                     Column.numbers("preemptions")),
                 rows)),
@@ -384,11 +400,11 @@ final class ServeReport {
     return Row.of(
         Cell.words(policy.label()),
         Cell.significant(rate, 3),
-        Cell.significant(ServingResult.percentile(result.waitingSeconds(), 50), 3),
-        Cell.significant(ServingResult.percentile(result.waitingSeconds(), 99), 3),
-        Cell.significant(ServingResult.percentile(result.firstTokenSeconds(), 99), 3),
-        Cell.significant(1e3 * ServingResult.percentile(result.tokenSeconds(), 50), 3),
-        Cell.significant(1e3 * ServingResult.percentile(result.tokenSeconds(), 99), 3),
+        Cell.significant(result.waitingSeconds().percentile(50), 3),
+        Cell.significant(result.waitingSeconds().percentile(99), 3),
+        Cell.significant(result.firstTokenSeconds().percentile(99), 3),
+        Cell.significant(1e3 * result.tokenSeconds().percentile(50), 3),
+        Cell.significant(1e3 * result.tokenSeconds().percentile(99), 3),
         Cell.fixed(result.occupancy().weight > 0 ? result.occupancy().meanJobs() : 0, 1),
         Cell.count(result.numPreemptions()));
   }

@@ -3,7 +3,6 @@ package dev.pagoda.lab.simulation;
 import dev.pagoda.lab.workload.Trace;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import java.util.function.DoubleConsumer;
@@ -172,10 +171,10 @@ final class ServingSimulation implements AutoCloseable {
         stepNumber,
         numPreemptions,
         (now - start) / 1e9,
-        sorted(waiting, numServed),
-        sorted(firstToken, numServed),
-        sorted(perToken, numPerToken),
-        sorted(normalized, numServed),
+        Distribution.of(waiting, numServed),
+        Distribution.of(firstToken, numServed),
+        Distribution.of(perToken, numPerToken),
+        Distribution.of(normalized, numServed),
         outputTokens,
         room.cachedTokens(),
         room.cacheableTokens());
@@ -183,12 +182,6 @@ final class ServingSimulation implements AutoCloseable {
 
   private boolean isBusy() {
     return firstAdmitted != null || !queue.isEmpty() || !swappedOut.isEmpty();
-  }
-
-  private static double[] sorted(double[] values, int count) {
-    double[] sorted = Arrays.copyOf(values, count);
-    Arrays.sort(sorted);
-    return sorted;
   }
 
   private void takeArrivals() {
@@ -256,7 +249,8 @@ final class ServingSimulation implements AutoCloseable {
           room.plan(inProgress, inProgress.chunk);
         }
       }
-      if ((planned.isEmpty() && inProgress == null) || room.grow()) {
+      int missing = planned.isEmpty() && inProgress == null ? 0 : room.grow();
+      if (missing == 0) {
         for (Job job : planned) {
           job.plannedLength += room.ahead(job, job.plannedLength);
         }
@@ -266,12 +260,16 @@ final class ServingSimulation implements AutoCloseable {
         }
         return budget;
       }
-      Job victim = lastAdmitted;
-      if (victim == null) {
-        throw new IllegalStateException("nobody is left to make room: step=" + stepNumber);
-      }
-      evict(victim);
+      evict(room.victim(admittedJobs(), missing));
     }
+  }
+
+  private List<Job> admittedJobs() {
+    List<Job> admitted = new ArrayList<>(numAdmitted);
+    for (Job job = firstAdmitted; job != null; job = job.behind) {
+      admitted.add(job);
+    }
+    return admitted;
   }
 
   /** Tokens that a decoding job has in the cache when this step begins. */
@@ -403,7 +401,7 @@ final class ServingSimulation implements AutoCloseable {
         break;
       }
     }
-    if (grows && !room.grow()) {
+    if (grows && room.grow() != 0) {
       throw new IllegalStateException("a request was admitted without room: step=" + stepNumber);
     }
   }

@@ -93,7 +93,7 @@ final class WhatIf {
               .withProgress(part -> progress.advance((done + part) / changes.size()))) {
         ServingResult result = simulation.run();
         numSimulated += trace.size();
-        double waiting = ServingResult.percentile(result.waitingSeconds(), 99);
+        double waiting = result.waitingSeconds().percentile(99);
         if (change.present()) {
           presentWaiting = waiting;
         } else if (waiting < bestWaiting && result.numRefused() == 0) {
@@ -107,9 +107,9 @@ final class WhatIf {
                     Cell.words(change.value()),
                     Cell.significant(waiting, 3),
                     Cell.significant(
-                        ServingResult.percentile(result.firstTokenSeconds(), 99), 3),
+                        result.firstTokenSeconds().percentile(99), 3),
                     Cell.significant(
-                        1e3 * ServingResult.percentile(result.tokenSeconds(), 99), 3),
+                        1e3 * result.tokenSeconds().percentile(99), 3),
                     Cell.fixed(result.occupancy().weight > 0 ? result.occupancy().meanJobs() : 0, 1),
                     Cell.count(result.numPreemptions()),
                     Cell.fixed(100 * result.hitRate(), 1),
@@ -143,9 +143,9 @@ final class WhatIf {
                 List.of(
                     Column.words("setting"),
                     Column.words("value"),
-                    Column.numbers("waiting p99", "s"),
-                    Column.numbers("first token p99", "s"),
-                    Column.numbers("per token p99", "ms"),
+                    Column.numbers("wait p99", "s"),
+                    Column.numbers("first p99", "s"),
+                    Column.numbers("token p99", "ms"),
                     Column.numbers("at a time"),
                     Column.numbers("preemptions"),
                     Column.numbers("cached", "%"),

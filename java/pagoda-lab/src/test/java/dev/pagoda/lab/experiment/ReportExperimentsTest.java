@@ -37,7 +37,7 @@ class ReportExperimentsTest {
   }
 
   @Test
-  void namesTheSevenExperimentsInTheirOrder() {
+  void namesTheNineExperimentsInTheirOrder() {
     assertThat(new ReportExperiments().titles())
         .containsExactly(
             "Correctness",
@@ -46,7 +46,9 @@ class ReportExperimentsTest {
             "Block size",
             "Parallel sampling",
             "Swap or recompute",
-            "Throughput");
+            "Throughput",
+            "Memory pressure",
+            "Chat with a prefix cache");
   }
 
   @Test

@@ -80,10 +80,12 @@ public final class CudaKernels implements Kernels {
   }
 
   @Override
-  public StepKernels newStep(AttendCall attendCall, IdlePool<Scratch> scratches, boolean debug) {
+  public StepKernels newStep(
+      WriteCall writeCall, AttendCall attendCall, IdlePool<Scratch> scratches, boolean debug) {
     return attendCall.storage() instanceof DeviceStorage storage
         ? new CudaStepKernels(storage, attendCall.batch(), debug)
-        : Kernels.super.newStep(attendCall, scratches, debug); // counts only, and never computes
+        // Counts only, and never computes.
+        : Kernels.super.newStep(writeCall, attendCall, scratches, debug);
   }
 
   private static final class NoScratch implements Scratch {}

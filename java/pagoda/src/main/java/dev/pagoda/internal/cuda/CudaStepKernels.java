@@ -97,7 +97,7 @@ final class CudaStepKernels implements StepKernels, CudaStep {
   }
 
   @Override
-  public void write(WriteCall call) {
+  public void write(WriteCall call, Executor executor, int numThreads) {
     writeRows(call, 0, batch.numTokens());
   }
 

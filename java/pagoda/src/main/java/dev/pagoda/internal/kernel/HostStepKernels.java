@@ -6,16 +6,16 @@ import java.util.concurrent.Executor;
 public final class HostStepKernels implements StepKernels {
   private final Kernels kernels;
   private final IdlePool<Scratch> scratches;
-  private final ParallelAttend parallelAttend;
   private final ParallelWrite parallelWrite;
+  private final ParallelAttend parallelAttend;
 
-  /** Kernels for the one step whose whole-step calls are {@code attendCall}. */
-  public HostStepKernels(Kernels kernels, AttendCall attendCall, IdlePool<Scratch> scratches) {
+  /** Kernels for the one step whose whole-step calls these are. */
+  public HostStepKernels(
+      Kernels kernels, WriteCall writeCall, AttendCall attendCall, IdlePool<Scratch> scratches) {
     this.kernels = kernels;
     this.scratches = scratches;
+    parallelWrite = new ParallelWrite(kernels, writeCall);
     parallelAttend = new ParallelAttend(kernels, attendCall, scratches);
-    parallelWrite =
-        new ParallelWrite(kernels, new WriteCall(attendCall.storage(), attendCall.batch()));
   }
 
   @Override
@@ -25,13 +25,8 @@ public final class HostStepKernels implements StepKernels {
   public void end() {}
 
   @Override
-  public void write(WriteCall call) {
-    kernels.write(call, 0, call.batch().numTokens());
-  }
-
-  @Override
   public void write(WriteCall call, Executor executor, int numThreads) {
-    parallelWrite.run(call, executor, numThreads);
+    parallelWrite.run(executor, numThreads);
   }
 
   @Override

@@ -39,13 +39,15 @@ public interface Kernels {
   /**
    * What one step computes with.
    *
+   * @param writeCall the call that whole-step writes will be asked with
    * @param attendCall the call that whole-step attention will be asked with; names storage and
    *     batch
    * @param scratches working memory to borrow
    * @param debug whether to spend time on finding what should never be wrong
    */
-  default StepKernels newStep(AttendCall attendCall, IdlePool<Scratch> scratches, boolean debug) {
-    return new HostStepKernels(this, attendCall, scratches);
+  default StepKernels newStep(
+      WriteCall writeCall, AttendCall attendCall, IdlePool<Scratch> scratches, boolean debug) {
+    return new HostStepKernels(this, writeCall, attendCall, scratches);
   }
 
   /** Working memory for one thread, enough for any call over the layout. */

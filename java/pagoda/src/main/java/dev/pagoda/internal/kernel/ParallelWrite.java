@@ -10,7 +10,7 @@ public final class ParallelWrite extends ParallelUnits {
   private static final int UNIT_TOKENS = 64;
 
   private final Kernels kernels;
-  private WriteCall call;
+  private final WriteCall call;
 
   public ParallelWrite(Kernels kernels, WriteCall call) {
     this.kernels = kernels;
@@ -18,14 +18,12 @@ public final class ParallelWrite extends ParallelUnits {
   }
 
   /**
-   * Writes every row of a call's batch.
+   * Writes every row of the call's batch.
    *
-   * @param newCall what to write
    * @param executor lends threads
    * @param numThreads threads to use, the caller's included; 1 does not ask the executor
    */
-  public void run(WriteCall newCall, Executor executor, int numThreads) {
-    call = newCall;
+  public void run(Executor executor, int numThreads) {
     run(executor, numThreads, Math.ceilDiv(call.batch().numTokens(), UNIT_TOKENS));
   }
 

@@ -19,18 +19,13 @@ public interface StepKernels {
   /** The step was committed or rolled back: nothing of the batch is needed any more. */
   void end();
 
-  /** Writes the keys and values of every row. */
-  void write(WriteCall call);
-
   /**
    * Writes the keys and values of every row.
    *
    * @param executor lends threads, where threads are of use
    * @param numThreads threads to use at most, the caller's included
    */
-  default void write(WriteCall call, Executor executor, int numThreads) {
-    write(call);
-  }
+  void write(WriteCall call, Executor executor, int numThreads);
 
   /** Writes one row; any number of threads at once, each for other rows. */
   void writeToken(WriteCall call, int token);

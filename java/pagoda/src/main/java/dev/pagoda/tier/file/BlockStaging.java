@@ -1,6 +1,7 @@
 package dev.pagoda.tier.file;
 
 import dev.pagoda.Capacity;
+import dev.pagoda.PagedKvCache;
 import dev.pagoda.layout.KeyOrder;
 import dev.pagoda.layout.KvLayout;
 import dev.pagoda.layout.LayerShape;
@@ -24,57 +25,31 @@ final class BlockStaging implements AutoCloseable {
     this.host = host;
   }
 
-  static BlockStaging open(KvLayout layout, Capacity capacity) {
+  /** A staging area in memory that the cache's device reaches fast. */
+  static BlockStaging open(PagedKvCache cache, Capacity capacity) {
     return new BlockStaging(
         switch (capacity) {
-          case Capacity.Blocks blocks -> HostStorage.allocate(layout, blocks.numBlocks());
           case Capacity.Bytes bytes ->
-              HostStorage.allocate(
-                  layout, Math.clamp(bytes.poolBytes() / layout.blockBytes(), 1, 1 << 20));
-          case Capacity.Within within -> HostStorage.over(layout, within.segment());
-          case Capacity.Counted counted -> throw contentless(counted);
+              cache.openHostStorage(
+                  Capacity.blocks(
+                      Math.clamp(bytes.poolBytes() / cache.layout().blockBytes(), 1, 1 << 20)));
+          case Capacity.Counted counted ->
+              throw new IllegalArgumentException(
+                  "a file holds content, and blocks that are only counted have none: numBlocks="
+                      + counted.numBlocks());
+          case Capacity.Blocks _, Capacity.Within _ -> cache.openHostStorage(capacity);
         });
   }
 
-  private static IllegalArgumentException contentless(Capacity.Counted counted) {
-    return new IllegalArgumentException(
-        "a file holds content, and blocks that are only counted have none: numBlocks="
-            + counted.numBlocks());
-  }
-
-  /** Staging areas of one block each, at least two. */
-  static List<BlockStaging> single(KvLayout layout, Capacity capacity) {
+  /** Staging areas of one block each over a storage that must outlive them, at least two. */
+  static List<BlockStaging> single(HostStorage storage) {
+    if (storage.numBlocks() < 2) {
+      throw new IllegalArgumentException(
+          "one block to read and one to write are needed: storage=" + storage);
+    }
     List<BlockStaging> areas = new ArrayList<>();
-    try {
-      switch (capacity) {
-        case Capacity.Blocks blocks -> {
-          for (int i = 0; i < blocks.numBlocks(); i++) {
-            areas.add(open(layout, Capacity.blocks(1)));
-          }
-        }
-        case Capacity.Bytes bytes -> {
-          for (int i = 0; i < bytes.numBlocks(layout); i++) {
-            areas.add(open(layout, Capacity.blocks(1)));
-          }
-        }
-        case Capacity.Counted counted -> throw contentless(counted);
-        case Capacity.Within within -> {
-          long blockBytes = layout.blockBytes();
-          for (long at = 0; at + blockBytes <= within.segment().byteSize(); at += blockBytes) {
-            areas.add(open(layout, Capacity.within(within.segment().asSlice(at, blockBytes))));
-          }
-        }
-      }
-      if (areas.size() < 2) {
-        throw new IllegalArgumentException(
-            "one block to read and one to write are needed: numBlocks="
-                + areas.size()
-                + ", blockBytes="
-                + layout.blockBytes());
-      }
-    } catch (Throwable refused) {
-      areas.forEach(BlockStaging::close);
-      throw refused;
+    for (int i = 0; i < storage.numBlocks(); i++) {
+      areas.add(new BlockStaging(HostStorage.over(storage.layout(), block(storage, i))));
     }
     return areas;
   }

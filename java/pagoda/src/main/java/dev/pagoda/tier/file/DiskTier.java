@@ -2,7 +2,7 @@ package dev.pagoda.tier.file;
 
 import dev.pagoda.Capacity;
 import dev.pagoda.PagedKvCache;
-import dev.pagoda.layout.KvLayout;
+import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
 import dev.pagoda.prefix.BlockKey;
 import dev.pagoda.prefix.LowerTier;
@@ -64,7 +64,8 @@ public final class DiskTier implements LowerTier, AutoCloseable {
   private final FileCalls files;
   private final KvFileWriter writer;
   private final FileCalls.FolderLock folderLock;
-  private final List<BlockStaging> stagings;
+  private final HostStorage staging;
+  private final List<BlockStaging> stagings; // each of them a block of it
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
 
@@ -94,6 +95,7 @@ public final class DiskTier implements LowerTier, AutoCloseable {
       DiskTierSettings settings,
       FileCalls files,
       FileCalls.FolderLock folderLock,
+      HostStorage staging,
       List<BlockStaging> stagings,
       long fileBytes) {
     this.folder = folder;
@@ -101,6 +103,7 @@ public final class DiskTier implements LowerTier, AutoCloseable {
     this.settings = settings;
     this.files = files;
     this.folderLock = folderLock;
+    this.staging = staging;
     this.stagings = stagings;
     writer = new KvFileWriter(files, settings.forced() ? Durability.FORCED : Durability.WRITTEN);
     index = new DiskIndex(settings.bytesMax(), fileBytes);
@@ -122,18 +125,17 @@ public final class DiskTier implements LowerTier, AutoCloseable {
    */
   public static DiskTier open(
       Path folder, PagedKvCache cache, ModelFingerprint model, DiskTierSettings settings) {
-    return open(folder, cache.layout(), model, settings, Capacity.blocks(STAGING_BLOCKS));
+    return open(folder, cache, model, settings, Capacity.blocks(STAGING_BLOCKS));
   }
 
   /**
-   * Opens a tier with staging memory of the caller's choice.
+   * Opens a tier with a staging area of the caller's choice.
    *
    * @param folder where its files are; created if it is missing, with a parent that is there
-   * @param layout how blocks lie in the cache
+   * @param cache whose blocks it holds
    * @param model what their keys and values depend on
    * @param settings how it behaves
-   * @param staging memory through which blocks pass, for instance memory that a device reaches
-   *     faster
+   * @param staging memory through which blocks pass, at least two of them
    * @return the tier, the caller's to close
    * @throws UncheckedIOException if the folder cannot be had: it is another user's, open to others,
    *     in use, or holds other files
@@ -141,34 +143,42 @@ public final class DiskTier implements LowerTier, AutoCloseable {
    */
   public static DiskTier open(
       Path folder,
-      KvLayout layout,
+      PagedKvCache cache,
       ModelFingerprint model,
       DiskTierSettings settings,
       Capacity staging) {
-    return open(folder, FileOwner.of(layout, model), settings, staging, new SystemFiles());
+    Objects.requireNonNull(settings, "settings");
+    return open(
+        folder,
+        FileOwner.of(cache.layout(), model),
+        settings,
+        cache.openHostStorage(staging),
+        new SystemFiles());
   }
 
+  /** Takes the staging memory over, to close it. */
   @SuppressWarnings("MustBeClosedChecker") // the tier closes the lock
   static DiskTier open(
-      Path folder, FileOwner owner, DiskTierSettings settings, Capacity staging, FileCalls files) {
-    Objects.requireNonNull(settings, "settings");
-    long fileBytes =
-        GroupIndex.ofBlock(new int[owner.layout().shape().blockSize()])
-            .header(owner, FileHeader.Kind.BLOCK, Digest.NONE)
-            .fileBytes();
-    if (settings.bytesMax() < fileBytes) {
-      throw new IllegalArgumentException(
-          "the tier has no room for one block: fileBytes="
-              + fileBytes
-              + ", bytesMax="
-              + settings.bytesMax());
-    }
-    List<BlockStaging> stagings = BlockStaging.single(owner.layout(), staging);
+      Path folder,
+      FileOwner owner,
+      DiskTierSettings settings,
+      HostStorage staging,
+      FileCalls files) {
+    List<BlockStaging> areas = List.of();
     try {
+      areas = BlockStaging.single(staging);
+      long fileBytes = fileBytes(owner);
+      if (settings.bytesMax() < fileBytes) {
+        throw new IllegalArgumentException(
+            "the tier has no room for one block: fileBytes="
+                + fileBytes
+                + ", bytesMax="
+                + settings.bytesMax());
+      }
       FileCalls.FolderLock folderLock = files.lockFolder(folder);
       try {
         DiskTier tier =
-            new DiskTier(folder, owner, settings, files, folderLock, stagings, fileBytes);
+            new DiskTier(folder, owner, settings, files, folderLock, staging, areas, fileBytes);
         tier.find(fileBytes);
         return tier;
       } catch (Throwable refused) {
@@ -176,12 +186,20 @@ public final class DiskTier implements LowerTier, AutoCloseable {
         throw refused;
       }
     } catch (IOException refused) {
-      stagings.forEach(BlockStaging::close);
+      areas.forEach(BlockStaging::close);
+      staging.close();
       throw new UncheckedIOException("the folder cannot be used: folder=" + folder, refused);
     } catch (Throwable refused) {
-      stagings.forEach(BlockStaging::close);
+      areas.forEach(BlockStaging::close);
+      staging.close();
       throw refused;
     }
+  }
+
+  private static long fileBytes(FileOwner owner) {
+    return GroupIndex.ofBlock(new int[owner.layout().shape().blockSize()])
+        .header(owner, FileHeader.Kind.BLOCK, Digest.NONE)
+        .fileBytes();
   }
 
   /** Takes stock: whole files stay, parts and files of another length go. */
@@ -625,6 +643,7 @@ public final class DiskTier implements LowerTier, AutoCloseable {
       lock.unlock();
     }
     stagings.forEach(BlockStaging::close);
+    staging.close();
     try {
       folderLock.close();
     } catch (IOException refused) {

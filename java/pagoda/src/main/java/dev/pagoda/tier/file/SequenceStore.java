@@ -54,7 +54,7 @@ public final class SequenceStore implements AutoCloseable {
     this.cache = cache;
     this.owner = owner;
     this.files = files;
-    this.staging = BlockStaging.open(cache.layout(), staging);
+    this.staging = BlockStaging.open(cache, staging);
   }
 
   /**
@@ -69,8 +69,7 @@ public final class SequenceStore implements AutoCloseable {
   }
 
   /**
-   * Opens a store with a staging area of the caller's choice: a larger one, or memory that a device
-   * reaches faster.
+   * Opens a store with a staging area of the caller's choice.
    *
    * @param cache whose sequences it saves and restores
    * @param model what their keys and values depend on

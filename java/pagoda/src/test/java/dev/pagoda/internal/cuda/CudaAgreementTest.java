@@ -1,5 +1,7 @@
 package dev.pagoda.internal.cuda;
 
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
 import dev.pagoda.cuda.CudaPlace;
 import dev.pagoda.internal.cuda.TwoCaches.Calls;
 import dev.pagoda.internal.cuda.TwoCaches.Growth;
@@ -13,10 +15,12 @@ import dev.pagoda.testing.Seeds;
 import dev.pagoda.testing.TypedRows.Form;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
@@ -267,7 +271,22 @@ class CudaAgreementTest {
     run(shape, Calls.ROW_BY_ROW);
   }
 
+  /** One visible token less of three hundred is a mistake that the comparison finds. */
+  @ParameterizedTest(name = "{0}")
+  @EnumSource(DType.class)
+  void aMissingTokenIsNoticed(DType dtype) {
+    Case shape = Case.of(dtype).parts(List.of(new Part(1, 300), new Part(1, 280)));
+    assertThatExceptionOfType(AssertionError.class)
+        .isThrownBy(() ->
+            run(shape, Calls.WHOLE_STEP, spec -> spec.withMask(AttentionMask.slidingWindow(279))))
+        .withMessageContaining("seed=" + SEED);
+  }
+
   private static void run(Case shape, Calls calls) {
+    run(shape, calls, UnaryOperator.identity());
+  }
+
+  private static void run(Case shape, Calls calls, UnaryOperator<AttentionSpec> planted) {
     RandomGenerator random = Seeds.generator(SEED, shape.toString());
     LayerShape other = LayerShape.of(1, 16, shape.dtype);
     LayerShape layer =
@@ -281,6 +300,7 @@ class CudaAgreementTest {
     String what = "seed=" + SEED + ", " + shape;
     try (TwoCaches caches =
         new TwoCaches(kvShape, numBlocks, CudaPlace.firstDevice(), shape.form, random)) {
+      caches.planted = planted;
       caches.shuffleBlocks();
       List<Growth> before = new ArrayList<>();
       List<Growth> last = new ArrayList<>();

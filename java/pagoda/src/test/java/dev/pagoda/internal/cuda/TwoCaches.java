@@ -22,6 +22,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ForkJoinPool;
+import java.util.function.UnaryOperator;
 import java.util.random.RandomGenerator;
 
 /**
@@ -35,6 +36,9 @@ final class TwoCaches implements AutoCloseable {
   final KvShape shape;
   private final RandomGenerator random;
   private final TypedRows.Form form;
+
+  /** What the device is asked to compute instead: a mistake that the comparison must find. */
+  UnaryOperator<AttentionSpec> planted = UnaryOperator.identity();
 
   TwoCaches(
       KvShape shape, int numBlocks, Place place, TypedRows.Form form, RandomGenerator random) {
@@ -161,7 +165,7 @@ final class TwoCaches implements AutoCloseable {
     there.write(layer, keys.rows(), values.rows());
     AttentionRows rows = new AttentionRows(queries.rows(), output.rows(), lse.rows());
     if (calls == Calls.WHOLE_STEP) {
-      here.attend(layer, spec, rows, Workers.caller());
+      here.attend(layer, planted.apply(spec), rows, Workers.caller());
     } else {
       for (int token = 0; token < numTokens; token++) {
         for (int head = 0; head < numKvHeads; head++) {

@@ -24,7 +24,7 @@ class PlantedBugTest {
   private static final Kernels SCALAR = new ScalarKernels();
 
   /** Contexts that end within a block, so that there are slots behind them. */
-  private static AttentionCase shape() {
+  static AttentionCase shape() {
     return new AttentionCase(1).heads(2, 2).headDim(8).sequence(4, 20).sequence(1, 7);
   }
 
@@ -198,7 +198,7 @@ class PlantedBugTest {
   }
 
   /** Takes contexts to be longer or shorter than they are, as far as their blocks reach. */
-  private static final class ReadsFurther extends Bug {
+  static final class ReadsFurther extends Bug {
     private final int positions;
 
     ReadsFurther(int positions) {
@@ -334,7 +334,7 @@ class PlantedBugTest {
   }
 
   /** Adds the value of the slot behind the context, times the weight of 0 that it has. */
-  private static final class MultipliesWhatIsHidden extends Bug {
+  static final class MultipliesWhatIsHidden extends Bug {
     @Override
     public void attend(
         AttendCall call, int firstToken, int endToken, int firstHead, int endHead, Scratch s) {

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
-import dev.pagoda.Capacity;
+import dev.pagoda.memory.HostStorage;
 import dev.pagoda.prefix.PrefixBlock;
 import dev.pagoda.prefix.PrefixBlocks;
 import dev.pagoda.tier.BlockPatterns;
@@ -49,7 +49,12 @@ class DiskTierTest {
   }
 
   private DiskTier open(ModelFingerprint model, DiskTierSettings settings) {
-    return DiskTier.open(folder(), BlockPatterns.LAYOUT, model, settings, Capacity.blocks(2));
+    return DiskTier.open(
+        folder(),
+        FileOwner.of(BlockPatterns.LAYOUT, model),
+        settings,
+        HostStorage.allocate(BlockPatterns.LAYOUT, 2),
+        new SystemFiles());
   }
 
   private void give(DiskTier tier, long... numbers) {
@@ -285,7 +290,7 @@ class DiskTierTest {
   @Test
   void blocksComeBackFromTheDiskBelowTheHost() {
     try (DiskTier disk = open(ROOMY);
-        HostTier host = HostTier.open(BlockPatterns.LAYOUT, Capacity.blocks(2), disk)) {
+        HostTier host = HostTier.over(HostStorage.allocate(BlockPatterns.LAYOUT, 2), disk)) {
       int[] ids = {0, 1, 2, 3, 4};
       for (int id : ids) {
         cache.fill(id, id);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.pagoda.Capacity;
 import dev.pagoda.KvSequence;
 import dev.pagoda.decoding.ReadableCache;
+import dev.pagoda.memory.HostStorage;
 import dev.pagoda.tier.BlockPatterns;
 import dev.pagoda.tier.file.MemoryFiles.Manner;
 import dev.pagoda.tier.file.MemoryFiles.Planted;
@@ -189,7 +190,11 @@ class FileFailureTest {
 
   private static DiskTier open(MemoryFiles files, DiskTierSettings settings) {
     return DiskTier.open(
-        FOLDER, FileOwner.of(BlockPatterns.LAYOUT, MODEL), settings, Capacity.blocks(2), files);
+        FOLDER,
+        FileOwner.of(BlockPatterns.LAYOUT, MODEL),
+        settings,
+        HostStorage.allocate(BlockPatterns.LAYOUT, 2),
+        files);
   }
 
   private static void use(DiskTier tier, BlockPatterns cache, List<Long> given, int round) {

@@ -1,0 +1,33 @@
+package dev.pagoda.story;
+
+import dev.pagoda.prefix.PrefixStories.Faults;
+import java.util.SplittableRandom;
+
+/** Short stories for checks that want to see whether they fail. */
+public final class Stories {
+  private static final int OPERATIONS = 600;
+
+  private Stories() {}
+
+  /**
+   * Opens prompts with much in common, one at a time, and looks at nothing but what is in their
+   * slots: right whatever the keys are, if hits are verified.
+   */
+  public static void readBack(Faults faults) {
+    for (long seed = 1; seed <= 10; seed++) {
+      try (StoryWorld world = new StoryWorld(seed, faults)) {
+        world.random = new SplittableRandom(seed);
+        for (int i = 0; i < 300; i++) {
+          world.readBack();
+        }
+      }
+    }
+  }
+
+  /** Plays stories of the first seeds until one fails. */
+  public static void play(int numSeeds, Faults faults) {
+    for (long seed = 1; seed <= numSeeds; seed++) {
+      PrefixStoryTest.play(seed, PrefixStoryTest.script(seed, OPERATIONS), faults);
+    }
+  }
+}

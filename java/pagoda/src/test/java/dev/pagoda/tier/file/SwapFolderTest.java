@@ -1,0 +1,190 @@
+package dev.pagoda.tier.file;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+import dev.pagoda.Capacity;
+import dev.pagoda.Checks;
+import dev.pagoda.KvSequence;
+import dev.pagoda.block.OutOfBlocksException;
+import dev.pagoda.decoding.ForkGroup;
+import dev.pagoda.decoding.PromptHandle;
+import dev.pagoda.decoding.ReadableCache;
+import dev.pagoda.tier.SwapSpace;
+import dev.pagoda.tier.SwappedGroup;
+import dev.pagoda.tier.file.MemoryFiles.Manner;
+import dev.pagoda.tier.file.RefusedFileException.Reason;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class SwapFolderTest {
+  private static final Path FOLDER = Path.of("/memory/swap");
+
+  private final ReadableCache memory = ReadableCache.open(4, 16);
+  private final SwapSpace space = SwapSpace.open(memory.cache(), Capacity.blocks(4), Checks.DEBUG);
+  private final MemoryFiles files = new MemoryFiles();
+  private final SwapFolder folder =
+      SwapFolder.open(FOLDER, memory.cache(), Capacity.blocks(1), files);
+
+  @AfterEach
+  void everythingIsInOrderAtTheEnd() {
+    memory.cache().checkConservation();
+    space.checkConservation();
+    space.close();
+    folder.close();
+    memory.close();
+    assertThat(files.numOpen()).isZero();
+  }
+
+  /** Three members of 7, 7 and 6 tokens over 2 + 1 + 1 blocks. */
+  private List<KvSequence> beams() {
+    ForkGroup group = ForkGroup.of(memory.counting(6), 3, PromptHandle.MOVE);
+    memory.commit(group.appendTo(memory.cache().newStep()), 100, 101, 102);
+    group.sequences().get(2).truncate(6);
+    return group.sequences();
+  }
+
+  private void requireBeams(List<KvSequence> beams) {
+    assertThat(memory.numUsed()).isEqualTo(4);
+    assertThat(memory.tokensOf(beams.get(0))).containsExactly(1, 2, 3, 4, 5, 6, 100);
+    assertThat(memory.tokensOf(beams.get(1))).containsExactly(1, 2, 3, 4, 5, 6, 101);
+    assertThat(memory.tokensOf(beams.get(2))).containsExactly(1, 2, 3, 4, 5, 6);
+  }
+
+  @Test
+  void aGroupGoesToTheHostToAFileAndBack() {
+    List<KvSequence> beams = beams();
+
+    SwappedGroup swapped = space.swapOut(beams);
+    FiledGroup filed = folder.push(space, swapped);
+    assertThat(space.statistics().slots().numUsed()).isZero();
+    assertThat(files.paths()).hasSize(1);
+    assertThat(filed.numBlocks()).isEqualTo(4);
+    SwappedGroup again = folder.pull(filed, space);
+    assertThat(files.paths()).isEmpty();
+    assertThat(space.statistics().slots().numUsed()).isEqualTo(4);
+    space.swapIn(again);
+
+    requireBeams(beams);
+    assertThatIllegalStateException().isThrownBy(() -> folder.pull(filed, space));
+    assertThatIllegalStateException().isThrownBy(() -> folder.push(space, swapped));
+  }
+
+  @Test
+  void aGroupGoesFromTheCacheToAFileAndBack() {
+    List<KvSequence> beams = beams();
+    FiledGroup filed = folder.swapOut(beams);
+    assertThat(memory.numUsed()).isZero();
+    assertThatIllegalStateException().isThrownBy(folder::close).withMessageContaining("=1");
+
+    folder.swapIn(filed);
+    requireBeams(beams);
+    assertThat(files.paths()).isEmpty();
+  }
+
+  @Test
+  void whatDoesNotFitStaysInItsFile() {
+    List<KvSequence> beams = beams();
+    FiledGroup filed = folder.swapOut(beams);
+    SwappedGroup squatters = space.swapOut(List.of(memory.counting(4)));
+    assertThatExceptionOfType(OutOfBlocksException.class)
+        .isThrownBy(() -> folder.pull(filed, space));
+    space.swapIn(squatters);
+    KvSequence squatter = memory.counting(13 * 4);
+    assertThatExceptionOfType(OutOfBlocksException.class).isThrownBy(() -> folder.swapIn(filed));
+    squatter.close();
+    squatters.sequences().forEach(KvSequence::close);
+
+    folder.swapIn(filed);
+    requireBeams(beams);
+  }
+
+  @Test
+  void aDamagedFileIsRefusedAndItsGroupDiscarded() {
+    List<KvSequence> beams = beams();
+    FiledGroup filed = folder.swapOut(beams);
+    Path path = files.paths().iterator().next();
+    byte[] bytes = files.bytes(path);
+    bytes[bytes.length - 70] ^= 4;
+    files.put(path, bytes);
+
+    assertThatExceptionOfType(RefusedFileException.class)
+        .isThrownBy(() -> folder.swapIn(filed))
+        .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.DAMAGED));
+    assertThat(memory.numUsed()).isZero();
+    folder.discard(filed);
+    assertThat(beams).allMatch(KvSequence::isClosed);
+    assertThat(files.paths()).isEmpty();
+  }
+
+  @Test
+  void anotherGroupsFileIsRefused() {
+    FiledGroup one = folder.swapOut(List.of(memory.counting(6)));
+    FiledGroup two = folder.swapOut(List.of(memory.counting(7)));
+    byte[] first = files.bytes(one.path());
+    files.put(one.path(), files.bytes(two.path()));
+
+    assertThatExceptionOfType(RefusedFileException.class).isThrownBy(() -> folder.swapIn(one));
+    files.put(one.path(), first);
+    folder.swapIn(one);
+    folder.swapIn(two);
+    assertThat(one.sequences().getFirst().length()).isEqualTo(6);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void everyCallThatFailsLeavesTheGroupWhereItWas(Manner manner) {
+    List<KvSequence> beams = beams();
+    boolean isLast = false;
+    for (int failing = 1; !isLast; failing++) {
+      isLast = true;
+      files.failAt(failing, manner);
+      FiledGroup filed;
+      try {
+        filed = folder.swapOut(beams);
+      } catch (UncheckedIOException planted) {
+        isLast = false;
+        files.repair();
+        requireBeams(beams);
+        filed = folder.swapOut(beams);
+      }
+      files.failAt(failing, manner);
+      try {
+        folder.swapIn(filed);
+      } catch (UncheckedIOException planted) {
+        isLast = false;
+        files.repair();
+        assertThat(memory.numUsed()).isZero();
+        folder.swapIn(filed);
+      }
+      files.repair();
+      requireBeams(beams);
+      assertThat(files.numOpen()).isEqualTo(1);
+      assertThat(failing).isLessThan(50);
+    }
+    files.repair();
+  }
+
+  @Test
+  void whatAnEarlierProcessLeftIsRemoved(@TempDir Path parent) {
+    Path place = parent.resolve("swap");
+    SwapFolder.open(place, memory.cache()).close();
+    try (SwapFolder real = SwapFolder.open(place, memory.cache())) {
+      FiledGroup filed = real.swapOut(List.of(memory.counting(9)));
+      assertThat(filed.path()).exists();
+      assertThatExceptionOfType(UncheckedIOException.class)
+          .isThrownBy(() -> SwapFolder.open(place, memory.cache()));
+      real.swapIn(filed);
+      assertThat(filed.path()).doesNotExist();
+      assertThat(memory.tokensOf(filed.sequences().getFirst()))
+          .containsExactly(ReadableCache.ascending(9));
+    }
+  }
+}
