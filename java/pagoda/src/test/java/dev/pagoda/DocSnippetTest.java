@@ -44,6 +44,36 @@ class DocSnippetTest {
     assertThat(printed.toString(StandardCharsets.UTF_8)).contains("blocks of 16 tokens");
   }
 
+  /**
+   * The later ones are pieces of a program that has a cache, a chat, its token ids and a folder.
+   */
+  @Test
+  void theReadmesOtherPiecesCompile(@TempDir Path folder) throws Exception {
+    List<String> pieces =
+        JAVA_BLOCK
+            .matcher(Files.readString(readme()))
+            .results()
+            .map(found -> found.group(1))
+            .toList();
+    assertThat(pieces).hasSizeGreaterThan(1);
+    for (int i = 1; i < pieces.size(); i++) {
+      Path source = folder.resolve("Piece" + i + ".java");
+      Files.writeString(
+          source,
+          "import dev.pagoda.*; import dev.pagoda.decoding.*; import dev.pagoda.layout.*;\n"
+              + "import dev.pagoda.memory.*; import dev.pagoda.prefix.*; import dev.pagoda.tier.*;\n"
+              + "import dev.pagoda.tier.file.*; import java.nio.file.*; import java.util.*;\n"
+              + "import dev.pagoda.pressure.*;\n"
+              + "class Piece"
+              + i
+              + " { void run(PagedKvCache cache, KvSequence chat, int[] tokenIds, Path folder)\n"
+              + "throws Exception {\n"
+              + pieces.get(i)
+              + "}}\n");
+      compile(source, folder);
+    }
+  }
+
   private static Path readme() {
     Path folder = Path.of("").toAbsolutePath();
     while (!Files.exists(folder.resolve("CONTRIBUTING.md"))) {
