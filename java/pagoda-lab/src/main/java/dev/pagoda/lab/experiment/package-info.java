@@ -1,5 +1,5 @@
 /**
- * The seven experiments of {@code pagoda report}, each on the library itself: caches are opened,
+ * The nine experiments of {@code pagoda report}, each on the library itself: caches are opened,
  * steps committed, blocks copied and clocks read; no formula stands in for a measurement. What is
  * modelled is called so.
  *
