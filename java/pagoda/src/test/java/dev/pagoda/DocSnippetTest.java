@@ -44,11 +44,17 @@ class DocSnippetTest {
     assertThat(printed.toString(StandardCharsets.UTF_8)).contains("blocks of 16 tokens");
   }
 
-  /** The later ones are pieces of a program that has a cache, a chat, its token ids and a folder. */
+  /**
+   * The later ones are pieces of a program that has a cache, a chat, its token ids and a folder.
+   */
   @Test
   void theReadmesOtherPiecesCompile(@TempDir Path folder) throws Exception {
     List<String> pieces =
-        JAVA_BLOCK.matcher(Files.readString(readme())).results().map(found -> found.group(1)).toList();
+        JAVA_BLOCK
+            .matcher(Files.readString(readme()))
+            .results()
+            .map(found -> found.group(1))
+            .toList();
     assertThat(pieces).hasSizeGreaterThan(1);
     for (int i = 1; i < pieces.size(); i++) {
       Path source = folder.resolve("Piece" + i + ".java");

@@ -27,9 +27,9 @@ import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
 
 /**
- * Random appends, forks, truncations, swaps, drops, saves and files, whole or of the last blocks, in pools too
- * small for them, against plain lists: tokens read from memory, who shares which block, and exactly
- * which calls run out of blocks.
+ * Random appends, forks, truncations, swaps, drops, saves and files, whole or of the last blocks,
+ * in pools too small for them, against plain lists: tokens read from memory, who shares which
+ * block, and exactly which calls run out of blocks.
  */
 class TierModelTest {
   /** One of these costs as much as that many of other models. */
@@ -464,13 +464,14 @@ class TierModelTest {
       boolean succeeds = group.numBlocks() <= (toHost ? numFreeSlots() : numFree());
       count(succeeds);
       if (!succeeds) {
-        assertThatThrownBy(() -> {
-              if (toHost) {
-                stores.folder().pull(handle, space);
-              } else {
-                stores.folder().swapIn(handle);
-              }
-            })
+        assertThatThrownBy(
+                () -> {
+                  if (toHost) {
+                    stores.folder().pull(handle, space);
+                  } else {
+                    stores.folder().swapIn(handle);
+                  }
+                })
             .isInstanceOf(OutOfBlocksException.class);
         return;
       }

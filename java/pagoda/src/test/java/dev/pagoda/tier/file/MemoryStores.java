@@ -6,7 +6,9 @@ import dev.pagoda.Capacity;
 import dev.pagoda.PagedKvCache;
 import java.nio.file.Path;
 
-/** A sequence store and a swap folder over files in memory, for random operations by the million. */
+/**
+ * A sequence store and a swap folder over files in memory, for random operations by the million.
+ */
 public final class MemoryStores implements AutoCloseable {
   public static final Path FILE = Path.of("/memory/saved/group.kv");
 
