@@ -28,7 +28,8 @@ class HistoricalBugTest {
   private static final Path DOCUMENT = Path.of("HISTORICAL-BUGS.md");
 
   static Stream<HistoricalBug> bugs() {
-    return Stream.of(PrefixBugs.all(), BlockBugs.all(), CacheBugs.all(), KernelBugs.all(), FileBugs.all())
+    return Stream.of(
+            PrefixBugs.all(), BlockBugs.all(), CacheBugs.all(), KernelBugs.all(), FileBugs.all())
         .flatMap(List::stream);
   }
 
