@@ -76,8 +76,7 @@ public class CudaCallBenchmark {
   @Setup(Level.Trial)
   public void open() {
     KvShape shape = KvShape.uniform(1, 8, 128, DType.BF16);
-    CudaPlace place =
-        CudaPlace.firstDevice().withRoom(new StepRoom(numSeqs, numSeqs, 2 * CONTEXT));
+    CudaPlace place = CudaPlace.firstDevice().withRoom(new StepRoom(numSeqs, numSeqs, 2 * CONTEXT));
     int numBlocks = 2 * numSeqs * shape.blocksFor(CONTEXT + 1);
     cache = PagedKvCache.open(shape, place, Capacity.blocks(numBlocks), Checks.STANDARD);
     cuda = cache.unwrap(CudaCache.class);

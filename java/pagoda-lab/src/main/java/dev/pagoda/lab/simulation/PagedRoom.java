@@ -314,7 +314,7 @@ final class PagedRoom implements Room {
     int used = now.blocks().numUsed();
     double usedSlots = (double) used * settings.blockSize();
     // A token that several share counts for each: what is used is then all that can be said.
-    double live = settings.samples() > 1 ? usedSlots : Math.min(liveTokens, usedSlots);
+    double live = settings.samples() > 1 ? usedSlots : Math.min((double) liveTokens, usedSlots);
     sums.live += weight * live;
     sums.internal += weight * (usedSlots - live);
     sums.external += weight * (settings.poolTokens() - usedSlots);

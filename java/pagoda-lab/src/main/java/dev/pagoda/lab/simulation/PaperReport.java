@@ -340,7 +340,7 @@ final class PaperReport {
           IntStream.range(0, cells.size())
               .filter(i ->
                   Published.FIGURE_15.get(i).beams() == beams
-                      && Published.FIGURE_15.get(i).workload() == workload)
+                      && Published.FIGURE_15.get(i).workload().equals(workload))
               .toArray();
       series.add(
           BarSeries.of(

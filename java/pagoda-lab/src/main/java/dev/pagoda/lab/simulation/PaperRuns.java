@@ -59,7 +59,7 @@ final class PaperRuns {
 
   /** Figure 15: share of the blocks that sharing saves, over a saturated run. */
   double saved(Workload workload, boolean beams, int width) {
-    boolean isAlpaca = workload == Published.ALPACA;
+    boolean isAlpaca = workload.equals(Published.ALPACA);
     double replacement =
         isAlpaca ? Published.BEAM_REPLACEMENT_ALPACA : Published.BEAM_REPLACEMENT_SHARE_GPT;
     ServerSettings group =

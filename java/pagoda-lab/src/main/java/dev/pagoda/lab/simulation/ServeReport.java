@@ -243,7 +243,7 @@ final class ServeReport {
                   Cell.significant(each.result().requestsPerSecond(), 3),
                   Cell.count(each.result().numPreemptions()),
                   Cell.count(each.result().numRefused())),
-              each == best));
+              each.equals(best)));
     }
     List<Full> shown = full.stream().filter(each -> each.result().occupancy().weight > 0).toList();
     List<Chart> charts =

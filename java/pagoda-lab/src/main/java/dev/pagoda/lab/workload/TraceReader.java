@@ -54,7 +54,7 @@ public final class TraceReader {
           continue;
         }
         try {
-          if (format == TraceLine.Format.NONE) {
+          if (format.equals(TraceLine.Format.NONE)) {
             format = TraceLine.Format.of(text);
             if (format.isHeader()) {
               continue;

@@ -39,6 +39,7 @@ class RecordedRunTest {
             .hostBlocks(1_000)
             .done());
 
+    @SuppressWarnings("ImmutableEnumChecker") // a record of numbers
     final ServerSettings settings;
 
     Server(ServerSettings settings) {
