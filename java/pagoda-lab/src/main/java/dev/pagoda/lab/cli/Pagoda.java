@@ -13,7 +13,8 @@ import picocli.CommandLine.IVersionProvider;
     mixinStandardHelpOptions = true,
     versionProvider = Pagoda.Version.class,
     synopsisSubcommandLabel = "COMMAND",
-    description = "A paged KV cache and attention for the JVM: experiments, simulations, comparisons.")
+    description =
+        "A paged KV cache and attention for the JVM: experiments, simulations, comparisons.")
 public final class Pagoda implements Runnable {
   private Pagoda() {}
 

@@ -11,7 +11,6 @@ import dev.pagoda.lab.workload.TraceReader;
 import dev.pagoda.lab.workload.Workload;
 import java.io.IOException;
 import java.io.PrintStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.ArrayList;

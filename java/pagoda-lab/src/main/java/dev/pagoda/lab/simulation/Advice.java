@@ -163,8 +163,8 @@ final class Advice {
                     new Series(
                         "waiting",
                         tried.stream()
-                            .filter(each ->
-                                each.waitingP99() <= 100 * (unlimited.waitingP99() + 0.1))
+                            .filter(
+                                each -> each.waitingP99() <= 100 * (unlimited.waitingP99() + 0.1))
                             .map(each -> new Point(each.tokens(), each.waitingP99()))
                             .distinct()
                             .toList())),
@@ -188,9 +188,7 @@ final class Advice {
                 + " second. Larger blocks waste more of the last block of each sequence; smaller ones"
                 + " sustain no more, and double the entries of block tables and the pieces that a"
                 + " swap moves.",
-            best.blockSize(),
-            100 * best.emptyShare(),
-            best.requestsPerSecond()));
+            best.blockSize(), 100 * best.emptyShare(), best.requestsPerSecond()));
     reasons.add(
         machine.blockCosts().isEmpty()
             ? "How fast kernels read blocks of different sizes is not known for this machine, and"
@@ -200,8 +198,7 @@ final class Advice {
         String.format(
             "The busiest moment of this traffic takes %,d tokens when memory is no limit; %,d are"
                 + " enough, because the watermark and the queue carry short peaks.",
-            unlimited.tokens(),
-            smallest.tokens()));
+            unlimited.tokens(), smallest.tokens()));
     if (smallest.tokens() > machine.poolTokens()) {
       reasons.add(
           "The machine has fewer: expect waiting and preemptions, fewer sequences at a time, or a"

@@ -24,10 +24,10 @@ import java.util.function.DoubleConsumer;
  * Measures what this library does on this machine, on one thread: reading keys and values in decode
  * steps, attention of prompts, and moves to the host, for one layer, times the layers of a model.
  *
- * <p>Matrix products are not the library's. Their share of a step is bounded from below: the weights
- * are read once per step, at the rate at which this thread reads memory, and a prompt token costs
- * its multiplications at the rate that reading leaves for decode, one token being the unit that a
- * read of all weights computes.
+ * <p>Matrix products are not the library's. Their share of a step is bounded from below: the
+ * weights are read once per step, at the rate at which this thread reads memory, and a prompt token
+ * costs its multiplications at the rate that reading leaves for decode, one token being the unit
+ * that a read of all weights computes.
  */
 final class Calibration {
   /** What is planned for: Llama 3.1 8B, of which one layer is measured. */
@@ -135,9 +135,7 @@ final class Calibration {
             "Llama 3.1 8B in BF16 on this machine, one thread, backend %s: attention and moves"
                 + " measured on one layer, times 32. Weights: 16 GiB read once per step at the"
                 + " measured %.1f GB/s; %d prompt tokens per read of the weights assumed.",
-            backend.label(),
-            1 / readNanosPerByte,
-            TOKENS_PER_WEIGHT_READ));
+            backend.label(), 1 / readNanosPerByte, TOKENS_PER_WEIGHT_READ));
   }
 
   /** Least squares of relative errors: nanos = a * sequences + b * tokens, neither negative. */

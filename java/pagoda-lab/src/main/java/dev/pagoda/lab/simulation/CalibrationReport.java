@@ -42,8 +42,7 @@ final class CalibrationReport {
               calibration.decodes().stream()
                   .filter(each -> each.blockSize() == blockSize && each.numSequences() == 8)
                   .map(each ->
-                      new Point(
-                          each.contextTokens(), each.nanos() / each.contextTokens() / 8))
+                      new Point(each.contextTokens(), each.nanos() / each.contextTokens() / 8))
                   .toList()));
     }
     Section section =

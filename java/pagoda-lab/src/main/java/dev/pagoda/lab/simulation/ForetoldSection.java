@@ -37,10 +37,7 @@ final class ForetoldSection {
             seed));
     outcomes.add(run("swap, 3 samples", base.samples(3).done(), seed));
     outcomes.add(
-        run(
-            "swap, 4 beams",
-            base.samples(4).beams(true).beamReplacement(0.2).done(),
-            seed));
+        run("swap, 4 beams", base.samples(4).beams(true).beamReplacement(0.2).done(), seed));
     boolean agrees = outcomes.stream().allMatch(Outcome::agrees);
     int numSteps = outcomes.stream().mapToInt(Outcome::numSteps).sum();
     return new Section(

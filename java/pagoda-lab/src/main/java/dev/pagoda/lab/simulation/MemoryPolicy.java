@@ -7,7 +7,9 @@ import java.util.stream.Collectors;
 public enum MemoryPolicy {
   /** A contiguous region for the longest request that is allowed, from a buddy allocator. */
   MAXIMUM("max", "reserve maximum"),
-  /** A region for the prompt and its output rounded up to a power of two, from a buddy allocator. */
+  /**
+   * A region for the prompt and its output rounded up to a power of two, from a buddy allocator.
+   */
   POWER_OF_TWO("pow2", "power of two"),
   /** A region of the final length, which nobody knows, from a buddy allocator. */
   ORACLE("oracle", "oracle"),

@@ -9,9 +9,9 @@ import dev.pagoda.Step;
 import dev.pagoda.block.OutOfBlocksException;
 import dev.pagoda.decoding.ForkGroup;
 import dev.pagoda.decoding.PromptHandle;
+import dev.pagoda.lab.workload.PromptContent;
 import dev.pagoda.layout.DType;
 import dev.pagoda.layout.KvShape;
-import dev.pagoda.lab.workload.PromptContent;
 import dev.pagoda.prefix.Namespace;
 import dev.pagoda.prefix.OpenOptions;
 import dev.pagoda.prefix.PrefixCache;
@@ -22,10 +22,10 @@ import dev.pagoda.pressure.Preemption;
 import dev.pagoda.pressure.PreemptionPolicy;
 import dev.pagoda.pressure.Shortage;
 import dev.pagoda.tier.DroppedGroup;
-import dev.pagoda.tier.PrefillModel;
 import dev.pagoda.tier.PreemptionCost;
 import dev.pagoda.tier.PreemptionLoad;
 import dev.pagoda.tier.PreemptionModel;
+import dev.pagoda.tier.PrefillModel;
 import dev.pagoda.tier.SwapSpace;
 import dev.pagoda.tier.SwappedGroup;
 import dev.pagoda.tier.TransferModel;
@@ -37,12 +37,12 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The library's own cache, without the bytes: a {@link PagedKvCache} of {@link Capacity#counted}
- * blocks, its sequences, steps, fork groups, prefix cache, swap space, and preemption policy with its
- * cost model.
+ * blocks, its sequences, steps, fork groups, prefix cache, swap space, and preemption policy with
+ * its cost model.
  *
  * <p>A sequence that generates appends up to the end of its block at once, in the step in which it
- * takes the block: what is counted is blocks, and a block is taken for its first token. Beams append
- * token by token, because they fork in between.
+ * takes the block: what is counted is blocks, and a block is taken for its first token. Beams
+ * append token by token, because they fork in between.
  */
 final class PagedRoom implements Room {
   private static final TransferModel NOT_WANTED = new TransferModel(1e-9, 0);
@@ -67,17 +67,14 @@ final class PagedRoom implements Room {
     this.content = content;
     this.settings = settings;
     this.machine = machine;
-    KvShape shape =
-        KvShape.uniform(1, 1, 1, DType.FP16).withBlockSize(settings.blockSize());
+    KvShape shape = KvShape.uniform(1, 1, 1, DType.FP16).withBlockSize(settings.blockSize());
     cache = PagedKvCache.open(shape, Backend.SCALAR, Capacity.counted(settings.numBlocks()));
     step = cache.newStep();
     boolean swaps =
-        settings.hostBlocks() > 0
-            && settings.preemption() != ServerSettings.Preemption.RECOMPUTE;
+        settings.hostBlocks() > 0 && settings.preemption() != ServerSettings.Preemption.RECOMPUTE;
     space = swaps ? SwapSpace.open(cache, Capacity.counted(settings.hostBlocks())) : null;
     // Without knowing the tokens there is nothing to find, and looking takes time.
-    boolean finds =
-        settings.prefixCacheBlocks() > 0 && !(content instanceof PromptContent.Unknown);
+    boolean finds = settings.prefixCacheBlocks() > 0 && !(content instanceof PromptContent.Unknown);
     PrefixSettings prefixSettings =
         PrefixSettings.of("simulated")
             .withQuotas(Map.of(Namespace.COMMON.name(), settings.prefixCacheBlocks()));
@@ -169,8 +166,7 @@ final class PagedRoom implements Room {
       return -1;
     }
     try (Step own = cache.newStep()) {
-      dropped.restore(
-          (sequence, from, to) -> own.append(sequence, to - from).begin().commit());
+      dropped.restore((sequence, from, to) -> own.append(sequence, to - from).begin().commit());
     }
     transferNanos += machine.latency().nanosPerPrefillToken() * dropped.plan().numTokens();
     job.dropped = null;
@@ -188,8 +184,7 @@ final class PagedRoom implements Room {
     for (KvSequence sequence : job.sequences()) {
       step.append(sequence, tokens);
       int length = sequence.length();
-      plannedBlocks +=
-          cache.shape().blocksFor(length + tokens) - cache.shape().blocksFor(length);
+      plannedBlocks += cache.shape().blocksFor(length + tokens) - cache.shape().blocksFor(length);
     }
   }
 

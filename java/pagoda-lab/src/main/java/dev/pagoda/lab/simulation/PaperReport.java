@@ -137,8 +137,7 @@ final class PaperReport {
           new Comparison(
               label + ": external", 100 * ours.externalShare(), published.external(), ""));
     }
-    List<MemoryPolicy> policies =
-        memory.stream().map(PaperRuns.Memory::policy).toList();
+    List<MemoryPolicy> policies = memory.stream().map(PaperRuns.Memory::policy).toList();
     List<String> bars = new ArrayList<>();
     List<double[]> shares = new ArrayList<>();
     for (MemoryPolicy policy : policies) {
@@ -155,8 +154,7 @@ final class PaperReport {
             double internal = Double.isNaN(each.internal()) ? 0 : each.internal() / 100;
             double external =
                 Double.isNaN(each.external()) ? 1 - each.live() / 100 : each.external() / 100;
-            shares.add(
-                new double[] {each.live() / 100, each.reserved() / 100, internal, external});
+            shares.add(new double[] {each.live() / 100, each.reserved() / 100, internal, external});
           });
     }
     Chart chart =
@@ -197,8 +195,7 @@ final class PaperReport {
                 + " is long enough. Even an oracle without rounding wastes a third on tokens to"
                 + " come."),
         List.of(chart),
-        List.of(
-            table("figure-2-table", "Share of the memory for keys and values", "%", cells)),
+        List.of(table("figure-2-table", "Share of the memory for keys and values", "%", cells)),
         "20,000 ShareGPT requests, all waiting from the start; means over time from step 600 until"
             + " the queue is empty. The paper does not name the rate of its figure; at any rate"
             + " that fills the server the shares are these. Contiguous: 15,700 slots as power-of-two"
@@ -264,11 +261,11 @@ final class PaperReport {
                 + " the reason why this cell proves nothing.",
             "Fitted to Alpaca's oracle, the spread of outputs (60) then foretells the power-of-two"
                 + " row and figure 15."),
-        List.of(batchedChart("figure-13-sharegpt", "ShareGPT, 2 requests per second", shareGpt),
+        List.of(
+            batchedChart("figure-13-sharegpt", "ShareGPT, 2 requests per second", shareGpt),
             batchedChart("figure-13-alpaca", "Alpaca, 30 requests per second", alpaca)),
         List.of(
-            table(
-                "figure-13-sharegpt-table", "ShareGPT at 2 requests per second", "", shareGpt),
+            table("figure-13-sharegpt-table", "ShareGPT at 2 requests per second", "", shareGpt),
             table("figure-13-alpaca-table", "Alpaca at 30 requests per second", "", alpaca)),
         "One hour of Poisson arrivals into an empty server, as in the paper; means over time while"
             + " requests arrive. At most 256 sequences at a time.");
@@ -323,7 +320,8 @@ final class PaperReport {
                 + " counts are those of the library's `ForkGroup`, on which its `BeamSearch` rests.",
             "For ShareGPT the paper gives ranges over the widths (16.2 to 30.5 %, 44.3 to 66.3 %);"
                 + " their ends are read as widths 2 and 6."),
-        List.of(sharingChart("figure-15-samples", "Parallel sampling", false, cells),
+        List.of(
+            sharingChart("figure-15-samples", "Parallel sampling", false, cells),
             sharingChart("figure-15-beams", "Beam search", true, cells)),
         List.of(table("figure-15-table", "Blocks saved by sharing", "%", cells)),
         "Saved: blocks if nothing were shared (references in block tables) less blocks in use, by the"

@@ -88,8 +88,7 @@ final class PaperRuns {
   /** Figure 12: latency per output token of half an hour at a rate. */
   Served served(MemoryPolicy policy, double rate) {
     Trace trace = Trace.poisson(Published.SHARE_GPT, (int) (rate * 1800), rate, seed);
-    ServingResult result =
-        ServingSimulation.run(server.withPolicy(policy), MACHINE, trace, seed);
+    ServingResult result = ServingSimulation.run(server.withPolicy(policy), MACHINE, trace, seed);
     return new Served(
         rate,
         ServingResult.mean(result.normalizedSeconds()),

@@ -4,9 +4,9 @@ import dev.pagoda.lab.workload.Trace;
 import java.util.Arrays;
 
 /**
- * Which blocks the prompts of a trace could find in a prefix cache: full blocks, known by all tokens
- * up to their end, so that a block is the same only behind the same beginning. The last token of a
- * prompt is always computed.
+ * Which blocks the prompts of a trace could find in a prefix cache: full blocks, known by all
+ * tokens up to their end, so that a block is the same only behind the same beginning. The last
+ * token of a prompt is always computed.
  *
  * @param ids one id per block asked for, in order of arrival
  * @param numIds different blocks

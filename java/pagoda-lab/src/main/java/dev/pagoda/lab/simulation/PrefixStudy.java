@@ -6,6 +6,7 @@ import dev.pagoda.lab.report.Cell;
 import dev.pagoda.lab.report.Column;
 import dev.pagoda.lab.report.LineChart;
 import dev.pagoda.lab.report.Point;
+import dev.pagoda.lab.report.ReferenceLine;
 import dev.pagoda.lab.report.Row;
 import dev.pagoda.lab.report.Section;
 import dev.pagoda.lab.report.Series;
@@ -13,7 +14,6 @@ import dev.pagoda.lab.report.Table;
 import dev.pagoda.lab.report.Verdict;
 import dev.pagoda.lab.workload.Trace;
 import java.util.ArrayList;
-import dev.pagoda.lab.report.ReferenceLine;
 import java.util.List;
 
 /** Hit rates of the library's prefix cache by size, beside what nobody can beat. */
@@ -75,8 +75,7 @@ final class PrefixStudy {
             String.format(
                 "of the prompt tokens are found with the whole pool as cache; with foreknowledge"
                     + " %.1f %% of them could be, and %.1f %% without any limit.",
-                lastBound,
-                unlimited)),
+                lastBound, unlimited)),
         List.of(
             "The bound knows all requests in advance and keeps of them what is needed again soonest"
                 + " (Belady). It counts whole blocks, one by one, whether or not the blocks before"
@@ -90,8 +89,7 @@ final class PrefixStudy {
                 Axis.log2("cache size", "blocks"),
                 Axis.linear("found", "%"),
                 List.of(new Series("library", hits), new Series("clairvoyant", bounds)),
-                List.of(
-                    new ReferenceLine("without limit", unlimited)))),
+                List.of(new ReferenceLine("without limit", unlimited)))),
         List.of(
             new Table(
                 "prefix-table",

@@ -111,7 +111,8 @@ final class RecordedRun implements AutoCloseable {
             Machines.INSTANT,
             "");
     try (ServingSimulation simulation =
-        new ServingSimulation(settings, clock, wholeSeconds(trace), seed).withStepListener(blocks::add)) {
+        new ServingSimulation(settings, clock, wholeSeconds(trace), seed)
+            .withStepListener(blocks::add)) {
       var _ = simulation.run();
     }
     return blocks.stream().mapToLong(Long::longValue).toArray();
@@ -145,9 +146,7 @@ final class RecordedRun implements AutoCloseable {
     int prompt = trace.promptTokens()[numArrived];
     int output = trace.outputTokens()[numArrived];
     BeamReplacement beams =
-        settings.beams()
-            ? new BeamReplacement(settings.beamReplacement(), seed, numArrived)
-            : null;
+        settings.beams() ? new BeamReplacement(settings.beamReplacement(), seed, numArrived) : null;
     numArrived++;
     int shared = prompt / settings.blockSize();
     int each = cache.shape().blocksFor(prompt + output - 1) - shared;
@@ -292,8 +291,7 @@ final class RecordedRun implements AutoCloseable {
         continue;
       }
       int needed = cache.shape().blocksFor(live.toCompute);
-      boolean fits =
-          needed + settings.watermarkBlocks() <= cache.statistics().blocks().numFree();
+      boolean fits = needed + settings.watermarkBlocks() <= cache.statistics().blocks().numFree();
       if (!fits || (!settings.chunkedPrefill() && live.toCompute > budget)) {
         return;
       }

@@ -6,6 +6,7 @@ import dev.pagoda.lab.report.Axis;
 import dev.pagoda.lab.report.BarChart;
 import dev.pagoda.lab.report.BarSeries;
 import dev.pagoda.lab.report.Cell;
+import dev.pagoda.lab.report.Chart;
 import dev.pagoda.lab.report.Column;
 import dev.pagoda.lab.report.Fact;
 import dev.pagoda.lab.report.LineChart;
@@ -19,10 +20,9 @@ import dev.pagoda.lab.report.Verdict;
 import dev.pagoda.lab.workload.PromptContent;
 import dev.pagoda.lab.workload.Trace;
 import java.util.ArrayList;
-import dev.pagoda.lab.report.Chart;
-import java.util.function.ToDoubleFunction;
-import java.util.Locale;
 import java.util.List;
+import java.util.Locale;
+import java.util.function.ToDoubleFunction;
 
 /** What a server makes of a workload, and what other settings would change. */
 final class ServeReport {
@@ -271,7 +271,9 @@ final class ServeReport {
         new Verdict(
             Verdict.Outcome.HOLDS,
             String.format("%.3g requests/s", best.result().requestsPerSecond()),
-            "are sustained with the policy '" + best.policy().label() + "', the most of those tried."),
+            "are sustained with the policy '"
+                + best.policy().label()
+                + "', the most of those tried."),
         List.of(),
         charts,
         List.of(
@@ -299,8 +301,7 @@ final class ServeReport {
     return measured ? Cell.fixed(100 * share, 1) : NEVER_FULL;
   }
 
-  private static BarSeries bars(
-      String name, List<Full> full, ToDoubleFunction<Occupancy> share) {
+  private static BarSeries bars(String name, List<Full> full, ToDoubleFunction<Occupancy> share) {
     return BarSeries.of(
         name,
         full.stream()
@@ -328,8 +329,7 @@ final class ServeReport {
       for (double rate : rates.stream().sorted().distinct().toList()) {
         double part = done;
         try (ServingSimulation simulation =
-            new ServingSimulation(
-                    server.withPolicy(policy), machine, atRate(rate), options.seed())
+            new ServingSimulation(server.withPolicy(policy), machine, atRate(rate), options.seed())
                 .measuringBusyTime()
                 .withProgress(within -> progress.advance((part + within) / numRuns))) {
           ServingResult result = simulation.run();

@@ -71,8 +71,7 @@ final class WhatIf {
     return changes;
   }
 
-  private void add(
-      List<Change> changes, String setting, String value, ServerSettings.Edit edited) {
+  private void add(List<Change> changes, String setting, String value, ServerSettings.Edit edited) {
     ServerSettings changed = edited.done();
     if (changed.poolTokens() >= changed.blockSize()) {
       changes.add(new Change(setting, value, changed, changed.equals(server)));
@@ -106,11 +105,10 @@ final class WhatIf {
                     Cell.words(change.setting()),
                     Cell.words(change.value()),
                     Cell.significant(waiting, 3),
-                    Cell.significant(
-                        ServingResult.percentile(result.firstTokenSeconds(), 99), 3),
-                    Cell.significant(
-                        1e3 * ServingResult.percentile(result.tokenSeconds(), 99), 3),
-                    Cell.fixed(result.occupancy().weight > 0 ? result.occupancy().meanJobs() : 0, 1),
+                    Cell.significant(ServingResult.percentile(result.firstTokenSeconds(), 99), 3),
+                    Cell.significant(1e3 * ServingResult.percentile(result.tokenSeconds(), 99), 3),
+                    Cell.fixed(
+                        result.occupancy().weight > 0 ? result.occupancy().meanJobs() : 0, 1),
                     Cell.count(result.numPreemptions()),
                     Cell.fixed(100 * result.hitRate(), 1),
                     Cell.count(result.numRefused())),
@@ -128,9 +126,7 @@ final class WhatIf {
             String.format(
                 "is the shortest 99th percentile of waiting, with a %s; it is %.3g s as things are,"
                     + " at %.3g requests per second.",
-                best,
-                presentWaiting,
-                rate)),
+                best, presentWaiting, rate)),
         List.of(
             "One setting is changed at a time; the marked rows are the server as it is. Sizes of the"
                 + " prefix cache are quotas of the library's `PrefixCache` over the same pool, the"

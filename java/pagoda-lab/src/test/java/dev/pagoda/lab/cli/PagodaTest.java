@@ -44,7 +44,8 @@ class PagodaTest {
     assertThat(run("report", "--help")).isZero();
     assertThat(out).contains("--out", "--backend", "--quick", "--seed", "--only");
     assertThat(run("simulate", "--help")).isZero();
-    assertThat(out).contains("--paper", "--trace", "--calibrate", "hash_ids", "Mooncake", "Examples:");
+    assertThat(out)
+        .contains("--paper", "--trace", "--calibrate", "hash_ids", "Mooncake", "Examples:");
     assertThat(out.lines()).allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(100));
     assertThat(run("--version")).isZero();
     assertThat(out).startsWith("pagoda ");
