@@ -19,7 +19,8 @@ if [[ -n $(git status --porcelain 2>/dev/null) ]]; then
 fi
 echo "date     $(date --iso-8601)"
 echo "commit   $commit"
-echo "gpu      $(nvidia-smi --query-gpu=name,driver_version,power.limit --format=csv,noheader | head -n 1)"
+gpu=$(nvidia-smi --query-gpu=name,driver_version,power.limit --format=csv,noheader | head -n 1)
+echo "gpu      $gpu"
 echo "command  scripts/bench-native.sh $*"
 echo
 exec build/cmake/bench/native/native_bench bench/shapes.csv "$@"

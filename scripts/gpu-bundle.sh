@@ -89,6 +89,8 @@ fi
 
 libraries=("$here"/lib/assertj-*.jar "$here"/lib/byte-buddy-*.jar)
 class_path=$here/classes:$here/test-classes:$here/native:$(IFS=: && echo "${libraries[*]}")
+# Tests are named as they start, and none may hang: where a run is cut off after some minutes, what
+# it printed is all there is.
 junit() {
   local jvm_options=()
   while [[ $# -gt 0 && $1 != -- ]]; do
@@ -100,7 +102,8 @@ junit() {
     -Ddev.pagoda.test.operations="${PAGODA_TEST_OPERATIONS:-1000000}" \
     --enable-native-access=ALL-UNNAMED ${jvm_options[@]+"${jvm_options[@]}"} \
     -jar "$here"/lib/junit-platform-console-standalone-*.jar execute \
-    --disable-banner --disable-ansi-colors --details tree --fail-if-no-tests \
+    --disable-banner --disable-ansi-colors --details testfeed --fail-if-no-tests \
+    --config junit.jupiter.execution.timeout.default=300s \
     --scan-class-path "$here/test-classes" --include-classname '.*' --class-path "$class_path" "$@"
 }
 vector=(--add-modules jdk.incubator.vector)

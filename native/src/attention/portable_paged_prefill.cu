@@ -151,7 +151,7 @@ __global__ void __launch_bounds__(portable_prefill::kThreads)
       for (int row = 0; row < kTileRows; ++row) {
         float maximum = scores[row];
         for (int offset = 16; offset > 0; offset /= 2) {
-          maximum = fmaxf(maximum, __shfl_xor_sync(0xffffffffu, maximum, offset));
+          maximum = fmaxf(maximum, __shfl_xor_sync(kEveryLane, maximum, offset));
         }
         if (lane == 0) {
           warp_values[warp][row] = maximum;
@@ -204,7 +204,7 @@ __global__ void __launch_bounds__(portable_prefill::kThreads)
     for (int row = 0; row < kTileRows; ++row) {
       float sum = sums[row];
       for (int offset = 16; offset > 0; offset /= 2) {
-        sum += __shfl_xor_sync(0xffffffffu, sum, offset);
+        sum += __shfl_xor_sync(kEveryLane, sum, offset);
       }
       if (lane == 0) {
         warp_values[warp][row] = sum;

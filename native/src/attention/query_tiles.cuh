@@ -42,13 +42,14 @@ struct QueryTile {
   }
 };
 
+constexpr uint32_t kEveryLane = 0xffffffffu;
+
 /// Finds the tile of that number; false when the batch has no more tiles.
 ///
 /// Tiles of a sequence are numbered from its end, because there they are longest when causal. All
 /// lanes of a warp call it together.
 __device__ inline bool warp_find_query_tile(const PrefillParams& params, int64_t tile_idx,
                                             QueryTile* tile) {
-  constexpr uint32_t kAllLanesOfWarp = 0xffffffffu;
   const int lane = threadIdx.x % 32;
   int64_t first_tile = 0;  // of the chunk of 32 sequences
   for (int32_t base = 0; base < params.num_seqs; base += 32) {
@@ -66,27 +67,27 @@ __device__ inline bool warp_find_query_tile(const PrefillParams& params, int64_t
     const int32_t num_tiles = (num_rows + params.tile_rows - 1) / params.tile_rows;
     int32_t behind = num_tiles;
     for (int offset = 1; offset < 32; offset *= 2) {
-      const int32_t before = __shfl_up_sync(kAllLanesOfWarp, behind, offset);
+      const int32_t before = __shfl_up_sync(kEveryLane, behind, offset);
       behind += lane >= offset ? before : 0;
     }
     const uint32_t reached =
-        __ballot_sync(kAllLanesOfWarp, first_tile + behind > tile_idx);
+        __ballot_sync(kEveryLane, first_tile + behind > tile_idx);
     if (reached != 0) {
       const int owner = __ffs(reached) - 1;
       const int64_t from_end =
-          tile_idx - first_tile - __shfl_sync(kAllLanesOfWarp, behind - num_tiles, owner);
-      const int32_t owner_tiles = __shfl_sync(kAllLanesOfWarp, num_tiles, owner);
-      const int32_t owner_rows = __shfl_sync(kAllLanesOfWarp, num_rows, owner);
+          tile_idx - first_tile - __shfl_sync(kEveryLane, behind - num_tiles, owner);
+      const int32_t owner_tiles = __shfl_sync(kEveryLane, num_tiles, owner);
+      const int32_t owner_rows = __shfl_sync(kEveryLane, num_rows, owner);
       tile->seq_idx = base + owner;
       tile->first_row = (owner_tiles - 1 - static_cast<int32_t>(from_end)) * params.tile_rows;
       tile->num_rows = min(params.tile_rows, owner_rows - tile->first_row);
-      tile->first_token = __shfl_sync(kAllLanesOfWarp, first_token, owner);
+      tile->first_token = __shfl_sync(kEveryLane, first_token, owner);
       tile->context_length = max(0, params.context_lengths[base + owner]);
       tile->first_position =
-          tile->context_length - __shfl_sync(kAllLanesOfWarp, num_tokens, owner);
+          tile->context_length - __shfl_sync(kEveryLane, num_tokens, owner);
       return true;
     }
-    first_tile += __shfl_sync(kAllLanesOfWarp, behind, 31);
+    first_tile += __shfl_sync(kEveryLane, behind, 31);
   }
   return false;
 }

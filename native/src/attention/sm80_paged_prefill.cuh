@@ -66,7 +66,8 @@ __global__ void __launch_bounds__(Sm80Prefill<kHeadDim, kRowTiles>::kThreads, 2)
   // Tiles of tokens start at multiples of their size.
   const VisibleRange visible = tile.visible(params);
   const int first_tile = visible.begin / kTokens;
-  const int end_tile = visible.end > visible.begin ? (visible.end + kTokens - 1) / kTokens : first_tile;
+  const int end_tile =
+      visible.end > visible.begin ? (visible.end + kTokens - 1) / kTokens : first_tile;
   const int32_t* table = params.block_tables + tile.seq_idx * params.block_table_stride;
   const char* keys = params.pool + params.key_base_bytes + kv_head_idx * params.key_tile_bytes;
   const char* values =
@@ -288,14 +289,14 @@ __global__ void __launch_bounds__(Sm80Prefill<kHeadDim, kRowTiles>::kThreads, 2)
           rises |= tile_maxima[m][half] > maxima[m][half] + 8.0f;
         }
       }
-      if (__any_sync(0xffffffffu, rises)) {
+      if (__any_sync(kEveryLane, rises)) {
 #pragma unroll
         for (int m = 0; m < kRowTiles; ++m) {
 #pragma unroll
           for (int half = 0; half < 2; ++half) {
             float maximum = fmaxf(maxima[m][half], tile_maxima[m][half]);
-            maximum = fmaxf(maximum, __shfl_xor_sync(0xffffffffu, maximum, 1));
-            maximum = fmaxf(maximum, __shfl_xor_sync(0xffffffffu, maximum, 2));
+            maximum = fmaxf(maximum, __shfl_xor_sync(kEveryLane, maximum, 1));
+            maximum = fmaxf(maximum, __shfl_xor_sync(kEveryLane, maximum, 2));
             const float shrink = rescale_factor(maxima[m][half], maximum);
             maxima[m][half] = maximum;
             sums[m][half] *= shrink;
@@ -357,8 +358,8 @@ __global__ void __launch_bounds__(Sm80Prefill<kHeadDim, kRowTiles>::kThreads, 2)
     for (int half = 0; half < 2; ++half) {
       const int row = warp_row + m * 16 + group + half * 8;
       float sum = sums[m][half];
-      sum += __shfl_xor_sync(0xffffffffu, sum, 1);
-      sum += __shfl_xor_sync(0xffffffffu, sum, 2);
+      sum += __shfl_xor_sync(kEveryLane, sum, 1);
+      sum += __shfl_xor_sync(kEveryLane, sum, 2);
       const bool is_row = row < tile.num_rows;
       const int32_t head = head_of(row);
       const RowEnd end =

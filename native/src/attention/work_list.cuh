@@ -122,24 +122,20 @@ class WorkWalker {
   }
 
   /// Enters the CTA's first grab; false when there is none for it.
-  __device__ bool enter_first() {
-    const bool has_grab = enter(blockIdx.x);
-    if (has_grab && is_by_sequence_) {
-      take_ahead();
-    }
-    return has_grab;
-  }
+  __device__ bool enter_first() { return enter(blockIdx.x); }
 
   /// Enters the CTA's next grab; false behind its last one. It is called until then.
   __device__ bool enter_next() {
     if (!is_by_sequence_) {
       return enter(grab_ + gridDim.x);
     }
-    const bool has_grab = enter(__shfl_sync(kAllLanes, taken_, 0));
-    if (has_grab) {
-      take_ahead();
+    // As many calls as grabs, for every CTA that has a first one asks once too often: the counter
+    // comes back to 0 by itself, ready for the next launch.
+    int32_t taken = 0;
+    if (lane_ == 0) {
+      taken = static_cast<int32_t>(atomicInc(params_.grabs_taken, num_grabs() - 1));
     }
-    return has_grab;
+    return enter(gridDim.x + __shfl_sync(kAllLanes, taken, 0));
   }
 
   /// The next piece of the grab; false behind its last one.
@@ -211,16 +207,6 @@ class WorkWalker {
     return true;
   }
 
-  /// Takes the grab after the one just entered: nobody waits for the answer until it is needed.
-  ///
-  /// In all as often as there are grabs, because every CTA that has a first one asks once too
-  /// often: the counter comes back to 0 by itself, ready for the next launch.
-  __device__ void take_ahead() {
-    if (lane_ == 0) {
-      taken_ = gridDim.x + atomicInc(params_.grabs_taken, num_grabs() - 1);
-    }
-  }
-
   /// Reads the whole list, and leaves the first chunk loaded on the way.
   __device__ ListSize list_size() {
     load_chunk(0, 0);
@@ -277,7 +263,6 @@ class WorkWalker {
   const bool is_by_sequence_;
   const WorkSplit split_;
   int32_t grab_ = 0;
-  int32_t taken_ = 0;  // in lane 0
   int32_t part_ = 0;
   int32_t stripe_ = 0;
   uint32_t position_ = 0;  // in the list; by sequence, 0 before the grab's only piece

@@ -27,7 +27,8 @@ __device__ __forceinline__ void async_copy_end_group() {
   asm volatile("cp.async.commit_group;" ::: "memory");
 }
 
-/// Waits until the calling thread's copies have landed, all but those of its last `kPending` groups.
+/// Waits until the calling thread's copies have landed, but for those of its last `kPending`
+/// groups.
 template <int kPending>
 __device__ __forceinline__ void async_copy_wait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");

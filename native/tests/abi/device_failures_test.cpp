@@ -61,6 +61,21 @@ void names_the_architectures_when_no_image_fits() {
   CLAIM_CONTAINS(error.text, "cuda_error=2");
 }
 
+void tells_a_broken_context_from_a_refusal() {
+  pagoda_error error{};
+  CLAIM(pagoda::breaks_the_context(cudaErrorIllegalAddress));
+  CLAIM(pagoda::breaks_the_context(cudaErrorLaunchFailure));
+  CLAIM(!pagoda::breaks_the_context(cudaErrorMemoryAllocation));
+  CLAIM(!pagoda::breaks_the_context(cudaErrorInvalidValue));
+  CLAIM(pagoda::fail_to_do(cudaErrorIllegalAddress, "copy memory", &error) ==
+        PAGODA_STATUS_DEVICE_FAULT);
+  CLAIM_CONTAINS(error.text, "copy memory");
+  CLAIM_CONTAINS(error.text, "cuda_error=700");
+  CLAIM(pagoda::fail_to_do(cudaErrorInvalidValue, "copy memory", &error) ==
+        PAGODA_STATUS_CUDA_FAILURE);
+  CLAIM_CONTAINS(error.text, "cuda_error=1");
+}
+
 void lets_no_exception_out() {
   pagoda_error error{};
   CLAIM(pagoda::guarded(&error, []() -> pagoda_status { throw std::runtime_error("of a test"); }) ==
@@ -85,6 +100,7 @@ int main() {
   tells_no_driver_from_an_old_one();
   tells_no_device_from_a_failure();
   names_the_architectures_when_no_image_fits();
+  tells_a_broken_context_from_a_refusal();
   lets_no_exception_out();
   ends_every_sentence_inside_the_field();
   return num_false_claims == 0 ? 0 : 1;

@@ -89,7 +89,8 @@ class DecodeRun {
     const std::vector<char> lse = lse_->read();
     compare_rows({output, lse, output_stride(), num_seqs_, case_.num_query_heads,
                   shape_.value_head_dim, case_.row_dtype, shape_.dtype},
-                 title, [&](int seq, int head, std::vector<double>* expected, double* expected_lse) {
+                 title,
+                 [&](int seq, int head, std::vector<double>* expected, double* expected_lse) {
                    const int length = std::max(0, lengths[seq]);
                    const ReferenceRow row = {
                        seq,

@@ -121,7 +121,8 @@ class PrefillRun {
     const auto num_rows = static_cast<int>(seq_of.size());
     compare_rows({output, lse, output_stride(), num_rows, case_.num_query_heads,
                   shape_.value_head_dim, case_.row_dtype, shape_.dtype},
-                 title, [&](int row, int head, std::vector<double>* expected, double* expected_lse) {
+                 title,
+                 [&](int row, int head, std::vector<double>* expected, double* expected_lse) {
                    const VisibleTokens seen = visible(sequences[seq_of[row]], position_of[row]);
                    const ReferenceRow reference = {
                        seq_of[row],

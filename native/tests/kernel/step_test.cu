@@ -50,9 +50,7 @@ void updates_its_words_and_no_other() {
       expected[run.target_word + i] = words.back();
     }
   }
-  // What would land outside the array is left out.
-  runs.push_back({kWords - 1, first_word, 0});
-  const size_t run_bytes = (runs.size() - 1) * sizeof(pagoda_word_run);
+  const size_t run_bytes = runs.size() * sizeof(pagoda_word_run);
   const auto num_bytes = static_cast<int64_t>(run_bytes + words.size() * 4);
   PinnedBytes staged(num_bytes);
   std::memcpy(staged.as<char>(), runs.data(), run_bytes);
@@ -63,13 +61,13 @@ void updates_its_words_and_no_other() {
                                           target.address(),
                                           kWords,
                                           num_bytes,
-                                          static_cast<int64_t>(runs.size()) - 1};
+                                          static_cast<int64_t>(runs.size())};
   pagoda_error error{};
   check(pagoda_update_words(&params, nullptr, &error), error);
   check(cudaDeviceSynchronize(), "update_words");
   const std::vector<char> read = target.read();
   const bool is_equal = std::memcmp(read.data(), expected.data(), read.size()) == 0;
-  std::printf("%zu runs, %zu words: %s\n", runs.size() - 1, words.size(),
+  std::printf("%zu runs, %zu words: %s\n", runs.size(), words.size(),
               is_equal ? "equal" : "DIFFERENT");
   CLAIM(is_equal);
 }
@@ -171,7 +169,7 @@ void finds_the_first_bad_value() {
   step = Step();
   step.slots[22]++;
   step.slots[23] = 1000;
-  step.is_refused_with("slot_mapping[22]=" );
+  step.is_refused_with("slot_mapping[22]=");
   step = Step();
   step.slots[0] = -2;
   step.is_refused_with("slot_mapping[0]=-2");
@@ -251,13 +249,17 @@ void memory_that_is_not_there_is_refused_with_the_numbers() {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   require_gpu();
+  // A sanitizer would report the refusal that the last claim asks for.
+  const bool is_short = argc > 1 && std::strcmp(argv[1], "short") == 0;
   updates_its_words_and_no_other();
   leaves_out_what_lies_outside();
   finds_the_first_bad_value();
   events_and_graphs_do_what_they_say();
   contexts_are_entered_and_left();
-  memory_that_is_not_there_is_refused_with_the_numbers();
+  if (!is_short) {
+    memory_that_is_not_there_is_refused_with_the_numbers();
+  }
   return num_false_claims == 0 ? 0 : 1;
 }

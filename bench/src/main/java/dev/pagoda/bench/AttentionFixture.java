@@ -1,10 +1,12 @@
 package dev.pagoda.bench;
 
+import dev.pagoda.AttentionRows;
 import dev.pagoda.Backend;
 import dev.pagoda.Capacity;
 import dev.pagoda.KvSequence;
 import dev.pagoda.PagedKvCache;
 import dev.pagoda.Step;
+import dev.pagoda.Workers;
 import dev.pagoda.layout.AttentionSpec;
 import dev.pagoda.layout.DType;
 import dev.pagoda.layout.KeyOrder;
@@ -37,6 +39,7 @@ final class AttentionFixture implements AutoCloseable {
   final Rows output;
   final float[] outputArray;
   final Step step;
+  private final AttentionRows rows;
   final HugePages.Outcome hugePages;
   private final Arena arena = Arena.ofShared();
   private final int numLayers;
@@ -67,6 +70,7 @@ final class AttentionFixture implements AutoCloseable {
     queries = Rows.of(randoms(random, numTokens * shape.numQueryHeads() * shape.headDim()));
     outputArray = new float[numTokens * shape.numQueryHeads() * shape.headDim()];
     output = Rows.of(outputArray);
+    rows = AttentionRows.of(queries, output);
     step = cache.newStep();
     fill(random);
   }
@@ -131,6 +135,16 @@ final class AttentionFixture implements AutoCloseable {
   float[] attend() {
     step.attend(nextLayer(), spec, queries, output);
     return outputArray;
+  }
+
+  /** The same on several threads. */
+  float[] attendOn(Workers workers) {
+    step.attend(nextLayer(), spec, rows, workers);
+    return outputArray;
+  }
+
+  int layers() {
+    return numLayers;
   }
 
   int nextLayer() {

@@ -61,7 +61,30 @@ public final class BenchMain {
         .ifPresent(read ->
             row.append(
                 String.format(Locale.ROOT, "  %3.0f %% of the plain read", 100 * read / seconds)));
+    streamRead(result)
+        .ifPresent(gigabytesPerSecond ->
+            row.append(
+                String.format(
+                    Locale.ROOT,
+                    "  %3.0f %% of the stream read in the same JVM, %.2f GB/s",
+                    100 * work.bytes() / seconds / 1e9 / gigabytesPerSecond,
+                    gigabytesPerSecond)));
+    allocated(result)
+        .ifPresent(bytes -> row.append(String.format(Locale.ROOT, "  %.1f B allocated", bytes)));
     return row.toString();
+  }
+
+  private static OptionalDouble streamRead(RunResult result) {
+    Result<?> read = result.getSecondaryResults().get("streamRead");
+    return read == null
+        ? OptionalDouble.empty()
+        : OptionalDouble.of(read.getStatistics().getMean());
+  }
+
+  /** With {@code -prof gc}. */
+  private static OptionalDouble allocated(RunResult result) {
+    Result<?> bytes = result.getSecondaryResults().get("gc.alloc.rate.norm");
+    return bytes == null ? OptionalDouble.empty() : OptionalDouble.of(bytes.getScore());
   }
 
   private static String label(BenchmarkParams params) {

@@ -1,8 +1,12 @@
 package dev.pagoda.bench;
 
 import dev.pagoda.Backend;
+import dev.pagoda.Workers;
 import dev.pagoda.layout.DType;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -38,38 +42,64 @@ public class DecodeAttentionBenchmark {
   public String shape = "C1";
 
   /** Type of keys and values in the cache. */
-  @Param({"FP32", "BF16"})
+  @Param({"FP32", "BF16", "FP16"})
   public DType dtype = DType.FP32;
 
   /** What computes. */
   @Param({"vector"})
   public String backend = "vector";
 
+  /** Threads that share a call, this one included. */
+  @Param({"1"})
+  public int threads = 1;
+
   private AttentionFixture fixture;
   private PoolReader reader;
+  private double streamRead;
+  private ExecutorService executor;
+  private Workers workers = Workers.caller();
+
+  /** What the memory gives in the same JVM, measured before each iteration. */
+  @State(Scope.Thread)
+  @AuxCounters(AuxCounters.Type.EVENTS)
+  public static class Ceiling {
+    /** One thread reading the pool from end to end, GB/s. */
+    public double streamRead;
+  }
 
   /** Fills the cache. */
   @Setup(Level.Trial)
   public void fill() {
     fixture = new AttentionFixture(Shape.named(shape), dtype, Backend.named(backend), COLD_BYTES);
     reader = new PoolReader(fixture);
+    executor = Executors.newFixedThreadPool(threads);
+    workers = new Workers(executor, threads);
+  }
+
+  /** Measures the ceiling beside what is measured against it. */
+  @Setup(Level.Iteration)
+  public void measureCeiling() {
+    streamRead = reader.streamGigabytesPerSecond();
   }
 
   /** Frees it. */
   @TearDown(Level.Trial)
   public void free() {
+    executor.close();
     fixture.close();
   }
 
   /** Attention of every sequence over its whole context. */
   @Benchmark
-  public float[] attend() {
-    return fixture.attend();
+  public float[] attend(Ceiling ceiling) {
+    ceiling.streamRead = streamRead;
+    return fixture.attendOn(workers);
   }
 
   /** A sum over the same keys and values. */
   @Benchmark
-  public long plainRead() {
+  public long plainRead(Ceiling ceiling) {
+    ceiling.streamRead = streamRead;
     return reader.readLayer(fixture.nextLayer());
   }
 

@@ -13,10 +13,14 @@ import jdk.incubator.vector.VectorSpecies;
 final class PoolReader {
   private static final VectorSpecies<Long> SPECIES = LongVector.SPECIES_PREFERRED;
   private static final int STREAMS = 4;
+  private static final long CHUNK_BYTES = 1L << 20;
 
   private final MemorySegment pool;
   private final KvLayout layout;
   private final int[][] tables;
+
+  /** Keeps what streams summed, so that no compiler finds reading useless. */
+  long sink;
 
   PoolReader(AttentionFixture fixture) {
     pool = fixture.pool;
@@ -39,6 +43,16 @@ final class PoolReader {
       }
     }
     return sum;
+  }
+
+  /** Reads the whole pool from end to end, four streams, and says how fast, in GB/s. */
+  double streamGigabytesPerSecond() {
+    long byteSize = pool.byteSize() / CHUNK_BYTES * CHUNK_BYTES;
+    long start = System.nanoTime();
+    for (long at = 0; at < byteSize; at += CHUNK_BYTES) {
+      sink += read(at, CHUNK_BYTES);
+    }
+    return (double) byteSize / (System.nanoTime() - start);
   }
 
   /** Four streams at once: one alone leaves memory idle between misses. */

@@ -30,7 +30,7 @@ public class PrefillAttentionBenchmark {
   public String shape = "C5";
 
   /** Type of keys and values in the cache. */
-  @Param({"FP32", "BF16"})
+  @Param({"FP32", "BF16", "FP16"})
   public DType dtype = DType.FP32;
 
   /** What computes. */

@@ -35,7 +35,9 @@ import org.openjdk.jmh.annotations.Warmup;
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
 @Warmup(iterations = 5, time = 500, timeUnit = TimeUnit.MILLISECONDS)
 @Measurement(iterations = 10, time = 500, timeUnit = TimeUnit.MILLISECONDS)
-@Fork(value = 3, jvmArgsAppend = {"-Xmx3g", "-XX:+UseSerialGC"})
+@Fork(
+    value = 3,
+    jvmArgsAppend = {"-Xmx3g", "-XX:+UseSerialGC"})
 public class PrefixCacheBenchmark {
   private static final int BLOCK_SIZE = 16;
 

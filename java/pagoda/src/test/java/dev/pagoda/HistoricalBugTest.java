@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import dev.pagoda.block.BlockBugs;
 import dev.pagoda.internal.kernel.KernelBugs;
 import dev.pagoda.prefix.PrefixBugs;
+import dev.pagoda.tier.file.FileBugs;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,7 +28,8 @@ class HistoricalBugTest {
   private static final Path DOCUMENT = Path.of("HISTORICAL-BUGS.md");
 
   static Stream<HistoricalBug> bugs() {
-    return Stream.of(PrefixBugs.all(), BlockBugs.all(), CacheBugs.all(), KernelBugs.all())
+    return Stream.of(
+            PrefixBugs.all(), BlockBugs.all(), CacheBugs.all(), KernelBugs.all(), FileBugs.all())
         .flatMap(List::stream);
   }
 

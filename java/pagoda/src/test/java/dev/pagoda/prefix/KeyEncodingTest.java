@@ -1,5 +1,6 @@
 package dev.pagoda.prefix;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pagoda.layout.DType;
@@ -108,7 +109,7 @@ class KeyEncodingTest {
     KeyEncoding encoding = new KeyEncoding("m", layout(SHAPE));
     BlockKey root = encoding.root(Namespace.of("t"));
     ByteBuffer expected = ByteBuffer.allocate(1024);
-    expected.put((byte) 'K').putInt(8).put("pagoda1b".getBytes("US-ASCII"));
+    expected.put((byte) 'K').putInt(8).put("pagoda1b".getBytes(US_ASCII));
     expected.put((byte) 'P').putInt(32).put(root.toBytes());
     expected.put((byte) 'T').putInt(16).putInt(7).putInt(8).putInt(9).putInt(-10);
     byte[] bytes = Arrays.copyOf(expected.array(), expected.position());

@@ -11,10 +11,14 @@ import dev.pagoda.Step;
 import dev.pagoda.block.OutOfBlocksException;
 import dev.pagoda.decoding.ReadableCache;
 import dev.pagoda.testing.Seeds;
+import dev.pagoda.tier.file.FiledGroup;
+import dev.pagoda.tier.file.MemoryStores;
+import dev.pagoda.tier.file.RestoredGroup;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,9 +27,9 @@ import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
 
 /**
- * Random appends, forks, truncations, swaps and drops, whole or of the last blocks, in pools too
- * small for them, against plain lists: tokens read from memory, who shares which block, and exactly
- * which calls run out of blocks.
+ * Random appends, forks, truncations, swaps, drops, saves and files, whole or of the last blocks,
+ * in pools too small for them, against plain lists: tokens read from memory, who shares which
+ * block, and exactly which calls run out of blocks.
  */
 class TierModelTest {
   /** One of these costs as much as that many of other models. */
@@ -33,6 +37,7 @@ class TierModelTest {
 
   private static final int OPERATIONS_PER_EPISODE = 250;
   private static final int SEQUENCES_MAX = 8;
+  private static final int[] NO_IDS = {};
 
   /** A sequence as lists: its tokens, and its blocks by identity. */
   private record Twin(List<Integer> tokens, List<Object> blocks) {
@@ -95,6 +100,8 @@ class TierModelTest {
     private final Map<KvSequence, Twin> idle = new LinkedHashMap<>();
     private final List<Group> swapped = new ArrayList<>();
     private final List<Group> dropped = new ArrayList<>();
+    private final List<Group> filed = new ArrayList<>();
+    private final MemoryStores stores;
     private final int[] outcomes;
     private int nextToken = 1;
 
@@ -106,11 +113,12 @@ class TierModelTest {
       numSlots = random.nextInt(3, 30);
       memory = ReadableCache.open(blockSize, numBlocks);
       space = SwapSpace.open(memory.cache(), Capacity.blocks(numSlots), Checks.DEBUG);
+      stores = new MemoryStores(memory.cache());
       step = memory.cache().newStep();
     }
 
     void operate() {
-      switch (random.nextInt(13)) {
+      switch (random.nextInt(16)) {
         case 0 -> open();
         case 1, 2 -> fork();
         case 3, 4, 5 -> append();
@@ -120,6 +128,9 @@ class TierModelTest {
         case 9 -> swapIn();
         case 10 -> drop();
         case 11 -> moreLeaves();
+        case 12 -> saveAndRestore();
+        case 13 -> file();
+        case 14 -> unfile();
         default -> restore();
       }
     }
@@ -139,6 +150,7 @@ class TierModelTest {
       List<List<Object>> heads = new ArrayList<>();
       swapped.forEach(group -> heads.addAll(group.heads()));
       dropped.forEach(group -> heads.addAll(group.heads()));
+      filed.forEach(group -> heads.addAll(group.heads()));
       return heads;
     }
 
@@ -393,6 +405,86 @@ class TierModelTest {
       }
     }
 
+    /** A saved group comes back beside the one that was saved. */
+    private void saveAndRestore() {
+      List<KvSequence> sequences = some();
+      if (sequences.isEmpty() || idle.size() + sequences.size() > 2 * SEQUENCES_MAX) {
+        return;
+      }
+      Map<KvSequence, Twin> members = new LinkedHashMap<>();
+      sequences.forEach(sequence -> members.put(sequence, idle.get(sequence)));
+      List<int[]> ids =
+          members.values().stream()
+              .map(twin -> random.nextBoolean() ? twin.tokenArray(0, twin.tokens().size()) : NO_IDS)
+              .toList();
+      stores.store().save(sequences, ids, MemoryStores.FILE);
+      Group group = new Group(members, 0, "");
+      boolean succeeds = group.numBlocks() <= numFree();
+      count(succeeds);
+      if (!succeeds) {
+        assertThatThrownBy(() -> stores.store().restore(MemoryStores.FILE))
+            .isInstanceOf(OutOfBlocksException.class);
+        return;
+      }
+      RestoredGroup restored = stores.store().restore(MemoryStores.FILE);
+      Iterator<Twin> twins = group.renewed().values().iterator();
+      for (int i = 0; i < sequences.size(); i++) {
+        assertThat(restored.tokenIds(i)).isEqualTo(ids.get(i));
+        idle.put(restored.sequences().get(i), twins.next());
+      }
+    }
+
+    /** From the cache or from the host to a file. */
+    private void file() {
+      if (!swapped.isEmpty() && random.nextBoolean()) {
+        Group group = swapped.remove(random.nextInt(swapped.size()));
+        FiledGroup handle = stores.folder().push(space, (SwappedGroup) group.handle());
+        filed.add(new Group(group.members(), group.cut(), handle));
+        return;
+      }
+      List<KvSequence> sequences = some();
+      if (!sequences.isEmpty()) {
+        FiledGroup handle = stores.folder().swapOut(sequences);
+        filed.add(new Group(take(sequences), 0, handle));
+      }
+    }
+
+    private void unfile() {
+      if (filed.isEmpty()) {
+        return;
+      }
+      Group group = filed.get(random.nextInt(filed.size()));
+      FiledGroup handle = (FiledGroup) group.handle();
+      if (random.nextInt(6) == 0) {
+        filed.remove(group);
+        stores.folder().discard(handle);
+        return;
+      }
+      boolean toHost = random.nextBoolean();
+      boolean succeeds = group.numBlocks() <= (toHost ? numFreeSlots() : numFree());
+      count(succeeds);
+      if (!succeeds) {
+        assertThatThrownBy(
+                () -> {
+                  if (toHost) {
+                    stores.folder().pull(handle, space);
+                  } else {
+                    stores.folder().swapIn(handle);
+                  }
+                })
+            .isInstanceOf(OutOfBlocksException.class);
+        return;
+      }
+      filed.remove(group);
+      if (toHost) {
+        SwappedGroup back = stores.folder().pull(handle, space);
+        swapped.add(new Group(group.members(), group.cut(), back));
+      } else {
+        stores.folder().swapIn(handle);
+        idle.putAll(group.renewed());
+      }
+    }
+
     private void mustNotBeAsked(KvSequence sequence, int from, int to) {
       throw new AssertionError("fed without blocks: sequence=" + sequence);
     }
@@ -412,6 +504,7 @@ class TierModelTest {
     void check(String at) {
       memory.cache().checkConservation();
       space.checkConservation();
+      stores.check();
       assertThat(memory.numUsed()).as("blocks %s", at).isEqualTo(numBlocks - numFree());
       assertThat(memory.cache().statistics().blocks().numReferences())
           .as("references %s", at)
@@ -430,6 +523,8 @@ class TierModelTest {
     @Override
     public void close() {
       swapped.forEach(group -> space.discard((SwappedGroup) group.handle()));
+      filed.forEach(group -> stores.folder().discard((FiledGroup) group.handle()));
+      stores.close();
       space.close();
       memory.close();
     }

@@ -113,9 +113,9 @@ final class PressureServer implements AutoCloseable {
     List<Running> running = new ArrayList<>();
     while (!waiting.isEmpty() || !running.isEmpty()) {
       // Who had to leave goes first, if a block for each that runs is left.
-      while (preemptor.numWaiting() > 0
-          && preemptor.restoreNext(feeder(), running.size()).isPresent()) {
-        continue;
+      boolean isRoom = true;
+      while (isRoom && preemptor.numWaiting() > 0) {
+        isRoom = preemptor.restoreNext(feeder(), running.size()).isPresent();
       }
       admit(waiting, running, preemptor, admission);
       decode(running, preemptor);

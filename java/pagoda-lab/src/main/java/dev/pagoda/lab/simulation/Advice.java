@@ -85,7 +85,7 @@ final class Advice {
     numSimulated += trace.size();
     return new Pool(
         poolTokens,
-        ServingResult.percentile(result.waitingSeconds(), 99),
+        result.waitingSeconds().percentile(99),
         result.numPreemptions(),
         result.numRefused());
   }
@@ -224,7 +224,7 @@ final class Advice {
                         Cell.significant(each.requestsPerSecond(), 4),
                         Cell.fixed(100 * each.emptyShare(), 1),
                         Cell.count(each.blockSize() * machine.kvBytesPerToken() / 1024)),
-                    each == best))
+                    each.equals(best)))
             .toList());
   }
 

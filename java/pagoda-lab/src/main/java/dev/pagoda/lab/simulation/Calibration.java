@@ -121,7 +121,7 @@ final class Calibration {
     return new Machine(
         "calibrated",
         kvBytesPerToken,
-        (int) Math.clamp(poolBytes / kvBytesPerToken, 1, Integer.MAX_VALUE),
+        Math.clamp(poolBytes / kvBytesPerToken, 1, Integer.MAX_VALUE),
         new LatencyModel(
             weightsNanos,
             NUM_LAYERS * base[0],

@@ -75,7 +75,7 @@ final class PaperReport {
     boolean holds = worst <= Published.TOLERANCE_POINTS;
     return new Verdict(
         holds ? Verdict.Outcome.HOLDS : Verdict.Outcome.MIXED,
-        String.format("%.1f", worst),
+        String.format("%.1f points", worst),
         "is the largest difference of "
             + published.size()
             + " published numbers, where 4 are allowed. "
@@ -90,8 +90,7 @@ final class PaperReport {
             Column.words("what"),
             Column.numbers(OURS, unit),
             Column.numbers(PAPER, unit),
-            Column.numbers("difference"),
-            Column.words("remark")),
+            Column.numbers("difference")),
         cells.stream().map(Comparison::row).toList());
   }
 
@@ -107,11 +106,10 @@ final class PaperReport {
 
     Row row() {
       return Row.of(
-          Cell.words(what),
+          Cell.words(remark.isEmpty() ? what : what + " (" + remark + ")"),
           Cell.fixed(ours, 2),
           isPublished() ? Cell.fixed(published, 2) : Cell.missing("not published"),
-          isPublished() ? Cell.fixed(ours - published, 2) : Cell.missing("not published"),
-          Cell.words(remark));
+          isPublished() ? Cell.fixed(ours - published, 2) : Cell.missing("not published"));
     }
   }
 
@@ -228,15 +226,13 @@ final class PaperReport {
               policy.label(),
               runs.batched(policy, Published.SHARE_GPT, Published.SHARE_GPT_RATE),
               published.shareGpt(),
-              paged ? "server is full: pool decides" : ""));
+              paged ? "full" : ""));
       alpaca.add(
           new Comparison(
               policy.label(),
               runs.batched(policy, Published.ALPACA, Published.ALPACA_RATE),
               published.alpaca(),
-              paged
-                  ? "fitted: overhead per sequence"
-                  : policy == MemoryPolicy.ORACLE ? "fitted: spread of outputs" : ""));
+              paged ? "fitted" : policy == MemoryPolicy.ORACLE ? "fitted" : ""));
       done++;
       progress.advance(done / 4.0);
     }
@@ -331,9 +327,9 @@ final class PaperReport {
 
   private static String remark(Published.Saved published) {
     if (Double.isNaN(published.saved())) {
-      return "within the published range";
+      return "a range";
     }
-    return published.beams() && published.width() == 2 ? "fitted: replacement" : "";
+    return published.beams() && published.width() == 2 ? "fitted" : "";
   }
 
   private static Chart sharingChart(

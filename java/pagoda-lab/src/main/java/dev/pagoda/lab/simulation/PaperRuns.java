@@ -91,8 +91,8 @@ final class PaperRuns {
     ServingResult result = ServingSimulation.run(server.withPolicy(policy), MACHINE, trace, seed);
     return new Served(
         rate,
-        ServingResult.mean(result.normalizedSeconds()),
-        ServingResult.percentile(result.waitingSeconds(), 99),
-        ServingResult.percentile(result.tokenSeconds(), 99));
+        result.normalizedSeconds().mean(),
+        result.waitingSeconds().percentile(99),
+        result.tokenSeconds().percentile(99));
   }
 }

@@ -1,19 +1,24 @@
 package dev.pagoda.lab.simulation;
 
 import dev.pagoda.lab.workload.Trace;
-import java.util.Arrays;
 
 /**
  * Which blocks the prompts of a trace could find in a prefix cache: full blocks, known by all
  * tokens up to their end, so that a block is the same only behind the same beginning. The last
  * token of a prompt is always computed.
- *
- * @param ids one id per block asked for, in order of arrival
- * @param numIds different blocks
- * @param promptTokens tokens of all prompts
- * @param blockSize tokens per block
  */
-record PrefixAccesses(int[] ids, int numIds, long promptTokens, int blockSize) {
+final class PrefixAccesses {
+  private final int[] ids; // one per block asked for, in order of arrival
+  private final int numIds;
+  private final long promptTokens;
+  private final int blockSize;
+
+  private PrefixAccesses(int[] ids, int numIds, long promptTokens, int blockSize) {
+    this.ids = ids;
+    this.numIds = numIds;
+    this.promptTokens = promptTokens;
+    this.blockSize = blockSize;
+  }
 
   static PrefixAccesses of(Trace trace, int blockSize) {
     long numAccesses = 0;
@@ -94,14 +99,19 @@ record PrefixAccesses(int[] ids, int numIds, long promptTokens, int blockSize) {
     }
   }
 
-  @Override
-  public boolean equals(Object other) {
-    return other instanceof PrefixAccesses accesses && Arrays.equals(ids, accesses.ids);
+  /** One id per block asked for, in order of arrival. */
+  int[] ids() {
+    return ids.clone();
   }
 
-  @Override
-  public int hashCode() {
-    return Arrays.hashCode(ids);
+  /** Different blocks. */
+  int numIds() {
+    return numIds;
+  }
+
+  /** Tokens of all prompts. */
+  long promptTokens() {
+    return promptTokens;
   }
 
   @Override

@@ -335,13 +335,13 @@ final class ServeReport {
           ServingResult result = simulation.run();
           numSimulated += trace.size();
           rows.add(rateRow(policy, rate, result));
-          double mean = ServingResult.mean(result.normalizedSeconds());
+          double mean = result.normalizedSeconds().mean();
           if (ceiling == Double.POSITIVE_INFINITY) {
             ceiling = 20 * mean;
           }
           if (mean <= ceiling) {
             latency.add(new Point(rate, mean));
-            waiting.add(new Point(rate, ServingResult.percentile(result.waitingSeconds(), 99)));
+            waiting.add(new Point(rate, result.waitingSeconds().percentile(99)));
           }
         }
         done++;
@@ -400,11 +400,11 @@ final class ServeReport {
     return Row.of(
         Cell.words(policy.label()),
         Cell.significant(rate, 3),
-        Cell.significant(ServingResult.percentile(result.waitingSeconds(), 50), 3),
-        Cell.significant(ServingResult.percentile(result.waitingSeconds(), 99), 3),
-        Cell.significant(ServingResult.percentile(result.firstTokenSeconds(), 99), 3),
-        Cell.significant(1e3 * ServingResult.percentile(result.tokenSeconds(), 50), 3),
-        Cell.significant(1e3 * ServingResult.percentile(result.tokenSeconds(), 99), 3),
+        Cell.significant(result.waitingSeconds().percentile(50), 3),
+        Cell.significant(result.waitingSeconds().percentile(99), 3),
+        Cell.significant(result.firstTokenSeconds().percentile(99), 3),
+        Cell.significant(1e3 * result.tokenSeconds().percentile(50), 3),
+        Cell.significant(1e3 * result.tokenSeconds().percentile(99), 3),
         Cell.fixed(result.occupancy().weight > 0 ? result.occupancy().meanJobs() : 0, 1),
         Cell.count(result.numPreemptions()));
   }

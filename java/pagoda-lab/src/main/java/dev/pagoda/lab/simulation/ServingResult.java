@@ -1,7 +1,5 @@
 package dev.pagoda.lab.simulation;
 
-import java.util.Arrays;
-
 /**
  * What a run found.
  *
@@ -12,10 +10,10 @@ import java.util.Arrays;
  * @param numSteps steps of the server
  * @param numPreemptions times a request had to make room
  * @param seconds simulated time from the first arrival to the last token
- * @param waitingSeconds per served request: from arrival to its first step, ascending
- * @param firstTokenSeconds per served request: from arrival to its first token, ascending
- * @param tokenSeconds per served request with more than one output token: between tokens, ascending
- * @param normalizedSeconds per served request: from arrival to the end, per output token, ascending
+ * @param waitingSeconds per served request: from arrival to its first step
+ * @param firstTokenSeconds per served request: from arrival to its first token
+ * @param tokenSeconds per served request with more than one output token: between tokens
+ * @param normalizedSeconds per served request: from arrival to the end, per output token
  * @param outputTokens output tokens generated
  * @param cachedTokens prompt tokens that were found in the prefix cache
  * @param cacheableTokens prompt tokens of all requests that were looked for
@@ -28,10 +26,10 @@ record ServingResult(
     long numSteps,
     long numPreemptions,
     double seconds,
-    double[] waitingSeconds,
-    double[] firstTokenSeconds,
-    double[] tokenSeconds,
-    double[] normalizedSeconds,
+    Distribution waitingSeconds,
+    Distribution firstTokenSeconds,
+    Distribution tokenSeconds,
+    Distribution normalizedSeconds,
     long outputTokens,
     long cachedTokens,
     long cacheableTokens) {
@@ -42,18 +40,5 @@ record ServingResult(
 
   double hitRate() {
     return cacheableTokens == 0 ? 0 : (double) cachedTokens / cacheableTokens;
-  }
-
-  static double mean(double[] values) {
-    return Arrays.stream(values).average().orElse(0);
-  }
-
-  /** The smallest value that at least a share of the values does not exceed; 0 if there is none. */
-  static double percentile(double[] ascending, double percent) {
-    if (ascending.length == 0) {
-      return 0;
-    }
-    int rank = (int) Math.ceil(percent / 100 * ascending.length);
-    return ascending[Math.max(0, rank - 1)];
   }
 }

@@ -3,7 +3,6 @@ package dev.pagoda.lab.simulation;
 import dev.pagoda.lab.workload.Trace;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import java.util.function.DoubleConsumer;
@@ -172,10 +171,10 @@ final class ServingSimulation implements AutoCloseable {
         stepNumber,
         numPreemptions,
         (now - start) / 1e9,
-        sorted(waiting, numServed),
-        sorted(firstToken, numServed),
-        sorted(perToken, numPerToken),
-        sorted(normalized, numServed),
+        Distribution.of(waiting, numServed),
+        Distribution.of(firstToken, numServed),
+        Distribution.of(perToken, numPerToken),
+        Distribution.of(normalized, numServed),
         outputTokens,
         room.cachedTokens(),
         room.cacheableTokens());
@@ -183,12 +182,6 @@ final class ServingSimulation implements AutoCloseable {
 
   private boolean isBusy() {
     return firstAdmitted != null || !queue.isEmpty() || !swappedOut.isEmpty();
-  }
-
-  private static double[] sorted(double[] values, int count) {
-    double[] sorted = Arrays.copyOf(values, count);
-    Arrays.sort(sorted);
-    return sorted;
   }
 
   private void takeArrivals() {

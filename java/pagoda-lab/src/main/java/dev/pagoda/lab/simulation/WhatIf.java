@@ -92,7 +92,7 @@ final class WhatIf {
               .withProgress(part -> progress.advance((done + part) / changes.size()))) {
         ServingResult result = simulation.run();
         numSimulated += trace.size();
-        double waiting = ServingResult.percentile(result.waitingSeconds(), 99);
+        double waiting = result.waitingSeconds().percentile(99);
         if (change.present()) {
           presentWaiting = waiting;
         } else if (waiting < bestWaiting && result.numRefused() == 0) {
@@ -105,8 +105,8 @@ final class WhatIf {
                     Cell.words(change.setting()),
                     Cell.words(change.value()),
                     Cell.significant(waiting, 3),
-                    Cell.significant(ServingResult.percentile(result.firstTokenSeconds(), 99), 3),
-                    Cell.significant(1e3 * ServingResult.percentile(result.tokenSeconds(), 99), 3),
+                    Cell.significant(result.firstTokenSeconds().percentile(99), 3),
+                    Cell.significant(1e3 * result.tokenSeconds().percentile(99), 3),
                     Cell.fixed(
                         result.occupancy().weight > 0 ? result.occupancy().meanJobs() : 0, 1),
                     Cell.count(result.numPreemptions()),

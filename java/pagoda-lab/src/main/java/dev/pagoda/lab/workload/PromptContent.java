@@ -1,7 +1,5 @@
 package dev.pagoda.lab.workload;
 
-import java.util.Objects;
-
 /** What is known about the tokens of prompts, which decides what they have in common. */
 public sealed interface PromptContent {
   /**
@@ -25,12 +23,19 @@ public sealed interface PromptContent {
     }
   }
 
-  /**
-   * The ids themselves.
-   *
-   * @param ids one array per request; shared, not to be changed
-   */
-  record TokenIds(int[][] ids) implements PromptContent {
+  /** The ids themselves, one array per request; shared, not to be changed. */
+  final class TokenIds implements PromptContent {
+    private final int[][] ids;
+
+    /**
+     * Knows all prompts.
+     *
+     * @param ids one array per request
+     */
+    public TokenIds(int[][] ids) {
+      this.ids = ids;
+    }
+
     @Override
     public int[] tokenIds(int index, int promptTokens) {
       return ids[index];
@@ -40,18 +45,24 @@ public sealed interface PromptContent {
   /**
    * Ids of runs of tokens, as published traces have them: an id stands for its run and all before
    * it, the last run may be short. A prompt that is longer than its ids ends in tokens of its own.
-   *
-   * @param ids one array per request; shared, not to be changed
-   * @param tokensPerHash tokens of a run
    */
-  record HashIds(long[][] ids, int tokensPerHash) implements PromptContent {
-    /** Checks the run length. */
-    public HashIds {
-      Objects.requireNonNull(ids, "ids");
+  final class HashIds implements PromptContent {
+    private final long[][] ids;
+    private final int tokensPerHash;
+
+    /**
+     * Knows what prompts have in common.
+     *
+     * @param ids one array per request; shared, not to be changed
+     * @param tokensPerHash tokens of a run, at least 1
+     */
+    public HashIds(long[][] ids, int tokensPerHash) {
       if (tokensPerHash < 1) {
         throw new IllegalArgumentException(
             "a hash id stands for at least one token: tokensPerHash=" + tokensPerHash);
       }
+      this.ids = ids;
+      this.tokensPerHash = tokensPerHash;
     }
 
     @Override

@@ -5,23 +5,31 @@ import java.util.Objects;
 import java.util.Random;
 
 /**
- * Requests in order of arrival, in columns, so that millions of them take little room.
- *
- * @param name for tables
- * @param arrivalSeconds when each arrives, ascending, from 0
- * @param promptTokens tokens of each prompt, at least 1
- * @param outputTokens tokens of each output, at least 1
- * @param content what prompts have in common
+ * Requests in order of arrival, in columns, so that millions of them take little room. Immutable:
+ * the arrays are shared, and not to be changed.
  */
-public record Trace(
-    String name,
-    double[] arrivalSeconds,
-    int[] promptTokens,
-    int[] outputTokens,
-    PromptContent content) {
-  /** Refuses columns of different lengths. */
-  public Trace {
-    Objects.requireNonNull(content, "content");
+public final class Trace {
+  private final String name;
+  private final double[] arrivalSeconds;
+  private final int[] promptTokens;
+  private final int[] outputTokens;
+  private final PromptContent content;
+
+  /**
+   * A trace of columns of one length.
+   *
+   * @param name for tables
+   * @param arrivalSeconds when each arrives, ascending
+   * @param promptTokens tokens of each prompt, at least 1
+   * @param outputTokens tokens of each output, at least 1
+   * @param content what prompts have in common
+   */
+  public Trace(
+      String name,
+      double[] arrivalSeconds,
+      int[] promptTokens,
+      int[] outputTokens,
+      PromptContent content) {
     if (arrivalSeconds.length == 0
         || arrivalSeconds.length != promptTokens.length
         || arrivalSeconds.length != outputTokens.length) {
@@ -33,6 +41,56 @@ public record Trace(
               + ", outputs="
               + outputTokens.length);
     }
+    this.name = name;
+    this.arrivalSeconds = arrivalSeconds;
+    this.promptTokens = promptTokens;
+    this.outputTokens = outputTokens;
+    this.content = content;
+  }
+
+  /**
+   * The name.
+   *
+   * @return a few words, for tables
+   */
+  public String name() {
+    return name;
+  }
+
+  /**
+   * When each request arrives.
+   *
+   * @return seconds, ascending; not a copy
+   */
+  public double[] arrivalSeconds() {
+    return arrivalSeconds;
+  }
+
+  /**
+   * Tokens of each prompt.
+   *
+   * @return at least 1 each; not a copy
+   */
+  public int[] promptTokens() {
+    return promptTokens;
+  }
+
+  /**
+   * Tokens of each output.
+   *
+   * @return at least 1 each; not a copy
+   */
+  public int[] outputTokens() {
+    return outputTokens;
+  }
+
+  /**
+   * What prompts have in common.
+   *
+   * @return their tokens, as far as they are known
+   */
+  public PromptContent content() {
+    return content;
   }
 
   /**

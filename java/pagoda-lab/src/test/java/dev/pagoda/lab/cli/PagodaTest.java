@@ -56,7 +56,7 @@ class PagodaTest {
       delimiter = '|',
       textBlock =
           """
-          ''|pagoda: a command is missing: report or attend (see pagoda --help)
+          ''|pagoda: a command is missing: report, simulate or attend (see pagoda --help)
           reprot|pagoda: Unmatched argument at index 0: 'reprot'
           --backend scalar|pagoda: Unknown options: '--backend', 'scalar'
           report --seed x|pagoda report: Invalid value for option '--seed': 'x' is not a long

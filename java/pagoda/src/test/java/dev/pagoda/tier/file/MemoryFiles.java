@@ -89,6 +89,7 @@ final class MemoryFiles implements FileCalls {
   private int failing = Integer.MAX_VALUE;
   private Manner manner = Manner.BEFORE;
   private long largestRead;
+  private long claimedSize = -1;
 
   /** A call that may throw. */
   private interface Call<T> {
@@ -142,6 +143,11 @@ final class MemoryFiles implements FileCalls {
     inode.bytes = bytes.clone();
     inode.modified = clock++;
     names.put(path, inode);
+  }
+
+  /** Every file says that it is so long. */
+  void claimSize(long bytes) {
+    claimedSize = bytes;
   }
 
   /** Most bytes that one read asked for since the last call of this. */
@@ -280,7 +286,7 @@ final class MemoryFiles implements FileCalls {
 
     @Override
     public long size() throws IOException {
-      return pass("size", () -> (long) inode.bytes.length);
+      return pass("size", () -> claimedSize < 0 ? inode.bytes.length : claimedSize);
     }
 
     @Override
