@@ -25,6 +25,7 @@ import java.util.List;
 public record PreemptionCalibration(
     List<TransferSample> out, List<TransferSample> in, List<PrefillSample> prefills) {
   private static final int REPEATS = 5;
+  private static final int WARM_UPS = 2;
 
   /** Copies the lists. */
   public PreemptionCalibration {
@@ -34,8 +35,8 @@ public record PreemptionCalibration(
   }
 
   /**
-   * Measures. Takes blocks of the cache and slots of the swap space for a while, and about {@value
-   * #REPEATS} times as long as computing and moving all lengths once; of each the median counts.
+   * Measures. Takes blocks of the cache and slots of the swap space for a while, and several times
+   * as long as computing and moving all lengths once; of each the median counts.
    *
    * @param cache a cache with as many blocks available as the longest length takes
    * @param space its swap space, with as many slots
@@ -52,17 +53,15 @@ public record PreemptionCalibration(
       throw new IllegalArgumentException(
           "two costs need two lengths in blocks at least: lengths=" + Arrays.toString(lengths));
     }
-    List<TransferSample> out = new ArrayList<>();
-    List<TransferSample> in = new ArrayList<>();
-    List<PrefillSample> prefills = new ArrayList<>();
-    for (int length : lengths) {
-      long[] outNanos = new long[REPEATS];
-      long[] inNanos = new long[REPEATS];
-      long[] feedNanos = new long[REPEATS];
-      for (int i = 0; i < REPEATS; i++) {
-        try (KvSequence sequence = cache.newSequence(length)) {
+    long[][] outNanos = new long[lengths.length][REPEATS];
+    long[][] inNanos = new long[lengths.length][REPEATS];
+    long[][] feedNanos = new long[lengths.length][REPEATS];
+    // In turns, after rounds that warm up, so that no length has the compiler to itself.
+    for (int round = -WARM_UPS; round < REPEATS; round++) {
+      for (int i = 0; i < lengths.length; i++) {
+        try (KvSequence sequence = cache.newSequence(lengths[i])) {
           long start = System.nanoTime();
-          feeder.feed(sequence, 0, length);
+          feeder.feed(sequence, 0, lengths[i]);
           long fed = System.nanoTime();
           SwappedGroup group = space.swapOut(List.of(sequence));
           long swappedOut = System.nanoTime();
@@ -72,16 +71,23 @@ public record PreemptionCalibration(
             space.discard(group);
             throw refused;
           }
-          inNanos[i] = System.nanoTime() - swappedOut;
-          outNanos[i] = swappedOut - fed;
-          feedNanos[i] = fed - start;
+          if (round >= 0) {
+            inNanos[i][round] = System.nanoTime() - swappedOut;
+            outNanos[i][round] = swappedOut - fed;
+            feedNanos[i][round] = fed - start;
+          }
         }
       }
-      int numBlocks = cache.shape().blocksFor(length);
+    }
+    List<TransferSample> out = new ArrayList<>();
+    List<TransferSample> in = new ArrayList<>();
+    List<PrefillSample> prefills = new ArrayList<>();
+    for (int i = 0; i < lengths.length; i++) {
+      int numBlocks = cache.shape().blocksFor(lengths[i]);
       long bytes = cache.layout().poolBytes(numBlocks);
-      out.add(new TransferSample(bytes, numBlocks, median(outNanos)));
-      in.add(new TransferSample(bytes, numBlocks, median(inNanos)));
-      prefills.add(PrefillSample.ofRun(0, length, median(feedNanos)));
+      out.add(new TransferSample(bytes, numBlocks, median(outNanos[i])));
+      in.add(new TransferSample(bytes, numBlocks, median(inNanos[i])));
+      prefills.add(PrefillSample.ofRun(0, lengths[i], median(feedNanos[i])));
     }
     return new PreemptionCalibration(out, in, prefills);
   }
@@ -93,15 +99,32 @@ public record PreemptionCalibration(
   }
 
   /**
-   * The cost model that fits the measurements.
+   * The cost model that fits the measurements. Where noise hides the growth, all of the time is put
+   * on the bytes or tokens.
    *
    * @return the model
-   * @throws IllegalArgumentException if the measurements do not determine it, saying why
    */
   public PreemptionModel model() {
-    return new PreemptionModel(
-        TransferModel.fitOneBlockSize(out),
-        TransferModel.fitOneBlockSize(in),
-        PrefillModel.fit(prefills));
+    return new PreemptionModel(transfer(out), transfer(in), prefill());
+  }
+
+  private static TransferModel transfer(List<TransferSample> samples) {
+    try {
+      return TransferModel.fitOneBlockSize(samples);
+    } catch (IllegalArgumentException noise) {
+      double bytes = samples.stream().mapToLong(TransferSample::bytes).sum();
+      return new TransferModel(
+          1e9 * bytes / samples.stream().mapToLong(TransferSample::nanos).sum(), 0);
+    }
+  }
+
+  private PrefillModel prefill() {
+    try {
+      return PrefillModel.fit(prefills);
+    } catch (IllegalArgumentException noise) {
+      double tokens = prefills.stream().mapToLong(PrefillSample::numTokens).sum();
+      double nanos = prefills.stream().mapToLong(PrefillSample::nanos).sum();
+      return new PrefillModel(1e9 * tokens / nanos, 0, 0);
+    }
   }
 }

@@ -239,6 +239,7 @@ class PreemptorTest {
             64);
     assertThat(calibration.out()).hasSize(3);
     assertThat(calibration.prefills().getLast().numAttended()).isEqualTo(64 * 65 / 2);
+    assertThat(calibration.model().swapOut().bytesPerSecond()).isPositive();
     PreemptionModel model =
         new PreemptionModel(
             TransferModel.fitOneBlockSize(

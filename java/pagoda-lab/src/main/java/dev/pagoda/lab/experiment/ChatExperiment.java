@@ -69,8 +69,7 @@ final class ChatExperiment implements Experiment {
               last.contextTokens(),
               last.computedTokens(),
               Turns.median(first, first.length),
-              Turns.median(wall, wall.length),
-              last.fingerprint()));
+              Turns.median(wall, wall.length)));
     }
     return turns;
   }
@@ -103,18 +102,12 @@ final class ChatExperiment implements Experiment {
               shape, conditions.backend(), Capacity.blocks(2 * shape.blocksFor(numTokens)));
     }
 
-    private long forward(KvSequence sequence, int to) {
+    private void forward(KvSequence sequence, int to) {
       int from = sequence.length();
       int width = AttentionLayer.NOTEBOOK_HIDDEN_SIZE;
       PagedBatch batch =
           new PagedBatch(cache, NotebookLayer.ATTENTION, List.of(sequence), Workers.caller());
-      float[] output =
-          layer.forward(Arrays.copyOfRange(hidden, from * width, to * width), to - from, batch);
-      long hash = 0;
-      for (int i = output.length - width; i < output.length; i++) { // the last token's
-        hash = hash * 31 + Float.floatToRawIntBits(output[i]);
-      }
-      return hash;
+      layer.forward(Arrays.copyOfRange(hidden, from * width, to * width), to - from, batch);
     }
 
     List<ChatResult.Turn> run(boolean withCache) {
@@ -131,18 +124,14 @@ final class ChatExperiment implements Experiment {
         int prompt = promptOf(turn);
         long start = System.nanoTime();
         try (KvSequence sequence = cache.newSequence(prompt + replyTokens)) {
-          long hash = forward(sequence, prompt);
+          forward(sequence, prompt);
           long first = System.nanoTime();
           for (int i = 1; i <= replyTokens; i++) {
-            hash = hash * 31 + forward(sequence, prompt + i);
+            forward(sequence, prompt + i);
           }
           turns.add(
               new ChatResult.Turn(
-                  sequence.length(),
-                  sequence.length(),
-                  first - start,
-                  System.nanoTime() - start,
-                  hash));
+                  sequence.length(), sequence.length(), first - start, System.nanoTime() - start));
         }
       }
       return turns;
@@ -157,19 +146,18 @@ final class ChatExperiment implements Experiment {
           long start = System.nanoTime();
           try (TokenSequence chat = prefixes.open(request, USER)) {
             int cached = chat.length();
-            long hash = forward(chat.sequence(), prompt);
+            forward(chat.sequence(), prompt);
             long first = System.nanoTime();
             for (int i = 1; i <= replyTokens; i++) {
               chat.append(tokenIds[prompt + i - 1]);
-              hash = hash * 31 + forward(chat.sequence(), prompt + i);
+              forward(chat.sequence(), prompt + i);
             }
             turns.add(
                 new ChatResult.Turn(
                     chat.length(),
                     chat.length() - cached,
                     first - start,
-                    System.nanoTime() - start,
-                    hash));
+                    System.nanoTime() - start));
           }
         }
       }

@@ -22,14 +22,8 @@ record ChatResult(List<Turn> without, List<Turn> with) {
    * @param computedTokens of those, computed in this turn
    * @param firstTokenNanos until the first token of the reply could be sampled, median
    * @param wallNanos until the reply was complete, median
-   * @param fingerprint of all outputs of the reply
    */
-  record Turn(
-      int contextTokens,
-      long computedTokens,
-      double firstTokenNanos,
-      double wallNanos,
-      long fingerprint) {}
+  record Turn(int contextTokens, long computedTokens, double firstTokenNanos, double wallNanos) {}
 
   static long computed(List<Turn> turns) {
     return turns.stream().mapToLong(Turn::computedTokens).sum();
@@ -47,15 +41,5 @@ record ChatResult(List<Turn> without, List<Turn> with) {
   /** How many times faster the whole chat is with the cache. */
   double speedup() {
     return nanos(without) / nanos(with);
-  }
-
-  /** Whether every reply was the same bits. */
-  boolean sameBits() {
-    for (int i = 0; i < without.size(); i++) {
-      if (without.get(i).fingerprint() != with.get(i).fingerprint()) {
-        return false;
-      }
-    }
-    return true;
   }
 }

@@ -37,8 +37,7 @@ final class ChatSection {
                 + Shown.time(ChatResult.nanos(result.with()))
                 + " instead of "
                 + Shown.time(ChatResult.nanos(result.without()))
-                + "."
-                + (result.sameBits() ? " Every reply is the same to the bit." : "")),
+                + "."),
         List.of(
             "Without it the tokens of a chat grow with the square of its turns: each request"
                 + " computes again all that was said. With it a turn computes what is new, its"

@@ -126,8 +126,7 @@ final class PressureExperiment implements Experiment {
         statistics.numSwapped() + statistics.numDropped(),
         statistics.numTails(),
         after.out().bytes() + after.in().bytes() - before.out().bytes() - before.in().bytes(),
-        statistics.numTokensFed(),
-        server.fingerprint());
+        statistics.numTokensFed());
   }
 
   /** Counts are those of the last round; the first round only warmed up. */
@@ -143,7 +142,6 @@ final class PressureExperiment implements Experiment {
         last.numPreemptions(),
         last.numTails(),
         last.movedBytes(),
-        last.tokensFedAgain(),
-        last.fingerprint());
+        last.tokensFedAgain());
   }
 }

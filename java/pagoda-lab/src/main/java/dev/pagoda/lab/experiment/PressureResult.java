@@ -38,7 +38,6 @@ record PressureResult(
    * @param numTails of those, times it kept its first blocks
    * @param movedBytes moved out and in
    * @param tokensFedAgain computed a second time
-   * @param fingerprint of all attention outputs, in the order of requests and tokens
    */
   record Served(
       String way,
@@ -47,8 +46,7 @@ record PressureResult(
       long numPreemptions,
       long numTails,
       long movedBytes,
-      long tokensFedAgain,
-      long fingerprint) {}
+      long tokensFedAgain) {}
 
   Served way(String name) {
     return served.stream().filter(each -> each.way().equals(name)).findFirst().orElseThrow();
@@ -59,10 +57,5 @@ record PressureResult(
     return way(PressureExperiment.CHOOSER).cpuNanos()
         / Math.min(
             way(PressureExperiment.SWAP).cpuNanos(), way(PressureExperiment.RECOMPUTE).cpuNanos());
-  }
-
-  /** Whether each token's output was the same bits in every way. */
-  boolean sameBits() {
-    return served.stream().allMatch(each -> each.fingerprint() == roomy.fingerprint());
   }
 }

@@ -33,11 +33,7 @@ final class PressureSection {
         new Verdict(
             ratio <= NOISE ? Verdict.Outcome.HOLDS : Verdict.Outcome.MIXED,
             Shown.times(ratio),
-            "the CPU time of the better plain way is what the calibrated chooser takes."
-                + (result.sameBits()
-                    ? " Every output of every token is the same to the bit in all ways, and in a"
-                        + " cache with room for all."
-                    : "")),
+            "the CPU time of the better plain way is what the calibrated chooser takes."),
         paragraphs(result),
         List.of(chart(result)),
         List.of(servedTable(result), calibrationTable(result)),
@@ -117,8 +113,7 @@ final class PressureSection {
             Column.numbers("preemptions"),
             Column.numbers("of those, tails"),
             Column.numbers("moved", "MB"),
-            Column.numbers("tokens computed again"),
-            Column.words("same bits as without pressure")),
+            Column.numbers("tokens computed again")),
         all(result)
             .map(each ->
                 new Row(
@@ -129,9 +124,7 @@ final class PressureSection {
                         Cell.count(each.numPreemptions()),
                         Cell.count(each.numTails()),
                         Cell.fixed(each.movedBytes() / 1e6, 1),
-                        Cell.count(each.tokensFedAgain()),
-                        Cell.words(
-                            each.fingerprint() == result.roomy().fingerprint() ? "yes" : "no")),
+                        Cell.count(each.tokensFedAgain())),
                     each.way().equals(PressureExperiment.CHOOSER)))
             .toList());
   }

@@ -44,13 +44,11 @@ final class PressureServer implements AutoCloseable {
 
   /** A chat that has begun. */
   private static final class Running {
-    final int number;
     final KvSequence sequence;
     final PreemptibleGroup group;
     final int lengthAtEnd;
 
-    Running(int number, KvSequence sequence, PreemptibleGroup group, int lengthAtEnd) {
-      this.number = number;
+    Running(KvSequence sequence, PreemptibleGroup group, int lengthAtEnd) {
       this.sequence = sequence;
       this.group = group;
       this.lengthAtEnd = lengthAtEnd;
@@ -62,7 +60,6 @@ final class PressureServer implements AutoCloseable {
   private final PagedKvCache cache;
   private final SwapSpace space;
   private final List<Chat> chats;
-  private long fingerprint;
   private String example = "";
 
   PressureServer(List<Chat> chats, int numBlocks, AttentionLayer layer, Conditions conditions) {
@@ -93,28 +90,20 @@ final class PressureServer implements AutoCloseable {
     return example;
   }
 
-  /** Of all outputs since it was opened. */
-  long fingerprint() {
-    return fingerprint;
-  }
-
   /** Computes tokens; what they are depends on their positions alone. */
   TokenFeeder feeder() {
-    return (sequence, from, to) -> {
-      var _ = forward(List.of(sequence), from, to);
-    };
+    return (sequence, from, to) -> forward(List.of(sequence), from, to);
   }
 
-  private float[] forward(List<KvSequence> sequences, int from, int to) {
+  private void forward(List<KvSequence> sequences, int from, int to) {
     int width = AttentionLayer.NOTEBOOK_HIDDEN_SIZE;
     float[] rows = Arrays.copyOfRange(hidden, from * width, to * width);
     PagedBatch batch = new PagedBatch(cache, NotebookLayer.ATTENTION, sequences, Workers.caller());
-    return layer.forward(rows, to - from, batch);
+    layer.forward(rows, to - from, batch);
   }
 
   /** Serves all chats once. */
   Preemptor serve(PreemptionPolicy policy) {
-    fingerprint = 0;
     Preemptor preemptor = new Preemptor(cache, policy, space);
     AdmissionControl admission = new AdmissionControl(cache, 1, preemptor);
     Deque<Integer> waiting = new ArrayDeque<>();
@@ -153,15 +142,15 @@ final class PressureServer implements AutoCloseable {
       if (!(admission.tryAdmit(request) instanceof AdmissionAnswer.Admitted admitted)) {
         return;
       }
-      int number = waiting.removeFirst();
+      waiting.removeFirst();
       int lengthAtEnd = chat.promptTokens() + chat.outputTokens();
       KvSequence sequence = cache.newSequence(lengthAtEnd);
       try (BlockReservation promise = admitted.reservation()) {
         sequence.drawFrom(promise);
-        mix(number, forward(List.of(sequence), 0, chat.promptTokens()));
+        forward(List.of(sequence), 0, chat.promptTokens());
       }
       sequence.drawFromNone();
-      running.add(new Running(number, sequence, preemptor.enter(sequence), lengthAtEnd));
+      running.add(new Running(sequence, preemptor.enter(sequence), lengthAtEnd));
     }
   }
 
@@ -178,10 +167,7 @@ final class PressureServer implements AutoCloseable {
       PagedBatch batch =
           new PagedBatch(cache, NotebookLayer.ATTENTION, sequences, Workers.caller());
       try {
-        float[] output = layer.forward(rows, 1, batch);
-        for (int i = 0; i < here.size(); i++) {
-          mix(here.get(i).number, Arrays.copyOfRange(output, i * width, (i + 1) * width));
-        }
+        layer.forward(rows, 1, batch);
         return;
       } catch (OutOfBlocksException tooFew) {
         List<Preemption<PreemptibleGroup>> done =
@@ -192,15 +178,6 @@ final class PressureServer implements AutoCloseable {
         here = here.stream().filter(each -> !each.group.isAway()).toList();
       }
     }
-  }
-
-  /** Order between chats does not matter, order within one does. */
-  private void mix(int number, float[] output) {
-    long hash = number * 0x9e3779b97f4a7c15L;
-    for (float element : output) {
-      hash = hash * 31 + Float.floatToRawIntBits(element);
-    }
-    fingerprint += hash;
   }
 
   @Override
