@@ -8,6 +8,7 @@ import dev.pagoda.layout.KvShape;
 import dev.pagoda.memory.Rows;
 import dev.pagoda.testing.Seeds;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.random.RandomGenerator;
@@ -33,7 +34,7 @@ class SameBitsTest {
       RandomGenerator random = Seeds.generator(seed, "same bits");
       int numKvHeads = 1 + random.nextInt(3);
       int headDim = 8 * (1 + random.nextInt(8));
-      DType dtype = DType.values()[random.nextInt(3)];
+      DType dtype = List.of(DType.values()).get(random.nextInt(3));
       int groupSize = 1 + random.nextInt(5);
       shape = KvShape.uniform(1, numKvHeads, headDim, dtype).withBlockSize(1 + random.nextInt(40));
       spec = AttentionSpec.causal(numKvHeads * groupSize, 0.3f);
