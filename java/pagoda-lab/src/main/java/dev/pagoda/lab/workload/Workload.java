@@ -39,15 +39,13 @@ public record Workload(
           PUBLISHED_TOKENS_MAX);
 
   /**
-   * Short instructions. Published means for Alpaca; the spread of outputs is fitted to the requests
-   * that the oracle baseline batches in their figure 13, that of prompts is in proportion to {@link
-   * #SHARE_GPT}'s.
+   * Short instructions. Published means for Alpaca; spread in proportion to {@link #SHARE_GPT}'s.
    */
   public static final Workload ALPACA =
       new Workload(
           "Alpaca",
           new LengthDistribution.Gamma(19.31, 21.5, 1024),
-          new LengthDistribution.Gamma(58.45, 60, 1800),
+          new LengthDistribution.Gamma(58.45, 52, 1800),
           PUBLISHED_TOKENS_MAX);
 
   /**
