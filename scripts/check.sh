@@ -69,6 +69,19 @@ if [[ -z $page ]]; then
   exit 1
 fi
 
+step "smoke: scripts/pagoda simulate --paper"
+scripts/pagoda simulate --paper --out "$work/paper"
+
+step "smoke: a bad trace ends with exit code 2 and names file and line"
+printf 'arrival,input_length,output_length\n0.5,20,30\n0.7,many,30\n' >"$work/bad.csv"
+status=0
+scripts/pagoda simulate --trace "$work/bad.csv" 2>"$work/complaint" || status=$?
+cat "$work/complaint"
+if [[ $status -ne 2 ]] || ! grep --quiet 'bad.csv, line 3:' "$work/complaint"; then
+  echo "a bad trace ended otherwise: exitCode=$status" >&2
+  exit 1
+fi
+
 step "smoke: scripts/pagoda attend"
 # Two queries over three tokens, and every value is 1: so is every element of the output.
 write_sample() {

@@ -15,6 +15,7 @@ import dev.pagoda.lab.report.Verdict;
 import dev.pagoda.lab.workload.Trace;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.DoubleConsumer;
 
 /** Which block size and which pool a workload wants on a machine, and why. */
 final class Advice {
@@ -60,21 +61,24 @@ final class Advice {
         .orElseThrow();
   }
 
-  private List<BlockSize> blockSizes(Progress progress) {
+  List<BlockSize> blockSizes(DoubleConsumer progress) {
     Trace waiting = trace.atRate(Double.POSITIVE_INFINITY, seed);
     List<BlockSize> sizes = new ArrayList<>();
     for (int blockSize : BLOCK_SIZES) {
       if (blockSize > server.poolTokens()) {
         continue;
       }
-      ServingResult result =
-          ServingSimulation.run(server.withBlockSize(blockSize), machine, waiting, seed);
+      ServingResult result;
+      // From the first step to the last: a short trace is served before a server has settled.
+      try (ServingSimulation simulation =
+          new ServingSimulation(server.withBlockSize(blockSize), machine, waiting, seed)) {
+        result = simulation.measuring(0, Double.POSITIVE_INFINITY).run();
+      }
       numSimulated += trace.size();
       Occupancy occupancy = result.occupancy();
-      double empty =
-          occupancy.weight > 0 ? occupancy.internal / (occupancy.internal + occupancy.live) : 0;
+      double empty = occupancy.internal / (occupancy.internal + occupancy.live);
       sizes.add(new BlockSize(blockSize, result.requestsPerSecond(), empty));
-      progress.advance(0.5 * sizes.size() / BLOCK_SIZES.length);
+      progress.accept(0.5 * sizes.size() / BLOCK_SIZES.length);
     }
     return sizes;
   }
@@ -116,7 +120,7 @@ final class Advice {
   }
 
   Section section(int number, double rate, Progress progress) {
-    List<BlockSize> sizes = blockSizes(progress);
+    List<BlockSize> sizes = blockSizes(progress::advance);
     BlockSize best = best(sizes);
     Pool unlimited = serve(peakTokens());
     List<Pool> tried = new ArrayList<>(List.of(unlimited));

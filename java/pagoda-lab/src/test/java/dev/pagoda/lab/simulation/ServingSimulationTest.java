@@ -197,6 +197,17 @@ class ServingSimulationTest {
   }
 
   @Test
+  void adviceCountsTheEmptySlotsOfAShortTraceToo() {
+    Trace few = Trace.poisson(Workload.ALPACA, 100, 40, SEED);
+    List<Advice.BlockSize> sizes =
+        new Advice(SERVER, MACHINE, few, few, SEED).blockSizes(share -> {});
+    for (int i = 1; i < sizes.size(); i++) {
+      assertThat(sizes.get(i).emptyShare()).isGreaterThan(sizes.get(i - 1).emptyShare());
+    }
+    assertThat(sizes.getFirst().emptyShare()).isPositive();
+  }
+
+  @Test
   void settingsThatMakeNoServerAreRefusedByName() {
     assertThatThrownBy(() -> SERVER.edit().watermark(1).done()).hasMessageContaining("watermark=");
     assertThatThrownBy(() -> SERVER.edit().blockSize(0).done()).hasMessageContaining("blockSize=0");
