@@ -121,7 +121,7 @@ final class SimulateCommand implements Callable<Integer> {
       names = "--pool-tokens",
       paramLabel = "N",
       description = "Token slots of the pool (default: the machine's).")
-  private int poolTokens;
+  private int poolTokens = UNSET;
 
   @Option(
       names = "--block-size",
@@ -139,7 +139,7 @@ final class SimulateCommand implements Callable<Integer> {
       names = "--longest",
       paramLabel = "N",
       description = "Longest request allowed, in tokens (default: 2048, or the trace's longest).")
-  private int totalTokensMax;
+  private int totalTokensMax = UNSET;
 
   @Option(
       names = "--budget",
@@ -245,6 +245,8 @@ final class SimulateCommand implements Callable<Integer> {
         throw new Refusal("rates are above 0, rates=" + rate);
       }
     }
+    requireTokens("poolTokens", poolTokens);
+    requireTokens("longest", totalTokensMax);
     Trace requestsToServe = requests();
     int longest = Math.max(Workload.PUBLISHED_TOKENS_MAX, requestsToServe.totalTokensMax());
     String chosenPreemption = hostBlocks > 0 ? "cheaper" : "recompute";
@@ -257,10 +259,10 @@ final class SimulateCommand implements Callable<Integer> {
         rates,
         samples > 1 ? List.of("paged") : policies,
         machine,
-        poolTokens,
+        poolTokens == UNSET ? 0 : poolTokens,
         blockSize,
         watermark,
-        totalTokensMax > 0 ? totalTokensMax : longest,
+        totalTokensMax == UNSET ? longest : totalTokensMax,
         tokenBudget,
         sequencesMax,
         !wholePrompts,
@@ -270,6 +272,12 @@ final class SimulateCommand implements Callable<Integer> {
         samples,
         beamReplacement,
         seed);
+  }
+
+  private static void requireTokens(String name, int tokens) {
+    if (tokens < 1 && tokens != UNSET) {
+      throw new Refusal("that is at least one token, " + name + "=" + tokens);
+    }
   }
 
   private static boolean isGiven(Path path) {

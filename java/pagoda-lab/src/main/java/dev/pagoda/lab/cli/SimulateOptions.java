@@ -15,7 +15,7 @@ import java.util.List;
  * @param rates requests per second to try; empty for some around what the server sustains
  * @param policies names of memory policies
  * @param machine name of a machine, or path of a calibration file
- * @param poolTokens token slots of the pool
+ * @param poolTokens token slots of the pool, or 0 for the machine's
  * @param blockSize tokens per block
  * @param watermark share of the blocks that stays free at admission
  * @param totalTokensMax longest request that is allowed

@@ -69,6 +69,9 @@ class PagodaTest {
           simulate --workload chat|pagoda simulate: workloads are sharegpt, alpaca, normal, or P:O such as 512:128, workload=chat
           simulate --workload 0:5|pagoda simulate: workloads are sharegpt, alpaca, normal, or P:O such as 512:128, workload=0:5
           simulate --requests 0|pagoda simulate: there are 1 to 20000000 requests, requests=0
+          simulate --pool-tokens 0|pagoda simulate: that is at least one token, poolTokens=0
+          simulate --pool-tokens -5|pagoda simulate: that is at least one token, poolTokens=-5
+          simulate --longest -1|pagoda simulate: that is at least one token, longest=-1
           simulate --rates 1,-2|pagoda simulate: rates are above 0, rates=-2.0
           simulate --rates fast|pagoda simulate: Invalid value for option '--rates'
           simulate --paper --calibrate a|pagoda simulate: --paper and --calibrate are two things, calibrate=a
