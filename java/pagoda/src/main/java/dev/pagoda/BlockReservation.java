@@ -124,7 +124,7 @@ public final class BlockReservation implements AutoCloseable {
         throw new IllegalStateException("the reservation is closed: numBlocks=" + numBlocks);
       }
       if (suspended || numBlocks <= left) {
-        cache.pool().unreserve(suspended ? 0 : left - numBlocks);
+        cache.pool().promises().unreserve(suspended ? 0 : left - numBlocks);
         left = numBlocks;
         granted = numBlocks;
         return true;
@@ -142,12 +142,12 @@ public final class BlockReservation implements AutoCloseable {
         granted = numBlocks;
       }
       if (closed || suspended) {
-        cache.pool().unreserve(inPool);
+        cache.pool().promises().unreserve(inPool);
         left = closed ? 0 : inPool;
       } else {
         // What was given back meanwhile is in the pool already.
         int kept = Math.min(inPool, granted - left);
-        cache.pool().unreserve(inPool - kept);
+        cache.pool().promises().unreserve(inPool - kept);
         left += kept;
       }
       return had;
@@ -171,7 +171,7 @@ public final class BlockReservation implements AutoCloseable {
       if (!closed && this != cache.noReservation()) {
         closed = true;
         if (!suspended) {
-          cache.pool().unreserve(left);
+          cache.pool().promises().unreserve(left);
         }
         suspended = false;
         granted = 0;
@@ -256,7 +256,7 @@ public final class BlockReservation implements AutoCloseable {
   private void suspendIfIdle() {
     if (!closed && !suspended && numActive == 0 && numParked > 0) {
       suspended = true;
-      cache.pool().unreserve(left);
+      cache.pool().promises().unreserve(left);
     }
   }
 

@@ -1,5 +1,7 @@
 package dev.pagoda;
 
+import dev.pagoda.block.BlockCaching;
+import dev.pagoda.block.BlockPins;
 import dev.pagoda.block.BlockPool;
 import dev.pagoda.block.BlockTable;
 import dev.pagoda.memory.KvStorage;
@@ -97,47 +99,47 @@ public final class CachedBlocks {
   }
 
   /**
-   * Makes a block cached, see {@link BlockPool#cache}.
+   * Makes a block cached, see {@link BlockCaching#cache}.
    *
    * @param handle a block that the caller has a reference of
    * @return false if it was cached already
    */
   public boolean cache(long handle) {
-    return pool().cache(handle);
+    return pool().caching().cache(handle);
   }
 
   /**
-   * Whether a block is still cached, see {@link BlockPool#isCached}.
+   * Whether a block is still cached, see {@link BlockCaching#isCached}.
    *
    * @param handle a handle, however old
    * @return whether it could be adopted now
    */
   public boolean isCached(long handle) {
-    return pool().isCached(handle);
+    return pool().caching().isCached(handle);
   }
 
   /**
-   * Ends the caching of a block, see {@link BlockPool#uncache}.
+   * Ends the caching of a block, see {@link BlockCaching#uncache}.
    *
    * @param handle a handle, however old
    * @return whether it was cached
    */
   public boolean uncache(long handle) {
-    return pool().uncache(handle);
+    return pool().caching().uncache(handle);
   }
 
   /**
-   * Ends the caching of a block if it is idle, see {@link BlockPool#uncacheIdle}.
+   * Ends the caching of a block if it is idle, see {@link BlockCaching#uncacheIdle}.
    *
    * @param handle a handle, however old
    * @return whether it was idle
    */
   public boolean uncacheIdle(long handle) {
-    return pool().uncacheIdle(handle);
+    return pool().caching().uncacheIdle(handle);
   }
 
   /**
-   * Adds a reference to the first blocks that are still cached, see {@link BlockPool#adopt}.
+   * Adds a reference to the first blocks that are still cached, see {@link BlockCaching#adopt}.
    *
    * @param handles distinct handles, however old
    * @param from index of the first handle
@@ -147,25 +149,25 @@ public final class CachedBlocks {
    * @throws dev.pagoda.block.OutOfBlocksException if there is no room; nothing has changed
    */
   public int adopt(long[] handles, int from, int to, int numMore) {
-    return pool().adopt(handles, from, to, numMore);
+    return pool().caching().adopt(handles, from, to, numMore);
   }
 
   /**
-   * Pins blocks, see {@link BlockPool#pin}.
+   * Pins blocks, see {@link BlockPins#pin}.
    *
    * @param handles blocks that are owned or cached
    */
   public void pin(long[] handles) {
-    pool().pin(handles, 0, handles.length);
+    pool().pins().pin(handles, 0, handles.length);
   }
 
   /**
-   * Takes pins back, see {@link BlockPool#unpin}.
+   * Takes pins back, see {@link BlockPins#unpin}.
    *
    * @param handles blocks that were pinned
    */
   public void unpin(long[] handles) {
-    var _ = pool().unpin(handles, 0, handles.length);
+    var _ = pool().pins().unpin(handles, 0, handles.length);
   }
 
   /**

@@ -439,7 +439,7 @@ public final class PagedKvCache implements AutoCloseable {
    * Reserves blocks in the pool, giving up idle ones where too few are free. Not inside the lock.
    */
   void takePromise(int numBlocks) {
-    if (pool.tryReserve(numBlocks)) {
+    if (pool.promises().tryReserve(numBlocks)) {
       return;
     }
     try {
@@ -751,7 +751,7 @@ public final class PagedKvCache implements AutoCloseable {
       if (!eviction.equals(NO_EVICTION)) {
         throw new IllegalStateException("the cache has a prefix cache already: cache=" + this);
       }
-      pool.setIdleOrder(order);
+      pool.caching().setIdleOrder(order);
       eviction = newEviction;
       return new CachedBlocks(this);
     } finally {
@@ -763,7 +763,7 @@ public final class PagedKvCache implements AutoCloseable {
     lock.lock();
     try {
       if (!closed) {
-        pool.unsetIdleOrder();
+        pool.caching().unsetIdleOrder();
       }
       eviction = NO_EVICTION;
     } finally {

@@ -164,7 +164,7 @@ final class Reservation {
         int writer = cache.plannedWriter(last);
         if (writer == i
             && numSharers[i] == cache.pool().referenceCount(last)
-            && !cache.pool().isCached(last)) {
+            && !cache.pool().caching().isCached(last)) {
           originals[i] = BlockHandle.NONE; // every owner is here, and the others get copies
         } else {
           needed++;

@@ -47,7 +47,7 @@ final class Resumption {
 
   /** The blocks are reserved. With the lock; cannot fail. */
   void complete() {
-    numTaken.forEach(
-        (reservation, taken) -> cache.pool().unreserve(taken - reservation.resume(taken)));
+    numTaken.forEach((reservation, taken) ->
+        cache.pool().promises().unreserve(taken - reservation.resume(taken)));
   }
 }

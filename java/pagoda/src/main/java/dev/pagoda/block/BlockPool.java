@@ -1,11 +1,8 @@
 package dev.pagoda.block;
 
-import java.util.Arrays;
 import java.util.Objects;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.IntConsumer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Which blocks are free, and how many owners the others have.
@@ -16,13 +13,8 @@ import org.jspecify.annotations.Nullable;
  * allocate them. A {@linkplain BlockHandle handle} stands for the block in its present life, which
  * ends when it becomes free or an idle block is given up for somebody else.
  *
- * <pre>
- *   referenceCounts  [numBlocks]   0: nobody owns it
- *   pinCounts        [numBlocks]   work in flight that still reads or writes it
- *   cached           [numBlocks]   whether it outlives its owners
- *   generations      [numBlocks]   grows when a block becomes free
- *   freeIds          [numBlocks]   stack; [0, numFree) are free, the top is handed out next
- * </pre>
+ * <p>Owners come and go here. What else keeps a block from being anybody's has doors of its own:
+ * {@link #pins}, {@link #promises} and {@link #caching}.
  *
  * <p>Allocation takes the top of the stack, which starts as 0, 1, 2 ... and takes freed blocks back
  * on top: the same calls give the same ids, fresh pools give neighbours, and a block just freed,
@@ -42,33 +34,11 @@ import org.jspecify.annotations.Nullable;
  * <p>Footprint: 21 bytes per block. Threads: safe for any number.
  */
 public final class BlockPool implements AutoCloseable {
-  // Only so that two pools' handles differ; wraps after 4096 pools.
-  private static final AtomicInteger NEXT_TAG = new AtomicInteger();
-
-  private final ReentrantLock lock = new ReentrantLock();
-  private final int poolTag = NEXT_TAG.getAndIncrement() & (BlockHandle.POOL_TAGS - 1);
-  private final int[] referenceCounts;
-  private final int[] pinCounts;
-  private final boolean[] cached;
-  private final int[] generations;
-  private final int[] freeIds;
-  private final int[] releaseMarks;
-  private final IntConsumer onFree;
-  private final @Nullable AllocationSites sites;
-
-  private IdleOrder idleOrder = NothingCached.INSTANCE;
-  private int numFree;
-  private int numReserved; // of the free ones
-  private int numIdle;
-  private int numInFlight;
-  private int numShared;
-  private long numReferences;
-  private int peakUsed;
-  private long numAllocations;
-  private long numRefusals;
-  private long numReclaimed;
-  private int releaseMark;
-  private boolean closed;
+  private final BlockBooks books;
+  private final ReentrantLock lock;
+  private final BlockPins pins;
+  private final BlockPromises promises;
+  private final BlockCaching caching;
 
   /**
    * A pool of free blocks, without allocation sites.
@@ -92,18 +62,15 @@ public final class BlockPool implements AutoCloseable {
     if (numBlocks < 1) {
       throw new IllegalArgumentException("a pool needs a block: numBlocks=" + numBlocks);
     }
-    this.onFree = Objects.requireNonNull(onFree, "onFree");
-    referenceCounts = new int[numBlocks];
-    pinCounts = new int[numBlocks];
-    cached = new boolean[numBlocks];
-    generations = new int[numBlocks];
-    freeIds = new int[numBlocks];
-    releaseMarks = new int[numBlocks];
-    for (int i = 0; i < numBlocks; i++) {
-      freeIds[i] = numBlocks - 1 - i;
-    }
-    numFree = numBlocks;
-    sites = trackSites ? new AllocationSites(numBlocks) : null;
+    books = new BlockBooks(numBlocks, trackSites, Objects.requireNonNull(onFree, "onFree"));
+    lock = books.lock;
+    pins = new BlockPins(books);
+    promises = new BlockPromises(books);
+    caching = new BlockCaching(books);
+  }
+
+  BlockBooks books() {
+    return books;
   }
 
   /**
@@ -112,7 +79,7 @@ public final class BlockPool implements AutoCloseable {
    * @return number of blocks, free or not
    */
   public int numBlocks() {
-    return referenceCounts.length;
+    return books.numBlocks();
   }
 
   /**
@@ -123,7 +90,7 @@ public final class BlockPool implements AutoCloseable {
   public int numFree() {
     lock.lock();
     try {
-      return numFree;
+      return books.free.numFree();
     } finally {
       lock.unlock();
     }
@@ -137,10 +104,37 @@ public final class BlockPool implements AutoCloseable {
   public int numAvailable() {
     lock.lock();
     try {
-      return numFree - numReserved + idleOrder.numReclaimable();
+      return books.free.numUnreserved() + books.idleOrder().numReclaimable();
     } finally {
       lock.unlock();
     }
+  }
+
+  /**
+   * Work in flight that still uses blocks.
+   *
+   * @return this pool's pins
+   */
+  public BlockPins pins() {
+    return pins;
+  }
+
+  /**
+   * Free blocks that are promised to somebody.
+   *
+   * @return this pool's promises
+   */
+  public BlockPromises promises() {
+    return promises;
+  }
+
+  /**
+   * Blocks that outlive their owners.
+   *
+   * @return this pool's cached blocks
+   */
+  public BlockCaching caching() {
+    return caching;
   }
 
   /**
@@ -166,8 +160,8 @@ public final class BlockPool implements AutoCloseable {
    * @param handles receives one handle per block, those of idle ones last
    * @param from index of the first handle
    * @param to index behind the last one
-   * @param numPromised how many of them are the caller's by {@link #tryReserve}; their reservation
-   *     is used up
+   * @param numPromised how many of them are the caller's by {@link BlockPromises#tryReserve}; their
+   *     reservation is used up
    * @return how many of them were idle
    * @throws OutOfBlocksException if fewer than the others are available; nothing has changed
    * @throws IllegalArgumentException if more are promised than reserved or asked for
@@ -176,79 +170,23 @@ public final class BlockPool implements AutoCloseable {
     Objects.checkFromToIndex(from, to, handles.length);
     lock.lock();
     try {
-      requireOpen();
+      books.requireOpen();
       int count = to - from;
-      if (numPromised < 0 || numPromised > Math.min(count, numReserved)) {
+      FreeBlocks free = books.free;
+      if (numPromised < 0 || numPromised > Math.min(count, free.numReserved())) {
         throw new IllegalArgumentException(
             "more blocks are promised than reserved or asked for: count="
                 + count
                 + ", numReserved="
-                + numReserved
+                + free.numReserved()
                 + ", numPromised="
                 + numPromised);
       }
-      requireAvailable(count - numPromised, idleOrder.numReclaimable());
-      numReserved -= numPromised;
-      int numVictims = Math.max(0, count - (numFree - numReserved));
-      for (int i = from; i < to; i++) {
-        int blockId = i < to - numVictims ? takeFree() : takeVictim();
-        referenceCounts[blockId] = 1;
-        handles[i] = BlockHandle.of(poolTag, generations[blockId], blockId);
-        if (sites != null) {
-          sites.allocated(blockId);
-        }
-      }
-      numReferences += count;
-      numAllocations += count;
-      countPeak();
+      books.requireAvailable(count - numPromised, books.idleOrder().numReclaimable());
+      free.unreserve(numPromised);
+      int numVictims = Math.max(0, count - free.numUnreserved());
+      books.take(handles, from, to, numVictims);
       return numVictims;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /**
-   * Promises free blocks to the caller, all or none: nobody else can allocate them.
-   *
-   * <p>Idle blocks are not given up for it: whoever wants that allocates, saves what they held, and
-   * releases with {@code numReservedMax}.
-   *
-   * @param count blocks to reserve, at least 0
-   * @return false if fewer are free and not reserved, and then nothing has changed
-   */
-  public boolean tryReserve(int count) {
-    requireCount(count);
-    lock.lock();
-    try {
-      requireOpen();
-      if (count > numFree - numReserved) {
-        return false;
-      }
-      numReserved += count;
-      return true;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /**
-   * Takes a promise back, whole or in part. Allowed on a closed pool, where it does nothing.
-   *
-   * @param count blocks that were reserved and not allocated
-   * @throws IllegalArgumentException if fewer are reserved
-   */
-  public void unreserve(int count) {
-    requireCount(count);
-    lock.lock();
-    try {
-      if (closed) {
-        return;
-      }
-      if (count > numReserved) {
-        throw new IllegalArgumentException(
-            "fewer blocks are reserved: numReserved=" + numReserved + ", count=" + count);
-      }
-      numReserved -= count;
     } finally {
       lock.unlock();
     }
@@ -264,50 +202,12 @@ public final class BlockPool implements AutoCloseable {
     lock.lock();
     try {
       if (count > numBlocks()) {
-        numRefusals++;
         int needed = (int) Math.min(count, Integer.MAX_VALUE);
-        throw new OutOfBlocksException(
-            needed, numFree - numReserved, idleOrder.numReclaimable(), numBlocks());
+        throw books.refusal(needed, books.free.numUnreserved(), books.idleOrder().numReclaimable());
       }
     } finally {
       lock.unlock();
     }
-  }
-
-  private static void requireCount(int count) {
-    if (count < 0) {
-      throw new IllegalArgumentException("a number of blocks is not negative: count=" + count);
-    }
-  }
-
-  private void requireAvailable(int count, int reclaimable) {
-    int unreserved = numFree - numReserved;
-    if (count > unreserved && count > unreserved + reclaimable) {
-      numRefusals++;
-      throw new OutOfBlocksException(count, unreserved, reclaimable, numBlocks());
-    }
-  }
-
-  private int takeFree() {
-    numFree--;
-    return freeIds[numFree];
-  }
-
-  private int takeVictim() {
-    int blockId = idleOrder.takeVictim();
-    cached[blockId] = false;
-    generations[blockId]++;
-    numIdle--;
-    numReclaimed++;
-    return blockId;
-  }
-
-  private int numOwned() {
-    return numBlocks() - numFree - numIdle - numInFlight;
-  }
-
-  private void countPeak() {
-    peakUsed = Math.max(peakUsed, numOwned());
   }
 
   /**
@@ -335,21 +235,11 @@ public final class BlockPool implements AutoCloseable {
     Objects.checkFromToIndex(from, to, handles.length);
     lock.lock();
     try {
-      requireOpen();
+      books.requireOpen();
       for (int i = from; i < to; i++) {
-        int blockId = requireOwned(handles[i]);
-        if (referenceCounts[blockId] == Integer.MAX_VALUE) {
-          throw new IllegalStateException("the block has too many owners: blockId=" + blockId);
-        }
+        books.requireRoomForOwner(books.requireOwned(handles[i]));
       }
-      for (int i = from; i < to; i++) {
-        int blockId = BlockHandle.blockId(handles[i]);
-        referenceCounts[blockId]++;
-        if (referenceCounts[blockId] == 2) {
-          numShared++;
-        }
-      }
-      numReferences += to - from;
+      books.addOwners(handles, from, to);
     } finally {
       lock.unlock();
     }
@@ -384,25 +274,14 @@ public final class BlockPool implements AutoCloseable {
    */
   public int release(long[] handles, int from, int to, int numReservedMax) {
     Objects.checkFromToIndex(from, to, handles.length);
-    requireCount(numReservedMax);
+    BlockBooks.requireCount(numReservedMax);
     lock.lock();
     try {
-      requireOpen();
+      books.requireOpen();
       requireDistinctOwned(handles, from, to);
-      int freed = 0;
-      // Backwards, so that the stack hands a released run out again in its old order.
-      for (int i = to - 1; i >= from; i--) {
-        int blockId = BlockHandle.blockId(handles[i]);
-        referenceCounts[blockId]--;
-        if (referenceCounts[blockId] == 1) {
-          numShared--;
-        } else if (referenceCounts[blockId] == 0 && leaveUnowned(blockId)) {
-          freed++;
-        }
-      }
-      numReferences -= to - from;
-      numReserved += Math.min(freed, numReservedMax);
-      tellFreed(freed);
+      int freed = books.dropOwners(handles, from, to);
+      books.free.reserve(Math.min(freed, numReservedMax));
+      books.tellFreed(freed);
       return freed;
     } finally {
       lock.unlock();
@@ -426,61 +305,11 @@ public final class BlockPool implements AutoCloseable {
     }
   }
 
-  private void tellFreed(int freed) {
-    for (int i = numFree - freed; i < numFree; i++) {
-      onFree.accept(freeIds[i]);
-    }
-  }
-
-  /** A block that has no owner goes where it belongs; returns whether it became free. */
-  private boolean leaveUnowned(int blockId) {
-    if (pinCounts[blockId] > 0) {
-      numInFlight++;
-      return false;
-    }
-    if (cached[blockId]) {
-      numIdle++;
-      idleOrder.idle(blockId);
-      return false;
-    }
-    free(blockId);
-    return true;
-  }
-
-  private void free(int blockId) {
-    generations[blockId]++;
-    freeIds[numFree] = blockId;
-    numFree++;
-    if (sites != null) {
-      sites.freed(blockId);
-    }
-  }
-
   private void requireDistinctOwned(long[] handles, int from, int to) {
-    nextReleaseMark();
+    books.marks.nextCall();
     for (int i = from; i < to; i++) {
-      var _ = requireOwned(handles[i]);
-      markReleased(handles[i]);
+      books.requireFirst(books.requireOwned(handles[i]), handles[i]);
     }
-  }
-
-  private void nextReleaseMark() {
-    releaseMark++;
-    if (releaseMark == 0) {
-      Arrays.fill(releaseMarks, 0);
-      releaseMark = 1;
-    }
-  }
-
-  private void markReleased(long handle) {
-    int blockId = BlockHandle.blockId(handle);
-    if (releaseMarks[blockId] == releaseMark) {
-      throw explained(
-          new IllegalArgumentException(
-              "the same block twice in one release: " + BlockHandle.toString(handle)),
-          blockId);
-    }
-    releaseMarks[blockId] = releaseMark;
   }
 
   /**
@@ -494,55 +323,11 @@ public final class BlockPool implements AutoCloseable {
   public int referenceCount(long handle) {
     lock.lock();
     try {
-      requireOpen();
-      return referenceCounts[requireOwned(handle)];
+      books.requireOpen();
+      return books.referenceCount(books.requireOwned(handle));
     } finally {
       lock.unlock();
     }
-  }
-
-  private int requireOwned(long handle) {
-    int blockId = requireAlive(handle);
-    if (referenceCounts[blockId] == 0) {
-      throw explained(
-          new IllegalStateException("nobody owns the block: " + BlockHandle.toString(handle)),
-          blockId);
-    }
-    return blockId;
-  }
-
-  /** The block, if this is still the life that the handle stands for. */
-  private int requireAlive(long handle) {
-    int blockId = requireMine(handle);
-    if (!isAlive(blockId) || !BlockHandle.hasGeneration(handle, generations[blockId])) {
-      throw explained(
-          new IllegalStateException("the block was freed before: " + BlockHandle.toString(handle)),
-          blockId);
-    }
-    return blockId;
-  }
-
-  private boolean isAlive(int blockId) {
-    return referenceCounts[blockId] > 0 || cached[blockId] || pinCounts[blockId] > 0;
-  }
-
-  private int requireMine(long handle) {
-    int blockId = BlockHandle.blockId(handle);
-    if (BlockHandle.poolTag(handle) != poolTag || blockId >= numBlocks()) {
-      throw new IllegalArgumentException(
-          "not a handle of this pool: poolTag="
-              + poolTag
-              + ", numBlocks="
-              + numBlocks()
-              + ", handle=["
-              + BlockHandle.toString(handle)
-              + "]");
-    }
-    return blockId;
-  }
-
-  private <T extends Throwable> T explained(T exception, int blockId) {
-    return sites == null ? exception : sites.explain(exception, blockId);
   }
 
   /**
@@ -556,273 +341,11 @@ public final class BlockPool implements AutoCloseable {
   public boolean isWritable(long handle) {
     lock.lock();
     try {
-      requireOpen();
-      int blockId = requireOwned(handle);
-      return referenceCounts[blockId] == 1 && !cached[blockId];
+      books.requireOpen();
+      int blockId = books.requireOwned(handle);
+      return books.referenceCount(blockId) == 1 && !books.isCached(blockId);
     } finally {
       lock.unlock();
-    }
-  }
-
-  // Blocks that outlive their owners.
-
-  /**
-   * Says from now on which idle blocks are given up first. Only while nothing is cached.
-   *
-   * @param order the order
-   * @throws IllegalStateException if blocks are cached
-   */
-  public void setIdleOrder(IdleOrder order) {
-    lock.lock();
-    try {
-      requireOpen();
-      for (int id = 0; id < numBlocks(); id++) {
-        if (cached[id]) {
-          throw new IllegalStateException("a block is cached in the order before: blockId=" + id);
-        }
-      }
-      idleOrder = Objects.requireNonNull(order, "order");
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /**
-   * Goes back to the order of nothing. Only while nothing is cached.
-   *
-   * @throws IllegalStateException if blocks are cached
-   */
-  public void unsetIdleOrder() {
-    setIdleOrder(NothingCached.INSTANCE);
-  }
-
-  /**
-   * Makes a block cached: nobody writes into it in place from now on, and it outlives its owners.
-   *
-   * @param handle a block that is owned
-   * @return false if it was cached already
-   * @throws IllegalStateException if it is not owned any more
-   * @throws IllegalArgumentException if it is no handle of this pool
-   */
-  public boolean cache(long handle) {
-    lock.lock();
-    try {
-      requireOpen();
-      int blockId = requireOwned(handle);
-      boolean changes = !cached[blockId];
-      cached[blockId] = true;
-      return changes;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /**
-   * Whether a block is cached, and this is still the life of it that the handle stands for.
-   *
-   * @param handle a handle, however old
-   * @return whether it could be adopted now
-   * @throws IllegalArgumentException if it is no handle of this pool
-   */
-  public boolean isCached(long handle) {
-    lock.lock();
-    try {
-      return isCachedNow(handle);
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private boolean isCachedNow(long handle) {
-    int blockId = requireMine(handle);
-    return cached[blockId] && BlockHandle.hasGeneration(handle, generations[blockId]);
-  }
-
-  /**
-   * Adds an owner to the first blocks that are still cached, up to the first one that is not, if
-   * there is room for more besides them.
-   *
-   * @param handles distinct handles, however old
-   * @param from index of the first handle
-   * @param to index behind the last one
-   * @param numMore blocks that must be free or idle besides the adopted ones; for each handle that
-   *     is not adopted one more
-   * @return how many were adopted
-   * @throws OutOfBlocksException if there is no room; nothing has changed
-   * @throws IllegalArgumentException if one is no handle of this pool
-   */
-  public int adopt(long[] handles, int from, int to, int numMore) {
-    Objects.checkFromToIndex(from, to, handles.length);
-    lock.lock();
-    try {
-      requireOpen();
-      int end = from;
-      int numVictimsFewer = 0;
-      while (end < to && isCachedNow(handles[end])) {
-        int blockId = BlockHandle.blockId(handles[end]);
-        if (referenceCounts[blockId] == Integer.MAX_VALUE) {
-          throw new IllegalStateException("the block has too many owners: blockId=" + blockId);
-        }
-        boolean isIdle = referenceCounts[blockId] == 0 && pinCounts[blockId] == 0;
-        numVictimsFewer += isIdle && idleOrder.isReclaimable(blockId) ? 1 : 0;
-        end++;
-      }
-      if (numMore > 0) {
-        requireAvailable(
-            Math.addExact(numMore, to - end), idleOrder.numReclaimable() - numVictimsFewer);
-      }
-      for (int i = from; i < end; i++) {
-        adopt(BlockHandle.blockId(handles[i]));
-      }
-      numReferences += end - from;
-      countPeak();
-      return end - from;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private void adopt(int blockId) {
-    if (referenceCounts[blockId] == 0) {
-      if (pinCounts[blockId] > 0) {
-        numInFlight--;
-      } else {
-        numIdle--;
-        idleOrder.notIdle(blockId);
-      }
-    }
-    referenceCounts[blockId]++;
-    if (referenceCounts[blockId] == 2) {
-      numShared++;
-    }
-  }
-
-  /**
-   * Ends the caching of a block: it becomes free, if it is idle, or else with its last owner or
-   * pin. Does nothing if it is not cached any more.
-   *
-   * @param handle a handle, however old
-   * @return whether it was cached
-   * @throws IllegalArgumentException if it is no handle of this pool
-   */
-  public boolean uncache(long handle) {
-    return uncache(handle, true);
-  }
-
-  /**
-   * Ends the caching of a block and makes it free, if it is idle; else changes nothing.
-   *
-   * @param handle a handle, however old
-   * @return whether it was idle
-   * @throws IllegalArgumentException if it is no handle of this pool
-   */
-  public boolean uncacheIdle(long handle) {
-    return uncache(handle, false);
-  }
-
-  private boolean uncache(long handle, boolean whileOwned) {
-    lock.lock();
-    try {
-      if (closed || !isCachedNow(handle)) {
-        return false;
-      }
-      int blockId = BlockHandle.blockId(handle);
-      boolean isIdle = referenceCounts[blockId] == 0 && pinCounts[blockId] == 0;
-      if (!isIdle && !whileOwned) {
-        return false;
-      }
-      cached[blockId] = false;
-      if (isIdle) {
-        numIdle--;
-        idleOrder.notIdle(blockId);
-        free(blockId);
-        tellFreed(1);
-      }
-      return true;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  // Blocks that work in flight still uses.
-
-  /**
-   * Keeps blocks from becoming free or being given up, all or none, whatever their owners do: for
-   * as long as a copy or kernel that was queued has not passed.
-   *
-   * @param handles blocks that are owned or cached
-   * @param from index of the first handle
-   * @param to index behind the last one
-   * @throws IllegalStateException if one is neither any more
-   * @throws IllegalArgumentException if one is no handle of this pool
-   */
-  public void pin(long[] handles, int from, int to) {
-    Objects.checkFromToIndex(from, to, handles.length);
-    lock.lock();
-    try {
-      requireOpen();
-      for (int i = from; i < to; i++) {
-        int blockId = requireAlive(handles[i]);
-        if (pinCounts[blockId] == Integer.MAX_VALUE) {
-          throw new IllegalStateException("the block has too many pins: blockId=" + blockId);
-        }
-      }
-      for (int i = from; i < to; i++) {
-        int blockId = BlockHandle.blockId(handles[i]);
-        if (pinCounts[blockId] == 0 && referenceCounts[blockId] == 0) {
-          numIdle--;
-          numInFlight++;
-          idleOrder.notIdle(blockId);
-        }
-        pinCounts[blockId]++;
-      }
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /**
-   * Takes pins back, last one first, all or none.
-   *
-   * @param handles blocks that were pinned
-   * @param from index of the first handle
-   * @param to index behind the last one
-   * @return how many blocks became free
-   * @throws IllegalStateException if one is not pinned any more
-   * @throws IllegalArgumentException if one is no handle of this pool, or is given twice
-   */
-  public int unpin(long[] handles, int from, int to) {
-    Objects.checkFromToIndex(from, to, handles.length);
-    lock.lock();
-    try {
-      requireOpen();
-      requireDistinctPinned(handles, from, to);
-      int freed = 0;
-      for (int i = to - 1; i >= from; i--) {
-        int blockId = BlockHandle.blockId(handles[i]);
-        pinCounts[blockId]--;
-        if (pinCounts[blockId] == 0 && referenceCounts[blockId] == 0) {
-          numInFlight--;
-          freed += leaveUnowned(blockId) ? 1 : 0;
-        }
-      }
-      tellFreed(freed);
-      return freed;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private void requireDistinctPinned(long[] handles, int from, int to) {
-    nextReleaseMark();
-    for (int i = from; i < to; i++) {
-      int blockId = requireAlive(handles[i]);
-      if (pinCounts[blockId] == 0) {
-        throw explained(
-            new IllegalStateException("nobody pins the block: " + BlockHandle.toString(handles[i])),
-            blockId);
-      }
-      markReleased(handles[i]);
     }
   }
 
@@ -834,19 +357,7 @@ public final class BlockPool implements AutoCloseable {
   public BlockStatistics statistics() {
     lock.lock();
     try {
-      return new BlockStatistics(
-          numBlocks(),
-          numFree,
-          numReserved,
-          numIdle,
-          idleOrder.numReclaimable(),
-          numInFlight,
-          numShared,
-          numReferences,
-          peakUsed,
-          numAllocations,
-          numReclaimed,
-          numRefusals);
+      return books.statistics();
     } finally {
       lock.unlock();
     }
@@ -861,74 +372,9 @@ public final class BlockPool implements AutoCloseable {
   public void checkConservation() {
     lock.lock();
     try {
-      boolean[] isFree = new boolean[numBlocks()];
-      for (int i = 0; i < numFree; i++) {
-        require(!isFree[freeIds[i]], "a block is free twice: blockId=" + freeIds[i]);
-        isFree[freeIds[i]] = true;
-      }
-      long references = 0;
-      int shared = 0;
-      int idle = 0;
-      int inFlight = 0;
-      for (int id = 0; id < numBlocks(); id++) {
-        int count = referenceCounts[id];
-        require(
-            isFree[id] != isAlive(id),
-            "a block is free and in use, or neither: blockId="
-                + id
-                + ", referenceCount="
-                + count
-                + ", pinCount="
-                + pinCounts[id]
-                + ", cached="
-                + cached[id]);
-        inFlight += count == 0 && pinCounts[id] > 0 ? 1 : 0;
-        idle += count == 0 && pinCounts[id] == 0 && cached[id] ? 1 : 0;
-        references += count;
-        shared += count > 1 ? 1 : 0;
-      }
-      require(
-          numReserved >= 0 && numReserved <= numFree,
-          "more blocks are reserved than free: numFree="
-              + numFree
-              + ", numReserved="
-              + numReserved);
-      require(
-          idle == numIdle && inFlight == numInFlight && idle >= idleOrder.numReclaimable(),
-          "counters disagree with the blocks: numIdle="
-              + numIdle
-              + ", counted="
-              + idle
-              + ", numReclaimable="
-              + idleOrder.numReclaimable()
-              + ", numInFlight="
-              + numInFlight
-              + ", counted="
-              + inFlight);
-      require(
-          references == numReferences && shared == numShared,
-          "counters disagree with the blocks: numReferences="
-              + numReferences
-              + ", counted="
-              + references
-              + ", numShared="
-              + numShared
-              + ", counted="
-              + shared);
+      new PoolAudit(books).check();
     } finally {
       lock.unlock();
-    }
-  }
-
-  private static void require(boolean holds, String otherwise) {
-    if (!holds) {
-      throw new IllegalStateException(otherwise);
-    }
-  }
-
-  private void requireOpen() {
-    if (closed) {
-      throw new IllegalStateException("the pool is closed: numBlocks=" + numBlocks());
     }
   }
 
@@ -943,28 +389,30 @@ public final class BlockPool implements AutoCloseable {
   public void close() {
     lock.lock();
     try {
-      requireOpen();
-      if (numFree + numIdle != numBlocks()) {
-        IllegalStateException held =
-            new IllegalStateException(
-                "blocks are still owned: numUsed="
-                    + numOwned()
-                    + ", numReferences="
-                    + numReferences
-                    + ", numInFlight="
-                    + numInFlight);
-        if (sites != null) {
-          for (int id = 0; id < numBlocks(); id++) {
-            if (referenceCounts[id] > 0 || pinCounts[id] > 0) {
-              sites.explain(held, id);
-            }
-          }
-        }
-        throw held;
+      books.requireOpen();
+      if (books.free.numFree() + books.numIdle() != numBlocks()) {
+        throw stillUsed();
       }
-      closed = true;
+      books.close();
     } finally {
       lock.unlock();
     }
+  }
+
+  private IllegalStateException stillUsed() {
+    IllegalStateException held =
+        new IllegalStateException(
+            "blocks are still owned: numUsed="
+                + books.numOwned()
+                + ", numReferences="
+                + books.numReferences()
+                + ", numInFlight="
+                + books.numInFlight());
+    for (int id = 0; id < numBlocks(); id++) {
+      if (books.referenceCount(id) > 0 || books.pinCount(id) > 0) {
+        var _ = books.lives.explained(held, id);
+      }
+    }
+    return held;
   }
 }

@@ -3,7 +3,7 @@ package dev.pagoda.block;
 /**
  * Which of a pool's idle cached blocks is given up first.
  *
- * <p>A block is <b>cached</b> from {@link BlockPool#cache} on: its content is worth something to
+ * <p>A block is <b>cached</b> from {@link BlockCaching#cache} on: its content is worth something to
  * others, so it does not become free with its last owner but <b>idle</b>, until somebody adopts it
  * or the pool needs it.
  *

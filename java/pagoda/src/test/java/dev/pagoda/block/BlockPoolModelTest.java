@@ -48,8 +48,7 @@ class BlockPoolModelTest {
         new Fault("free blocks come in another order", p -> swap(p.array("freeIds"))),
         new Fault("a block is handed out twice", p -> p.array("freeIds")[0] = 1),
         new Fault(
-            "blocks seem to be given twice",
-            p -> Arrays.fill(p.array("releaseMarks"), p.get("releaseMark") + 1)),
+            "blocks seem to be given twice", p -> Arrays.fill(p.array("marks"), p.get("mark") + 1)),
         new Fault("references are miscounted", p -> p.setLong("numReferences", 1)));
   }
 
@@ -168,9 +167,9 @@ class BlockPoolModelTest {
 
     private void reserve(int count) {
       if (count > freeIds.size() - numReserved) {
-        require(!pool.tryReserve(count), "reserved", count);
+        require(!pool.promises().tryReserve(count), "reserved", count);
       } else {
-        require(pool.tryReserve(count), "not reserved", count);
+        require(pool.promises().tryReserve(count), "not reserved", count);
         numReserved += count;
       }
     }
@@ -178,9 +177,9 @@ class BlockPoolModelTest {
     private void unreserve() {
       int count = random.nextInt(0, numReserved + 2);
       if (count > numReserved) {
-        expect(IllegalArgumentException.class, () -> pool.unreserve(count));
+        expect(IllegalArgumentException.class, () -> pool.promises().unreserve(count));
       } else {
-        pool.unreserve(count);
+        pool.promises().unreserve(count);
         numReserved -= count;
       }
     }

@@ -335,7 +335,7 @@ class BlockPoolTest {
   @Test
   void theMarkThatFindsBlocksGivenTwiceWrapsAround() throws ReflectiveOperationException {
     long[] all = allocate(pool, BLOCKS); // never released, so never marked
-    new PoolSurgery(pool).set("releaseMark", -4); // three calls a round: 0 comes with a release
+    new PoolSurgery(pool).set("mark", -4); // three calls a round: 0 comes with a release
     for (int i = 0; i < BLOCKS; i += 2) {
       long[] twice = {all[i], all[i]};
       assertThat(pool.release(all, i, i + 1)).isEqualTo(1);

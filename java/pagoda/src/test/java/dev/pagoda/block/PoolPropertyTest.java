@@ -307,14 +307,14 @@ class PoolPropertyTest {
   /** Hits of a request are adopted, and the rest of what it needs must come from elsewhere. */
   private static void admit(IdleOrder order) {
     BlockPool pool = new BlockPool(4);
-    pool.setIdleOrder(order);
+    pool.caching().setIdleOrder(order);
     long[] cached = new long[4];
     pool.allocate(cached, 0, 4);
     for (long handle : cached) {
-      pool.cache(handle);
+      pool.caching().cache(handle);
     }
     pool.release(cached, 0, 4);
-    int adopted = pool.adopt(cached, 2, 4, 2);
+    int adopted = pool.caching().adopt(cached, 2, 4, 2);
     assertThat(adopted).isEqualTo(2);
     long[] more = new long[2];
     pool.allocate(more, 0, 2);

@@ -264,7 +264,7 @@ class QueuedCopiesTest {
 
     private void pin(Holding holding, boolean asSource) {
       if (pins(holding, asSource)) {
-        holding.pool.pin(new long[] {holding.handle}, 0, 1);
+        holding.pool.pins().pin(new long[] {holding.handle}, 0, 1);
       }
     }
 
@@ -272,10 +272,10 @@ class QueuedCopiesTest {
       if (!copy.unpinned) {
         copy.unpinned = true;
         if (copy.buffer < 0 && pins(copy.source, true)) {
-          copy.source.pool.unpin(new long[] {copy.source.handle}, 0, 1);
+          copy.source.pool.pins().unpin(new long[] {copy.source.handle}, 0, 1);
         }
         if (pins(copy.target, false)) {
-          copy.target.pool.unpin(new long[] {copy.target.handle}, 0, 1);
+          copy.target.pool.pins().unpin(new long[] {copy.target.handle}, 0, 1);
         }
       }
     }
