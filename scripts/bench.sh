@@ -2,20 +2,27 @@
 # Builds bench/target/benchmarks.jar and runs JMH with the arguments given:
 #
 #   scripts/bench.sh -l                                   lists the benchmarks
-#   scripts/bench.sh DecodeAttention -p contextLength=4096
+#   scripts/bench.sh DecodeAttention -p shape=C1 -p dtype=FP32
+#   scripts/bench.sh table                                our side of the CPU table of RESULTS.md
+#   scripts/bench.sh allocations                          fails if steps put anything on the heap
 #
-# What it prints first (date, commit, machine, JDK, command) is the left half of a row of
-# bench/RESULTS.md. Beware of -jvmArgsAppend: it replaces a benchmark's own.
+# --built as the first argument takes the jar as it is. What is printed first (date, commit,
+# machine, JDK, command) is the left half of a row of bench/RESULTS.md. Beware of -jvmArgsAppend:
+# it replaces a benchmark's own.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 java_home=$("$root/scripts/find-jdk.sh")
 cd "$root"
 
-echo "+ mvn package (bench)"
-JAVA_HOME=$java_home mvn --batch-mode --no-transfer-progress --quiet \
-  --projects bench --also-make package \
-  -DskipTests -Dmaven.javadoc.skip -Dmaven.source.skip -Dspotless.check.skip
+if [[ ${1:-} == --built ]]; then
+  shift
+else
+  echo "+ mvn package (bench)"
+  JAVA_HOME=$java_home mvn --batch-mode --no-transfer-progress --quiet \
+    --projects bench --also-make package \
+    -DskipTests -Dmaven.javadoc.skip -Dmaven.source.skip -Dspotless.check.skip
+fi
 
 cpu=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)
 commit=$(git rev-parse --short HEAD 2>/dev/null || echo none)

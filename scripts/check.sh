@@ -49,6 +49,9 @@ else
   echo "no native tests: the library was not built"
 fi
 
+step "heap: JMH -prof gc, bounded, and a planted allocation that must be noticed"
+scripts/bench.sh --built allocations
+
 step "smoke: scripts/pagoda --help"
 scripts/pagoda --help
 

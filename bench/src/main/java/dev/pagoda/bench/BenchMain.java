@@ -1,13 +1,11 @@
 package dev.pagoda.bench;
 
-import dev.pagoda.layout.DType;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
-import java.util.Locale;
-import java.util.OptionalDouble;
-import java.util.concurrent.TimeUnit;
-import org.openjdk.jmh.infra.BenchmarkParams;
-import org.openjdk.jmh.results.Result;
+import java.util.List;
+import java.util.stream.Stream;
 import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
@@ -15,116 +13,99 @@ import org.openjdk.jmh.runner.options.CommandLineOptionException;
 import org.openjdk.jmh.runner.options.CommandLineOptions;
 
 /**
- * JMH's command line, and behind its table one of our own: time, bytes and operations per second,
- * and the share of the plain read that ran in the same call.
+ * JMH's command line, and behind its table one of our own, see {@link Row}. Before JMH's arguments
+ * may stand:
+ *
+ * <ul>
+ *   <li>{@code table}: our side of the CPU table of {@code RESULTS.md}
+ *   <li>{@code allocations}: what steps put on the heap; exit code 1 if that is more than nothing,
+ *       or if an allocation that was planted stays unnoticed
+ * </ul>
  */
 public final class BenchMain {
+  private static final String DECODE = "DecodeAttentionBenchmark.attend";
+  private static final String PREFILL = "PrefillAttentionBenchmark.attend";
+
+  /** Bytes per call. What the JVM and JMH allocate beside them is a hundredth of that. */
+  private static final double ALLOCATED_BYTES_MAX = 0.5;
+
+  /** What each run of {@code table} measures, as JMH's arguments. */
+  private static final List<List<String>> TABLE =
+      List.of(
+          List.of(DECODE, "-p", "shape=C1,C2,C3", "-p", "dtype=FP32,BF16,FP16"),
+          List.of(DECODE, "-p", "shape=C4,C4x8", "-p", "dtype=FP32", "-p", "coldMebibytes=0"),
+          List.of(PREFILL, "-p", "shape=C5,C6", "-p", "dtype=FP32,BF16"));
+
   private BenchMain() {}
 
   /**
    * Runs the benchmarks that the arguments choose.
    *
-   * @param arguments as for JMH
+   * @param arguments as for JMH, {@code table} or {@code allocations} before them
    * @throws IOException if the list cannot be written
    * @throws RunnerException if a benchmark fails
    * @throws CommandLineOptionException if an argument is wrong
    */
   public static void main(String[] arguments)
       throws IOException, RunnerException, CommandLineOptionException {
+    String first = arguments.length > 0 ? arguments[0] : "";
+    List<String> others =
+        Arrays.asList(arguments).subList(Math.min(1, arguments.length), arguments.length);
+    switch (first) {
+      case "table" -> table(others);
+      case "allocations" -> System.exit(allocations(others));
+      default -> anything(arguments);
+    }
+  }
+
+  private static void anything(String[] arguments)
+      throws IOException, RunnerException, CommandLineOptionException {
     CommandLineOptions options = new CommandLineOptions(arguments);
     if (options.shouldHelp() || options.shouldList() || options.shouldListWithParams()) {
       org.openjdk.jmh.Main.main(arguments.clone());
       return;
     }
-    Collection<RunResult> results = new Runner(options).run();
-    System.out.println();
-    System.out.println("Declared work (GB = 10^9 bytes):");
+    print(new Runner(options).run());
+  }
+
+  private static void table(List<String> others)
+      throws RunnerException, CommandLineOptionException {
+    List<RunResult> results = new ArrayList<>();
+    for (List<String> chosen : TABLE) {
+      results.addAll(run(chosen, others));
+    }
+    print(results);
+  }
+
+  private static int allocations(List<String> others)
+      throws RunnerException, CommandLineOptionException {
+    Collection<RunResult> results = run(List.of("AllocationBenchmark", "-prof", "gc"), others);
+    print(results);
+    boolean isFine = true;
     for (RunResult result : results) {
-      System.out.println(row(result, results));
+      double bytes = Row.of(result).allocatedBytes();
+      boolean isPlanted = result.getParams().getBenchmark().endsWith("PlantedAllocation");
+      if (isPlanted && bytes <= ALLOCATED_BYTES_MAX) {
+        System.out.println("the planted allocation went unnoticed: bytesPerCall=" + bytes);
+        isFine = false;
+      } else if (!isPlanted && !(bytes <= ALLOCATED_BYTES_MAX)) {
+        System.out.println("steps put something on the heap: bytesPerCall=" + bytes);
+        isFine = false;
+      }
     }
+    return isFine ? 0 : 1;
   }
 
-  private static String row(RunResult result, Collection<RunResult> all) {
-    BenchmarkParams params = result.getParams();
-    Result<?> primary = result.getPrimaryResult();
-    double seconds = primary.getScore() / params.getTimeUnit().convert(1, TimeUnit.SECONDS);
-    Work work = declaredWork(params);
-    StringBuilder row = new StringBuilder();
-    row.append(String.format(Locale.ROOT, "%-62s %12.3f us", label(params), seconds * 1e6));
-    if (work.bytes() > 0) {
-      row.append(String.format(Locale.ROOT, " %8.2f GB/s", work.bytes() / seconds / 1e9));
-    }
-    if (work.operations() > 0) {
-      row.append(String.format(Locale.ROOT, " %8.2f GFLOP/s", work.operations() / seconds / 1e9));
-    }
-    plainReadSeconds(params, all)
-        .ifPresent(read ->
-            row.append(
-                String.format(Locale.ROOT, "  %3.0f %% of the plain read", 100 * read / seconds)));
-    streamRead(result)
-        .ifPresent(gigabytesPerSecond ->
-            row.append(
-                String.format(
-                    Locale.ROOT,
-                    "  %3.0f %% of the stream read in the same JVM, %.2f GB/s",
-                    100 * work.bytes() / seconds / 1e9 / gigabytesPerSecond,
-                    gigabytesPerSecond)));
-    allocated(result)
-        .ifPresent(bytes -> row.append(String.format(Locale.ROOT, "  %.1f B allocated", bytes)));
-    return row.toString();
+  private static Collection<RunResult> run(List<String> chosen, List<String> others)
+      throws RunnerException, CommandLineOptionException {
+    String[] arguments = Stream.concat(chosen.stream(), others.stream()).toArray(String[]::new);
+    return new Runner(new CommandLineOptions(arguments)).run();
   }
 
-  private static OptionalDouble streamRead(RunResult result) {
-    Result<?> read = result.getSecondaryResults().get("streamRead");
-    return read == null
-        ? OptionalDouble.empty()
-        : OptionalDouble.of(read.getStatistics().getMean());
-  }
-
-  /** With {@code -prof gc}. */
-  private static OptionalDouble allocated(RunResult result) {
-    Result<?> bytes = result.getSecondaryResults().get("gc.alloc.rate.norm");
-    return bytes == null ? OptionalDouble.empty() : OptionalDouble.of(bytes.getScore());
-  }
-
-  private static String label(BenchmarkParams params) {
-    String name = params.getBenchmark().replaceFirst(".*\\.(\\w+\\.\\w+)$", "$1");
-    StringBuilder label = new StringBuilder(name);
-    for (String key : params.getParamsKeys()) {
-      label.append(' ').append(params.getParam(key));
-    }
-    return label.toString();
-  }
-
-  private static OptionalDouble plainReadSeconds(BenchmarkParams of, Collection<RunResult> all) {
-    if (!of.getBenchmark().endsWith("DecodeAttentionBenchmark.attend")) {
-      return OptionalDouble.empty();
-    }
-    return all.stream()
-        .filter(r -> r.getParams().getBenchmark().endsWith("DecodeAttentionBenchmark.plainRead"))
-        .filter(r -> sameParams(r.getParams(), of))
-        .mapToDouble(r -> r.getPrimaryResult().getScore() / 1e6)
-        .findFirst();
-  }
-
-  private static boolean sameParams(BenchmarkParams a, BenchmarkParams b) {
-    return a.getParamsKeys().stream().allMatch(key -> a.getParam(key).equals(b.getParam(key)));
-  }
-
-  private static Work declaredWork(BenchmarkParams params) {
-    String name = params.getBenchmark();
-    if (name.contains("DecodeAttentionBenchmark")) {
-      Work work =
-          DecodeAttentionBenchmark.work(
-              params.getParam("shape"), DType.valueOf(params.getParam("dtype")));
-      return name.endsWith("plainRead") ? new Work(work.bytes(), 0) : work;
-    }
-    if (name.contains("PrefillAttentionBenchmark")) {
-      return new Work(0, Shape.named(params.getParam("shape")).operations());
-    }
-    if (name.endsWith("forkAndCopyOnWrite")) {
-      return SharingBenchmark.copyWork();
-    }
-    return Work.NONE;
+  private static void print(Collection<RunResult> results) {
+    System.out.println();
+    System.out.println("Declared work, MB = 10^6 bytes:");
+    System.out.println(Row.HEAD);
+    results.forEach(result -> System.out.println(Row.of(result)));
   }
 }

@@ -23,7 +23,7 @@ import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * How fast does one thread attend over keys and values that are in no cache of the processor?
- * Beside it, in the same JVM, the same bytes are only read, block by block.
+ * Before each iteration, in the same JVM, the same bytes are only read.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
@@ -34,9 +34,6 @@ import org.openjdk.jmh.annotations.Warmup;
     value = 3,
     jvmArgsAppend = {"-Xmx3g", "-XX:MaxDirectMemorySize=4g"})
 public class DecodeAttentionBenchmark {
-  /** Rotating over this much keeps every read cold. */
-  private static final long COLD_BYTES = 1L << 30;
-
   /** Row of shapes.csv. */
   @Param({"C1", "C2", "C3"})
   public String shape = "C1";
@@ -53,32 +50,42 @@ public class DecodeAttentionBenchmark {
   @Param({"1"})
   public int threads = 1;
 
+  /** Calls rotate over so much: 1024 keeps every read cold, 0 reads the same keys each time. */
+  @Param({"1024"})
+  public int coldMebibytes = 1024;
+
   private AttentionFixture fixture;
   private PoolReader reader;
+  private double plainReadMicros;
   private double streamRead;
   private ExecutorService executor;
   private Workers workers = Workers.caller();
 
-  /** What the memory gives in the same JVM, measured before each iteration. */
+  /** What the memory gives in the same JVM, measured before each iteration on one thread. */
   @State(Scope.Thread)
   @AuxCounters(AuxCounters.Type.EVENTS)
   public static class Ceiling {
-    /** One thread reading the pool from end to end, GB/s. */
+    /** A sum over what a call reads, block by block in the order of the block tables, us. */
+    public double plainReadMicros;
+
+    /** The pool from end to end, GB/s. */
     public double streamRead;
   }
 
   /** Fills the cache. */
   @Setup(Level.Trial)
   public void fill() {
-    fixture = new AttentionFixture(Shape.named(shape), dtype, Backend.named(backend), COLD_BYTES);
+    long coldBytes = (long) coldMebibytes << 20;
+    fixture = new AttentionFixture(Shape.named(shape), dtype, Backend.named(backend), coldBytes);
     reader = new PoolReader(fixture);
     executor = Executors.newFixedThreadPool(threads);
     workers = new Workers(executor, threads);
   }
 
-  /** Measures the ceiling beside what is measured against it. */
+  /** Measures the ceilings beside what is measured against them. */
   @Setup(Level.Iteration)
-  public void measureCeiling() {
+  public void measureCeilings() {
+    plainReadMicros = reader.layerMicros();
     streamRead = reader.streamGigabytesPerSecond();
   }
 
@@ -92,15 +99,9 @@ public class DecodeAttentionBenchmark {
   /** Attention of every sequence over its whole context. */
   @Benchmark
   public float[] attend(Ceiling ceiling) {
+    ceiling.plainReadMicros = plainReadMicros;
     ceiling.streamRead = streamRead;
     return fixture.attendOn(workers);
-  }
-
-  /** A sum over the same keys and values. */
-  @Benchmark
-  public long plainRead(Ceiling ceiling) {
-    ceiling.streamRead = streamRead;
-    return reader.readLayer(fixture.nextLayer());
   }
 
   static Work work(String shape, DType dtype) {

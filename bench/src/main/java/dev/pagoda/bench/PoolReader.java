@@ -14,6 +14,7 @@ final class PoolReader {
   private static final VectorSpecies<Long> SPECIES = LongVector.SPECIES_PREFERRED;
   private static final int STREAMS = 4;
   private static final long CHUNK_BYTES = 1L << 20;
+  private static final long MEASURED_BYTES = 64L << 20; // at least, of a layer read again and again
 
   private final MemorySegment pool;
   private final KvLayout layout;
@@ -29,7 +30,7 @@ final class PoolReader {
   }
 
   /** Sums all keys and values of a layer as 64-bit integers. */
-  long readLayer(int layer) {
+  private long readLayer(int layer) {
     LayerShape shape = layout.shape().layer(layer);
     // All heads of a block lie behind one another, keys before values.
     long keyBytes = layout.valueTileOffset(0, layer, 0) - layout.keyTileOffset(0, layer, 0);
@@ -43,6 +44,19 @@ final class PoolReader {
       }
     }
     return sum;
+  }
+
+  /** Reads each layer, as calls go round them, and says how long one took, in microseconds. */
+  double layerMicros() {
+    int numLayers = layout.shape().numLayers();
+    long rounds = Math.max(1, MEASURED_BYTES / pool.byteSize());
+    long start = System.nanoTime();
+    for (long round = 0; round < rounds; round++) {
+      for (int layer = 0; layer < numLayers; layer++) {
+        sink += readLayer(layer);
+      }
+    }
+    return (System.nanoTime() - start) / 1e3 / (rounds * numLayers);
   }
 
   /** Reads the whole pool from end to end, four streams, and says how fast, in GB/s. */

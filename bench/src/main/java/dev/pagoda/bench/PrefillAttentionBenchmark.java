@@ -3,6 +3,7 @@ package dev.pagoda.bench;
 import dev.pagoda.Backend;
 import dev.pagoda.layout.DType;
 import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -38,6 +39,15 @@ public class PrefillAttentionBenchmark {
   public String backend = "vector";
 
   private AttentionFixture fixture;
+  private double fmaPeak;
+
+  /** What the processor gives in the same JVM, measured before each iteration on one thread. */
+  @State(Scope.Thread)
+  @AuxCounters(AuxCounters.Type.EVENTS)
+  public static class Ceiling {
+    /** Multiply-adds in registers, GFLOP/s. */
+    public double fmaPeak;
+  }
 
   /** Fills the cache. */
   @Setup(Level.Trial)
@@ -51,9 +61,16 @@ public class PrefillAttentionBenchmark {
     fixture.close();
   }
 
+  /** Measures the ceiling beside what is measured against it. */
+  @Setup(Level.Iteration)
+  public void measureCeiling() {
+    fmaPeak = FmaPeak.gigaflopsPerSecond();
+  }
+
   /** Causal attention of every token of the prompt. */
   @Benchmark
-  public float[] attend() {
+  public float[] attend(Ceiling ceiling) {
+    ceiling.fmaPeak = fmaPeak;
     return fixture.attend();
   }
 }

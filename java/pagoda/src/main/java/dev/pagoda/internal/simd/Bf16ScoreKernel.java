@@ -8,7 +8,7 @@ import static dev.pagoda.internal.simd.Lanes.INTS;
 import static dev.pagoda.internal.simd.Lanes.ORDER;
 import static dev.pagoda.internal.simd.Lanes.SHORTS;
 import static dev.pagoda.internal.simd.Lanes.TILE;
-import static dev.pagoda.internal.simd.RowTile.INTERLEAVED;
+import static dev.pagoda.internal.simd.ScoreKernel.ROWS;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -24,6 +24,7 @@ final class Bf16ScoreKernel {
   /** Four rows: 16 sums, 4 loads and 4 broadcasts per step. */
   static int four(
       ContextTile tile, int part, float[] memory, int queries, int scores, float scale) {
+    MemorySegment source = tile.keySource;
     MemorySegment pool = tile.pool;
     int keyDim = tile.keyDim;
     long keyStride = tile.keyStrideBytes;
@@ -58,25 +59,25 @@ final class Bf16ScoreKernel {
       long at = d * keyStride;
       FloatVector x0 =
           ((IntVector)
-                  ShortVector.fromMemorySegment(SHORTS, pool, k0 + at, ORDER)
+                  ShortVector.fromMemorySegment(SHORTS, source, k0 + at, ORDER)
                       .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
               .lanewise(VectorOperators.LSHL, BF16_SHIFT)
               .reinterpretAsFloats();
       FloatVector x1 =
           ((IntVector)
-                  ShortVector.fromMemorySegment(SHORTS, pool, k1 + at, ORDER)
+                  ShortVector.fromMemorySegment(SHORTS, source, k1 + at, ORDER)
                       .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
               .lanewise(VectorOperators.LSHL, BF16_SHIFT)
               .reinterpretAsFloats();
       FloatVector x2 =
           ((IntVector)
-                  ShortVector.fromMemorySegment(SHORTS, pool, k2 + at, ORDER)
+                  ShortVector.fromMemorySegment(SHORTS, source, k2 + at, ORDER)
                       .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
               .lanewise(VectorOperators.LSHL, BF16_SHIFT)
               .reinterpretAsFloats();
       FloatVector x3 =
           ((IntVector)
-                  ShortVector.fromMemorySegment(SHORTS, pool, k3 + at, ORDER)
+                  ShortVector.fromMemorySegment(SHORTS, source, k3 + at, ORDER)
                       .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
               .lanewise(VectorOperators.LSHL, BF16_SHIFT)
               .reinterpretAsFloats();
@@ -85,7 +86,7 @@ final class Bf16ScoreKernel {
       touched += pool.get(ValueLayout.JAVA_BYTE, v1 + touch);
       touched += pool.get(ValueLayout.JAVA_BYTE, v2 + touch);
       touched += pool.get(ValueLayout.JAVA_BYTE, v3 + touch);
-      int query = queries + d * INTERLEAVED;
+      int query = queries + d * ROWS;
       FloatVector q = FloatVector.broadcast(FLOATS, memory[query]);
       s00 = q.fma(x0, s00);
       s01 = q.fma(x1, s01);
@@ -132,6 +133,7 @@ final class Bf16ScoreKernel {
 
   /** One row, the first of the four. */
   static int one(ContextTile tile, int part, float[] memory, int queries, int scores, float scale) {
+    MemorySegment source = tile.keySource;
     MemorySegment pool = tile.pool;
     int keyDim = tile.keyDim;
     long keyStride = tile.keyStrideBytes;
@@ -154,25 +156,25 @@ final class Bf16ScoreKernel {
       long at = d * keyStride;
       FloatVector x0 =
           ((IntVector)
-                  ShortVector.fromMemorySegment(SHORTS, pool, k0 + at, ORDER)
+                  ShortVector.fromMemorySegment(SHORTS, source, k0 + at, ORDER)
                       .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
               .lanewise(VectorOperators.LSHL, BF16_SHIFT)
               .reinterpretAsFloats();
       FloatVector x1 =
           ((IntVector)
-                  ShortVector.fromMemorySegment(SHORTS, pool, k1 + at, ORDER)
+                  ShortVector.fromMemorySegment(SHORTS, source, k1 + at, ORDER)
                       .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
               .lanewise(VectorOperators.LSHL, BF16_SHIFT)
               .reinterpretAsFloats();
       FloatVector x2 =
           ((IntVector)
-                  ShortVector.fromMemorySegment(SHORTS, pool, k2 + at, ORDER)
+                  ShortVector.fromMemorySegment(SHORTS, source, k2 + at, ORDER)
                       .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
               .lanewise(VectorOperators.LSHL, BF16_SHIFT)
               .reinterpretAsFloats();
       FloatVector x3 =
           ((IntVector)
-                  ShortVector.fromMemorySegment(SHORTS, pool, k3 + at, ORDER)
+                  ShortVector.fromMemorySegment(SHORTS, source, k3 + at, ORDER)
                       .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
               .lanewise(VectorOperators.LSHL, BF16_SHIFT)
               .reinterpretAsFloats();
@@ -181,7 +183,7 @@ final class Bf16ScoreKernel {
       touched += pool.get(ValueLayout.JAVA_BYTE, v1 + touch);
       touched += pool.get(ValueLayout.JAVA_BYTE, v2 + touch);
       touched += pool.get(ValueLayout.JAVA_BYTE, v3 + touch);
-      int query = queries + d * INTERLEAVED;
+      int query = queries + d * ROWS;
       FloatVector q = FloatVector.broadcast(FLOATS, memory[query]);
       s00 = q.fma(x0, s00);
       s01 = q.fma(x1, s01);

@@ -29,7 +29,7 @@ final class Bf16ValueKernel {
       int stride,
       int from,
       int to) {
-    MemorySegment source = tile.pool;
+    MemorySegment source = tile.valueSource;
     long[] groups = tile.valueGroups;
     int rowBytes = tile.valueRowBytes;
     long columnBytes = (long) column * Short.BYTES;
@@ -133,7 +133,7 @@ final class Bf16ValueKernel {
   /** One row, a wide column. */
   static void one(
       ContextTile tile, int column, float[] memory, int weights, int values, int from, int to) {
-    MemorySegment source = tile.pool;
+    MemorySegment source = tile.valueSource;
     long[] groups = tile.valueGroups;
     int rowBytes = tile.valueRowBytes;
     long columnBytes = (long) column * Short.BYTES;
@@ -202,7 +202,7 @@ final class Bf16ValueKernel {
       int stride,
       int from,
       int to) {
-    MemorySegment source = tile.pool;
+    MemorySegment source = tile.valueSource;
     long[] groups = tile.valueGroups;
     int rowBytes = tile.valueRowBytes;
     long columnBytes = (long) column * Short.BYTES;
@@ -249,7 +249,7 @@ final class Bf16ValueKernel {
   /** One row, a column of one vector. */
   static void oneNarrow(
       ContextTile tile, int column, float[] memory, int weights, int values, int from, int to) {
-    MemorySegment source = tile.pool;
+    MemorySegment source = tile.valueSource;
     long[] groups = tile.valueGroups;
     int rowBytes = tile.valueRowBytes;
     long columnBytes = (long) column * Short.BYTES;

@@ -11,12 +11,14 @@ import java.util.Arrays;
 
 /**
  * The keys and values of 64 positions of one KV head, as kernels read them: where each group of 16
- * starts in the pool, or, packed, the panels of the scratch.
+ * starts, or, packed, the panels of the scratch.
  *
  * <p>Few rows read the pool as it is, widening on the way: every byte comes from memory once and is
  * used a few times. For many rows, keys and values are packed into FP32 panels first, whose fixed
- * strides cost the inner loops nothing but the arithmetic; so are those that cannot be read in
- * groups, as blocks or heads are no multiple of 16.
+ * strides cost the inner loops nothing but the arithmetic.
+ *
+ * <p>Where the pool has no groups, as blocks or heads are no multiple of 16, they are gathered into
+ * the scratch first, unchanged, and read or packed from there.
  *
  * <p>A group of which no row sees anything is not read: its block may belong to somebody else, or
  * lie behind the end of the block table. The nearest group that is seen takes its place; those
@@ -24,7 +26,7 @@ import java.util.Arrays;
  */
 final class ContextTile {
   /** From so many rows on it is cheaper to pack first. */
-  private static final int PACKING_ROWS_MIN = 16;
+  static final int PACKING_ROWS_MIN = 16;
 
   private final KvLayout layout;
   private final int blockSize;
@@ -33,28 +35,33 @@ final class ContextTile {
   /** Position of the tile's start. */
   int start;
 
+  /** Whether kernels read the panels; else the groups. */
+  boolean isPacked;
+
   MemorySegment pool = MemorySegment.NULL;
   int keyDim;
 
-  /** Whether score kernels read the pool; else the panel. */
-  boolean keysInPlace;
-
-  // In the pool: keys as [keyDim, 16] per group, dims keyStrideBytes apart.
+  // Groups of keys, [keyDim, 16] each, dims keyStrideBytes apart.
+  MemorySegment keySource = MemorySegment.NULL;
   final long[] keyGroups = new long[Lanes.GROUPS];
   DType keyDType = DType.FP32;
   long keyStrideBytes;
 
-  /** Whether value kernels read the pool; else the panel. */
-  boolean valuesInPlace;
-
-  // In the pool: values as [16, valueDim] per group, rows valueRowBytes apart.
+  // Groups of values, [16, valueDim] each, rows valueRowBytes apart.
+  MemorySegment valueSource = MemorySegment.NULL;
   final long[] valueGroups = new long[Lanes.GROUPS];
   DType valueDType = DType.FP32;
   int valueRowBytes;
 
-  // What score kernels touch on their way: see ScoreKernel.
+  /** Takes what gathering touched, so that no compiler finds the touching useless. */
+  int touched;
+
+  // What score kernels touch of the pool on their way: see ScoreKernel.
   final long[] touchGroups = new long[Lanes.GROUPS];
   long touchStrideBytes;
+
+  private final long[] gathered = new long[Lanes.GROUPS];
+  private final long[] gatheredLater = new long[Lanes.GROUPS];
 
   private final int[] groupBlocks = new int[Lanes.GROUPS];
   private final int[] groupSlots = new int[Lanes.GROUPS];
@@ -62,6 +69,7 @@ final class ContextTile {
   private int tableStart;
   private int layer;
   private int valueDim;
+  private int valueStride;
   private boolean hasKeyGroups;
   private boolean hasValueGroups;
   private int first;
@@ -76,29 +84,32 @@ final class ContextTile {
   /**
    * Says whose keys and values the next tiles hold.
    *
-   * @param numRows how many rows share them
+   * @param newIsPacked whether to pack them, as many rows share them
    */
-  void openSequence(AttendCall call, int seqIndex, int numRows) {
+  void openSequence(AttendCall call, int seqIndex, boolean newIsPacked) {
     pool = ((HostStorage) call.storage()).segment();
     blockIds = call.batch().blockIds();
     tableStart = call.batch().tableStart(seqIndex);
     layer = call.layer();
+    isPacked = newIsPacked;
     LayerShape shape = layout.shape().layer(layer);
     boolean isGrouped = blockSize % Lanes.GROUP == 0;
-    boolean fewRows = numRows < PACKING_ROWS_MIN;
 
     keyDim = shape.keyHeadDim();
     keyDType = shape.keyDType();
     hasKeyGroups = isGrouped && layout.keyOrder() == KeyOrder.DIM_MAJOR;
-    keysInPlace = hasKeyGroups && fewRows;
-    keyStrideBytes = layout.keyDimStrideBytes(layer);
+    keySource = hasKeyGroups ? pool : scratch.panels;
+    keyStrideBytes =
+        hasKeyGroups ? layout.keyDimStrideBytes(layer) : (long) Lanes.TILE * keyDType.byteSize();
 
     valueDim = shape.valueHeadDim();
     valueDType = shape.valueDType();
     hasValueGroups = isGrouped && valueDim % Lanes.GROUP == 0;
-    valuesInPlace = hasValueGroups && fewRows;
-    valueRowBytes = valueDim * valueDType.byteSize();
-    touchStrideBytes = valuesInPlace ? (long) Lanes.GROUP * valueRowBytes / keyDim : 0;
+    valueSource = hasValueGroups ? pool : scratch.panels;
+    valueStride = VectorScratch.valueStride(valueDim);
+    valueRowBytes = valueStride * valueDType.byteSize();
+    boolean isTouched = hasValueGroups && !isPacked;
+    touchStrideBytes = isTouched ? (long) Lanes.GROUP * valueRowBytes / keyDim : 0;
     Arrays.fill(touchGroups, 0);
   }
 
@@ -132,34 +143,35 @@ final class ContextTile {
   }
 
   private void openKeys(int kvHead) {
-    if (!hasKeyGroups) {
-      packKeysOneByOne(kvHead);
-      return;
+    if (hasKeyGroups) {
+      long tokenBytes = layout.keyTokenStrideBytes(layer);
+      for (int group = 0; group < Lanes.GROUPS; group++) {
+        keyGroups[group] =
+            layout.keyTileOffset(groupBlocks[group], layer, kvHead)
+                + groupSlots[group] * tokenBytes;
+      }
+    } else {
+      gatherKeys(kvHead);
     }
-    long tokenBytes = layout.keyTokenStrideBytes(layer);
-    for (int group = 0; group < Lanes.GROUPS; group++) {
-      keyGroups[group] =
-          layout.keyTileOffset(groupBlocks[group], layer, kvHead) + groupSlots[group] * tokenBytes;
-    }
-    if (!keysInPlace) {
+    if (isPacked) {
       packKeys();
     }
   }
 
   private void openValues(int kvHead) {
-    if (!hasValueGroups) {
-      packValuesOneByOne(kvHead);
-      return;
-    }
-    for (int group = 0; group < Lanes.GROUPS; group++) {
-      valueGroups[group] =
-          layout.valueTileOffset(groupBlocks[group], layer, kvHead)
-              + (long) groupSlots[group] * valueRowBytes;
-    }
-    if (valuesInPlace) {
-      System.arraycopy(valueGroups, 0, touchGroups, 0, Lanes.GROUPS);
+    if (hasValueGroups) {
+      for (int group = 0; group < Lanes.GROUPS; group++) {
+        valueGroups[group] =
+            layout.valueTileOffset(groupBlocks[group], layer, kvHead)
+                + (long) groupSlots[group] * valueRowBytes;
+      }
     } else {
+      gatherValues(kvHead);
+    }
+    if (isPacked) {
       packValues();
+    } else if (hasValueGroups) {
+      System.arraycopy(valueGroups, 0, touchGroups, 0, Lanes.GROUPS);
     }
   }
 
@@ -169,12 +181,14 @@ final class ContextTile {
     for (int part = 0; part < Lanes.PARTS; part++) {
       switch (keyDType) {
         case FP32 ->
-            PanelKernel.keysFp32(pool, keyGroups, part, keyStrideBytes, panels, panel, keyDim);
+            PanelKernel.keysFp32(keySource, keyGroups, part, keyStrideBytes, panels, panel, keyDim);
         case BF16 ->
-            PanelKernel.keysBf16(pool, keyGroups, part, keyStrideBytes, panels, panel, keyDim);
+            PanelKernel.keysBf16(keySource, keyGroups, part, keyStrideBytes, panels, panel, keyDim);
         case FP16 -> {
-          PanelKernel.keysFp16(pool, keyGroups, 0, part, keyStrideBytes, panels, panel, keyDim);
-          PanelKernel.keysFp16(pool, keyGroups, 2, part, keyStrideBytes, panels, panel, keyDim);
+          PanelKernel.keysFp16(
+              keySource, keyGroups, 0, part, keyStrideBytes, panels, panel, keyDim);
+          PanelKernel.keysFp16(
+              keySource, keyGroups, 2, part, keyStrideBytes, panels, panel, keyDim);
         }
       }
     }
@@ -185,11 +199,13 @@ final class ContextTile {
     long panel = scratch.valuePanel;
     for (int index = 0; index < Lanes.GROUP; index++) {
       switch (valueDType) {
-        case FP32 -> PanelKernel.valuesFp32(pool, valueGroups, index, panels, panel, valueDim);
-        case BF16 -> PanelKernel.valuesBf16(pool, valueGroups, index, panels, panel, valueDim);
+        case FP32 ->
+            PanelKernel.valuesFp32(valueSource, valueGroups, index, panels, panel, valueStride);
+        case BF16 ->
+            PanelKernel.valuesBf16(valueSource, valueGroups, index, panels, panel, valueStride);
         case FP16 -> {
-          PanelKernel.valuesFp16(pool, valueGroups, 0, index, panels, panel, valueDim);
-          PanelKernel.valuesFp16(pool, valueGroups, 2, index, panels, panel, valueDim);
+          PanelKernel.valuesFp16(valueSource, valueGroups, 0, index, panels, panel, valueStride);
+          PanelKernel.valuesFp16(valueSource, valueGroups, 2, index, panels, panel, valueStride);
         }
       }
     }
@@ -199,39 +215,70 @@ final class ContextTile {
     return blockIds[tableStart + position / blockSize];
   }
 
-  /** Packs keys {@code [first, end)}. */
-  private void packKeysOneByOne(int kvHead) {
-    for (int position = first; position < end; position++) {
-      PanelKernel.widen(
-          pool,
-          keyDType,
-          layout.keyTileOffset(blockIdAt(position), layer, kvHead)
-              + position % blockSize * layout.keyTokenStrideBytes(layer),
-          keyStrideBytes,
-          scratch.panels,
-          scratch.keyPanel + (long) (position - start) * Float.BYTES,
-          PanelScoreKernel.STRIDE_BYTES,
-          keyDim);
+  /**
+   * Gathers keys. Where no row sees a position, its nearest neighbour that is seen takes its place.
+   */
+  private void gatherKeys(int kvHead) {
+    int elementBytes = keyDType.byteSize();
+    long target = scratch.keyGroups;
+    for (int group = 0; group < Lanes.GROUPS; group++) {
+      keyGroups[group] = target + (long) group * Lanes.GROUP * elementBytes;
+    }
+    long tokenBytes = layout.keyTokenStrideBytes(layer);
+    long dimBytes = layout.keyDimStrideBytes(layer);
+    long valueTokenBytes = layout.valueTokenStrideBytes(layer);
+    boolean isEight = blockSize == GatherKernel.EIGHT && tokenBytes == elementBytes;
+    boolean isDense = dimBytes == elementBytes;
+    boolean isInts = elementBytes == Integer.BYTES;
+    int step = isEight ? GatherKernel.EIGHT : 1;
+    long touchStride = step * valueTokenBytes / keyDim;
+    int lowest = first / step * step;
+    int highest = (end - 1) / step * step;
+    MemorySegment panels = scratch.panels;
+    long[] keys = gathered;
+    long[] values = gatheredLater;
+    for (int i = 0; i < Lanes.GROUP; i += step) {
+      for (int group = 0; group < Lanes.GROUPS; group++) {
+        int position = Math.max(lowest, Math.min(start + group * Lanes.GROUP + i, highest));
+        int blockId = blockIdAt(position);
+        int slot = position % blockSize;
+        keys[group] = layout.keyTileOffset(blockId, layer, kvHead) + slot * tokenBytes;
+        values[group] = layout.valueTileOffset(blockId, layer, kvHead) + slot * valueTokenBytes;
+      }
+      long to = target + (long) i * elementBytes;
+      if (isEight && isInts) {
+        touched += GatherKernel.eightInts(pool, keys, values, touchStride, panels, to, keyDim);
+      } else if (isEight) {
+        touched += GatherKernel.eightShorts(pool, keys, values, touchStride, panels, to, keyDim);
+      } else if (isDense && isInts) {
+        GatherKernel.denseInt(pool, keys, panels, to, keyDim);
+      } else if (isDense) {
+        GatherKernel.denseShort(pool, keys, panels, to, keyDim);
+      } else if (isInts) {
+        touched +=
+            GatherKernel.oneInt(pool, keys, dimBytes, values, touchStride, panels, to, keyDim);
+      } else {
+        touched +=
+            GatherKernel.oneShort(pool, keys, dimBytes, values, touchStride, panels, to, keyDim);
+      }
     }
   }
 
-  /** Packs values {@code [first, end)}. */
-  private void packValuesOneByOne(int kvHead) {
-    for (int position = first; position < end; position++) {
-      long source =
-          layout.valueTileOffset(blockIdAt(position), layer, kvHead)
-              + (long) (position % blockSize) * valueRowBytes;
-      for (int e = 0; e < valueDim; e += ValueKernel.WIDE) {
-        PanelKernel.widen(
-            pool,
-            valueDType,
-            source + (long) e * valueDType.byteSize(),
-            valueDType.byteSize(),
-            scratch.panels,
-            PanelKernel.valueOffset(scratch.valuePanel, position - start, e),
-            Float.BYTES,
-            Math.min(ValueKernel.WIDE, valueDim - e));
-      }
+  /** Gathers values {@code [first, end)}, block by block. */
+  private void gatherValues(int kvHead) {
+    long target = scratch.valueGroups;
+    for (int group = 0; group < Lanes.GROUPS; group++) {
+      valueGroups[group] = target + (long) group * Lanes.GROUP * valueRowBytes;
+    }
+    long tokenBytes = layout.valueTokenStrideBytes(layer);
+    int position = first;
+    while (position < end) {
+      int slot = position % blockSize;
+      int count = tokenBytes == valueRowBytes ? Math.min(end - position, blockSize - slot) : 1;
+      long from = layout.valueTileOffset(blockIdAt(position), layer, kvHead) + slot * tokenBytes;
+      long to = target + (long) (position - start) * valueRowBytes;
+      MemorySegment.copy(pool, from, scratch.panels, to, count * tokenBytes);
+      position += count;
     }
   }
 

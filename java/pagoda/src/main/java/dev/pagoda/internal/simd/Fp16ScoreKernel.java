@@ -12,7 +12,7 @@ import static dev.pagoda.internal.simd.Lanes.INTS;
 import static dev.pagoda.internal.simd.Lanes.ORDER;
 import static dev.pagoda.internal.simd.Lanes.SHORTS;
 import static dev.pagoda.internal.simd.Lanes.TILE;
-import static dev.pagoda.internal.simd.RowTile.INTERLEAVED;
+import static dev.pagoda.internal.simd.ScoreKernel.ROWS;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -39,6 +39,7 @@ final class Fp16ScoreKernel {
       int queries,
       int scores,
       float scale) {
+    MemorySegment source = tile.keySource;
     MemorySegment pool = tile.pool;
     int keyDim = tile.keyDim;
     long keyStride = tile.keyStrideBytes;
@@ -61,7 +62,7 @@ final class Fp16ScoreKernel {
       long at = d * keyStride;
       IntVector b0 =
           ((IntVector)
-                  ShortVector.fromMemorySegment(SHORTS, pool, k0 + at, ORDER)
+                  ShortVector.fromMemorySegment(SHORTS, source, k0 + at, ORDER)
                       .convertShape(VectorOperators.S2I, INTS, 0))
               .lanewise(VectorOperators.LSHL, FP16_SHIFT)
               .and(FP16_KEPT);
@@ -74,7 +75,7 @@ final class Fp16ScoreKernel {
               .reinterpretAsFloats();
       IntVector b1 =
           ((IntVector)
-                  ShortVector.fromMemorySegment(SHORTS, pool, k1 + at, ORDER)
+                  ShortVector.fromMemorySegment(SHORTS, source, k1 + at, ORDER)
                       .convertShape(VectorOperators.S2I, INTS, 0))
               .lanewise(VectorOperators.LSHL, FP16_SHIFT)
               .and(FP16_KEPT);
@@ -88,7 +89,7 @@ final class Fp16ScoreKernel {
       long touch = d * touchStride;
       touched += pool.get(ValueLayout.JAVA_BYTE, v0 + touch);
       touched += pool.get(ValueLayout.JAVA_BYTE, v1 + touch);
-      int query = queries + d * INTERLEAVED;
+      int query = queries + d * ROWS;
       FloatVector q = FloatVector.broadcast(FLOATS, memory[query]);
       s00 = q.fma(x0, s00);
       s01 = q.fma(x1, s01);
@@ -123,6 +124,7 @@ final class Fp16ScoreKernel {
       int queries,
       int scores,
       float scale) {
+    MemorySegment source = tile.keySource;
     MemorySegment pool = tile.pool;
     int keyDim = tile.keyDim;
     long keyStride = tile.keyStrideBytes;
@@ -139,7 +141,7 @@ final class Fp16ScoreKernel {
       long at = d * keyStride;
       IntVector b0 =
           ((IntVector)
-                  ShortVector.fromMemorySegment(SHORTS, pool, k0 + at, ORDER)
+                  ShortVector.fromMemorySegment(SHORTS, source, k0 + at, ORDER)
                       .convertShape(VectorOperators.S2I, INTS, 0))
               .lanewise(VectorOperators.LSHL, FP16_SHIFT)
               .and(FP16_KEPT);
@@ -152,7 +154,7 @@ final class Fp16ScoreKernel {
               .reinterpretAsFloats();
       IntVector b1 =
           ((IntVector)
-                  ShortVector.fromMemorySegment(SHORTS, pool, k1 + at, ORDER)
+                  ShortVector.fromMemorySegment(SHORTS, source, k1 + at, ORDER)
                       .convertShape(VectorOperators.S2I, INTS, 0))
               .lanewise(VectorOperators.LSHL, FP16_SHIFT)
               .and(FP16_KEPT);
@@ -166,7 +168,7 @@ final class Fp16ScoreKernel {
       long touch = d * touchStride;
       touched += pool.get(ValueLayout.JAVA_BYTE, v0 + touch);
       touched += pool.get(ValueLayout.JAVA_BYTE, v1 + touch);
-      int query = queries + d * INTERLEAVED;
+      int query = queries + d * ROWS;
       FloatVector q = FloatVector.broadcast(FLOATS, memory[query]);
       s00 = q.fma(x0, s00);
       s01 = q.fma(x1, s01);

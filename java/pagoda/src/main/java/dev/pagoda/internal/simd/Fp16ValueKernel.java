@@ -37,7 +37,7 @@ final class Fp16ValueKernel {
       int stride,
       int from,
       int to) {
-    MemorySegment source = tile.pool;
+    MemorySegment source = tile.valueSource;
     long[] groups = tile.valueGroups;
     int rowBytes = tile.valueRowBytes;
     long columnBytes = (long) column * Short.BYTES;
@@ -117,7 +117,7 @@ final class Fp16ValueKernel {
   /** One row, a column of two vectors. */
   static void onePair(
       ContextTile tile, int column, float[] memory, int weights, int values, int from, int to) {
-    MemorySegment source = tile.pool;
+    MemorySegment source = tile.valueSource;
     long[] groups = tile.valueGroups;
     int rowBytes = tile.valueRowBytes;
     long columnBytes = (long) column * Short.BYTES;
@@ -180,7 +180,7 @@ final class Fp16ValueKernel {
       int stride,
       int from,
       int to) {
-    MemorySegment source = tile.pool;
+    MemorySegment source = tile.valueSource;
     long[] groups = tile.valueGroups;
     int rowBytes = tile.valueRowBytes;
     long columnBytes = (long) column * Short.BYTES;
@@ -234,7 +234,7 @@ final class Fp16ValueKernel {
   /** One row, a column of one vector. */
   static void oneNarrow(
       ContextTile tile, int column, float[] memory, int weights, int values, int from, int to) {
-    MemorySegment source = tile.pool;
+    MemorySegment source = tile.valueSource;
     long[] groups = tile.valueGroups;
     int rowBytes = tile.valueRowBytes;
     long columnBytes = (long) column * Short.BYTES;

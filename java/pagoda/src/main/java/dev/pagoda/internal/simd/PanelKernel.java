@@ -15,8 +15,6 @@ import static dev.pagoda.internal.simd.Lanes.ORDER;
 import static dev.pagoda.internal.simd.Lanes.SHORTS;
 import static dev.pagoda.internal.simd.ValueKernel.WIDE;
 
-import dev.pagoda.internal.kernel.Elements;
-import dev.pagoda.layout.DType;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -25,8 +23,8 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Copies keys and values out of the pool as FP32, four groups side by side, so that four blocks
- * stream in at once.
+ * Copies groups of keys and values as FP32, four of them side by side, so that four blocks stream
+ * in at once.
  *
  * <p>A panel of keys is {@code [keyDim, 64]}, a panel of values {@code [columns, 64, WIDE]}.
  */
@@ -297,21 +295,5 @@ final class PanelKernel {
         + element / WIDE * COLUMN_BYTES
         + (long) index * PanelValueKernel.STRIDE_BYTES
         + (long) (element % WIDE) * Float.BYTES;
-  }
-
-  /** Widens numbers one by one, of any type, both ends with a stride. */
-  static void widen(
-      MemorySegment pool,
-      DType dtype,
-      long source,
-      long sourceStride,
-      MemorySegment panel,
-      long target,
-      long targetStride,
-      int count) {
-    for (int i = 0; i < count; i++) {
-      float x = Elements.get(pool, dtype, source + i * sourceStride);
-      panel.set(Elements.FP32, target + i * targetStride, x);
-    }
   }
 }

@@ -21,13 +21,13 @@ import java.util.Arrays;
  * that see some position are neighbours. A row's place in memory is its <b>slot</b>:
  *
  * <pre>
- *   slot = headIndex * slotsPerHead + row      slotsPerHead: rows per head, rounded up to 4
+ *   slot = headIndex * slotsPerHead + row      slotsPerHead: rows per head, rounded up
  * </pre>
+ *
+ * <p>Kernels take {@link #together} rows at once. Slots behind the last row of a head are computed
+ * with the others, and nobody looks at what comes out.
  */
 final class RowTile {
-  /** Rows interleaved for the score kernels, which take them together. */
-  static final int INTERLEAVED = 4;
-
   final float[] memory;
 
   /** Takes what score kernels touched, so that no compiler finds the touching useless. */
@@ -50,6 +50,7 @@ final class RowTile {
 
   private final float[] lanes = new float[CanonicalOrder.SUM_LANES];
   private AttentionSpec spec = AttentionSpec.causal(1, 1f);
+  private int together = ScoreKernel.ROWS;
   private int groupSize;
   private int firstKvHead;
   private int numHeads;
@@ -64,17 +65,18 @@ final class RowTile {
     memory = scratch.memory;
   }
 
-  /** KV heads that fit together if each brings a number of rows. */
-  static int headsFor(int rowsPerHead) {
-    return Math.max(1, VectorScratch.SLOTS / slotsFor(rowsPerHead));
+  /** KV heads that fit together with the rows of each that were taken in. */
+  int headsAtOnce() {
+    return Math.max(1, VectorScratch.SLOTS / slotsPerHead);
   }
 
-  private static int slotsFor(int rowsPerHead) {
-    return Math.ceilDiv(rowsPerHead, INTERLEAVED) * INTERLEAVED;
-  }
-
-  /** Says what the next rows are of. */
-  void openCall(AttendCall call, LayerShape layer) {
+  /**
+   * Says what the next rows are of.
+   *
+   * @param newTogether how many rows the kernels take at once
+   */
+  void openCall(AttendCall call, LayerShape layer, int newTogether) {
+    together = newTogether;
     spec = call.spec();
     groupSize = spec.groupSize(layer);
     keyDim = layer.keyHeadDim();
@@ -93,7 +95,7 @@ final class RowTile {
     RaggedBatch batch = call.batch();
     int contextLength = batch.contextLength(batch.sequenceOf(firstToken));
     rowsPerHead = numRows;
-    slotsPerHead = slotsFor(numRows);
+    slotsPerHead = Math.ceilDiv(numRows, together) * together;
     for (int r = 0; r < numRows; r++) {
       token[r] = firstToken + (firstRow + r) / groupSize;
       groupIndex[r] = (firstRow + r) % groupSize;
@@ -123,8 +125,8 @@ final class RowTile {
             queryHead(h, r) * keyDim,
             keyDim,
             memory,
-            queriesOf(slot) + slot % INTERLEAVED,
-            INTERLEAVED);
+            queriesOf(slot) + slot % together,
+            together);
       }
     }
   }
@@ -289,6 +291,11 @@ final class RowTile {
     return endVisible[rowsPerHead - 1];
   }
 
+  /** Rows that kernels take at once. */
+  int together() {
+    return together;
+  }
+
   int numHeads() {
     return numHeads;
   }
@@ -322,13 +329,13 @@ final class RowTile {
     return valueStride;
   }
 
-  /** Where the four interleaved queries start that a slot's is one of. */
+  /** Where the interleaved queries start that a slot's is one of. */
   int queriesOf(int slot) {
-    return scratch.queries + slot / INTERLEAVED * keyDim * INTERLEAVED;
+    return scratch.queries + slot / together * keyDim * together;
   }
 
   int scoresOf(int slot) {
-    return scratch.scores + slot % INTERLEAVED * Lanes.TILE;
+    return scratch.scores + slot % together * Lanes.TILE;
   }
 
   int spanValuesOf(int slot) {

@@ -5,7 +5,6 @@ import static dev.pagoda.internal.simd.Lanes.FLOATS;
 import static dev.pagoda.internal.simd.Lanes.GROUP;
 import static dev.pagoda.internal.simd.Lanes.ORDER;
 import static dev.pagoda.internal.simd.Lanes.TILE;
-import static dev.pagoda.internal.simd.RowTile.INTERLEAVED;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -25,11 +24,15 @@ import jdk.incubator.vector.FloatVector;
  * and scores, and the indexes of four interleaved queries and of the first row's scores; the scale.
  */
 final class ScoreKernel {
+  /** Rows that a kernel takes together. */
+  static final int ROWS = 4;
+
   private ScoreKernel() {}
 
   /** Four rows: 16 sums, 4 loads and 4 broadcasts per step. */
   static int four(
       ContextTile tile, int part, float[] memory, int queries, int scores, float scale) {
+    MemorySegment source = tile.keySource;
     MemorySegment pool = tile.pool;
     int keyDim = tile.keyDim;
     long keyStride = tile.keyStrideBytes;
@@ -62,16 +65,16 @@ final class ScoreKernel {
     FloatVector s33 = s00;
     for (int d = 0; d < keyDim; d++) {
       long at = d * keyStride;
-      FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, pool, k0 + at, ORDER);
-      FloatVector x1 = FloatVector.fromMemorySegment(FLOATS, pool, k1 + at, ORDER);
-      FloatVector x2 = FloatVector.fromMemorySegment(FLOATS, pool, k2 + at, ORDER);
-      FloatVector x3 = FloatVector.fromMemorySegment(FLOATS, pool, k3 + at, ORDER);
+      FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, source, k0 + at, ORDER);
+      FloatVector x1 = FloatVector.fromMemorySegment(FLOATS, source, k1 + at, ORDER);
+      FloatVector x2 = FloatVector.fromMemorySegment(FLOATS, source, k2 + at, ORDER);
+      FloatVector x3 = FloatVector.fromMemorySegment(FLOATS, source, k3 + at, ORDER);
       long touch = d * touchStride;
       touched += pool.get(ValueLayout.JAVA_BYTE, v0 + touch);
       touched += pool.get(ValueLayout.JAVA_BYTE, v1 + touch);
       touched += pool.get(ValueLayout.JAVA_BYTE, v2 + touch);
       touched += pool.get(ValueLayout.JAVA_BYTE, v3 + touch);
-      int query = queries + d * INTERLEAVED;
+      int query = queries + d * ROWS;
       FloatVector q = FloatVector.broadcast(FLOATS, memory[query]);
       s00 = q.fma(x0, s00);
       s01 = q.fma(x1, s01);
@@ -118,6 +121,7 @@ final class ScoreKernel {
 
   /** One row, the first of the four. */
   static int one(ContextTile tile, int part, float[] memory, int queries, int scores, float scale) {
+    MemorySegment source = tile.keySource;
     MemorySegment pool = tile.pool;
     int keyDim = tile.keyDim;
     long keyStride = tile.keyStrideBytes;
@@ -138,16 +142,16 @@ final class ScoreKernel {
     FloatVector s03 = s00;
     for (int d = 0; d < keyDim; d++) {
       long at = d * keyStride;
-      FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, pool, k0 + at, ORDER);
-      FloatVector x1 = FloatVector.fromMemorySegment(FLOATS, pool, k1 + at, ORDER);
-      FloatVector x2 = FloatVector.fromMemorySegment(FLOATS, pool, k2 + at, ORDER);
-      FloatVector x3 = FloatVector.fromMemorySegment(FLOATS, pool, k3 + at, ORDER);
+      FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, source, k0 + at, ORDER);
+      FloatVector x1 = FloatVector.fromMemorySegment(FLOATS, source, k1 + at, ORDER);
+      FloatVector x2 = FloatVector.fromMemorySegment(FLOATS, source, k2 + at, ORDER);
+      FloatVector x3 = FloatVector.fromMemorySegment(FLOATS, source, k3 + at, ORDER);
       long touch = d * touchStride;
       touched += pool.get(ValueLayout.JAVA_BYTE, v0 + touch);
       touched += pool.get(ValueLayout.JAVA_BYTE, v1 + touch);
       touched += pool.get(ValueLayout.JAVA_BYTE, v2 + touch);
       touched += pool.get(ValueLayout.JAVA_BYTE, v3 + touch);
-      int query = queries + d * INTERLEAVED;
+      int query = queries + d * ROWS;
       FloatVector q = FloatVector.broadcast(FLOATS, memory[query]);
       s00 = q.fma(x0, s00);
       s01 = q.fma(x1, s01);

@@ -7,7 +7,6 @@ import java.lang.foreign.MemorySegment;
  * What happens when the rows of one KV head meet a tile of its context: scores, weights, values.
  */
 final class TileAttention {
-  private static final int ROWS = RowTile.INTERLEAVED;
   private static final int WIDE = ValueKernel.WIDE;
 
   private TileAttention() {}
@@ -22,22 +21,23 @@ final class TileAttention {
     while (first < end && rows.firstVisible(end - 1) >= tile.end()) {
       end--;
     }
-    for (int r = first / ROWS * ROWS; r < end; r += ROWS) {
-      attendFour(rows, headIndex, tile, Math.max(first, r), Math.min(r + ROWS, end));
+    int together = rows.together();
+    for (int r = first / together * together; r < end; r += together) {
+      attendTogether(rows, headIndex, tile, Math.max(first, r), Math.min(r + together, end));
     }
   }
 
   /** Rows whose queries are interleaved, those of {@code [firstRow, endRow)} among them. */
-  private static void attendFour(
+  private static void attendTogether(
       RowTile rows, int headIndex, ContextTile tile, int firstRow, int endRow) {
-    int slot = rows.slot(headIndex, firstRow / ROWS * ROWS);
-    boolean isOne = endRow - firstRow == 1 && firstRow % ROWS == 0;
-    if (tile.keysInPlace) {
-      scoreInPlace(rows, slot, tile, isOne);
-    } else {
+    int firstTogether = firstRow / rows.together() * rows.together();
+    int slot = rows.slot(headIndex, firstTogether);
+    if (tile.isPacked) {
       int from = from(rows, tile, firstRow);
       int to = to(rows, tile, endRow - 1);
-      scorePanel(rows, slot, tile, isOne, from, to);
+      scorePanel(rows, slot, tile, from, to);
+    } else {
+      scoreInPlace(rows, slot, tile, endRow - firstTogether == 1);
     }
     for (int r = firstRow; r < endRow; r++) {
       bias(rows, headIndex, tile, r);
@@ -75,8 +75,7 @@ final class TileAttention {
   }
 
   /** Scores that some of the rows needs, {@code [from, to)} of the tile, and some neighbours. */
-  private static void scorePanel(
-      RowTile rows, int slot, ContextTile tile, boolean isOne, int from, int to) {
+  private static void scorePanel(RowTile rows, int slot, ContextTile tile, int from, int to) {
     float scale = rows.spec().softmaxScale();
     float[] memory = rows.memory;
     int queries = rows.queriesOf(slot);
@@ -85,18 +84,14 @@ final class TileAttention {
     int keyDim = tile.keyDim;
     for (int column = from / WIDE * WIDE; column < to; column += WIDE) {
       long keys = rows.keyPanel() + (long) column * Float.BYTES;
-      if (isOne) {
-        PanelScoreKernel.one(panels, keys, keyDim, memory, queries, scores + column, scale);
-        continue;
-      }
       int end = Math.min(column + WIDE, to);
       if (end - column > WIDE / 2) {
-        PanelScoreKernel.four(panels, keys, keyDim, memory, queries, scores + column, scale);
+        PanelScoreKernel.six(panels, keys, keyDim, memory, queries, scores + column, scale);
         continue;
       }
       for (int at = column; at < end; at += Lanes.COUNT) {
         long narrow = rows.keyPanel() + (long) at * Float.BYTES;
-        PanelScoreKernel.fourNarrow(panels, narrow, keyDim, memory, queries, scores + at, scale);
+        PanelScoreKernel.sixNarrow(panels, narrow, keyDim, memory, queries, scores + at, scale);
       }
     }
   }
@@ -119,15 +114,19 @@ final class TileAttention {
     }
   }
 
-  /** Four rows together over what all four see; before and after that, each alone. */
+  /** Rows together over what all of them see; before and after that, each alone. */
   private static void accumulate(
       RowTile rows, int headIndex, ContextTile tile, int firstRow, int endRow) {
     // Ranges only grow from row to row: the last one starts last, the first one ends first.
     int from = from(rows, tile, endRow - 1);
     int to = to(rows, tile, firstRow);
-    if (endRow - firstRow == ROWS && from < to) {
+    int together = rows.together();
+    int rowsTogether = Math.min(together, rows.rowsPerHead() - firstRow);
+    // All rows there are; slots behind the last one do no harm.
+    boolean isWhole = firstRow % together == 0 && endRow - firstRow == rowsTogether;
+    if (isWhole && rowsTogether > 1 && from < to) {
       accumulateAlone(rows, headIndex, tile, firstRow, endRow, 0, from);
-      accumulateFour(rows, rows.slot(headIndex, firstRow), tile, from, to);
+      accumulateTogether(rows, rows.slot(headIndex, firstRow), tile, from, to);
       accumulateAlone(rows, headIndex, tile, firstRow, endRow, to, Lanes.TILE);
     } else {
       accumulateAlone(rows, headIndex, tile, firstRow, endRow, 0, Lanes.TILE);
@@ -155,21 +154,22 @@ final class TileAttention {
     return Math.min(Lanes.TILE, rows.endVisible(r) - tile.start);
   }
 
-  private static void accumulateFour(RowTile rows, int slot, ContextTile tile, int from, int to) {
+  private static void accumulateTogether(
+      RowTile rows, int slot, ContextTile tile, int from, int to) {
     float[] memory = rows.memory;
     int weights = rows.scoresOf(slot);
     int values = rows.spanValuesOf(slot);
     int stride = rows.valueStride();
     int wideEnd = stride / WIDE * WIDE;
-    if (!tile.valuesInPlace) {
+    if (tile.isPacked) {
       MemorySegment panels = rows.panels();
       for (int e = 0; e < wideEnd; e += WIDE) {
         long column = PanelKernel.valueOffset(rows.valuePanel(), 0, e);
-        PanelValueKernel.four(panels, column, memory, weights, values + e, stride, from, to);
+        PanelValueKernel.six(panels, column, memory, weights, values + e, stride, from, to);
       }
       for (int e = wideEnd; e < stride; e += Lanes.COUNT) {
         long column = PanelKernel.valueOffset(rows.valuePanel(), 0, e);
-        PanelValueKernel.fourNarrow(panels, column, memory, weights, values + e, stride, from, to);
+        PanelValueKernel.sixNarrow(panels, column, memory, weights, values + e, stride, from, to);
       }
       return;
     }
@@ -202,7 +202,7 @@ final class TileAttention {
     int values = rows.spanValuesOf(slot);
     int stride = rows.valueStride();
     int wideEnd = stride / WIDE * WIDE;
-    if (!tile.valuesInPlace) {
+    if (tile.isPacked) {
       MemorySegment panels = rows.panels();
       for (int e = 0; e < wideEnd; e += WIDE) {
         long column = PanelKernel.valueOffset(rows.valuePanel(), 0, e);

@@ -33,7 +33,7 @@ final class ValueKernel {
       int stride,
       int from,
       int to) {
-    MemorySegment source = tile.pool;
+    MemorySegment source = tile.valueSource;
     long[] groups = tile.valueGroups;
     int rowBytes = tile.valueRowBytes;
     long columnBytes = (long) column * Float.BYTES;
@@ -117,7 +117,7 @@ final class ValueKernel {
   /** One row, a wide column. */
   static void one(
       ContextTile tile, int column, float[] memory, int weights, int values, int from, int to) {
-    MemorySegment source = tile.pool;
+    MemorySegment source = tile.valueSource;
     long[] groups = tile.valueGroups;
     int rowBytes = tile.valueRowBytes;
     long columnBytes = (long) column * Float.BYTES;
@@ -166,7 +166,7 @@ final class ValueKernel {
       int stride,
       int from,
       int to) {
-    MemorySegment source = tile.pool;
+    MemorySegment source = tile.valueSource;
     long[] groups = tile.valueGroups;
     int rowBytes = tile.valueRowBytes;
     long columnBytes = (long) column * Float.BYTES;
@@ -208,7 +208,7 @@ final class ValueKernel {
   /** One row, a column of one vector. */
   static void oneNarrow(
       ContextTile tile, int column, float[] memory, int weights, int values, int from, int to) {
-    MemorySegment source = tile.pool;
+    MemorySegment source = tile.valueSource;
     long[] groups = tile.valueGroups;
     int rowBytes = tile.valueRowBytes;
     long columnBytes = (long) column * Float.BYTES;

@@ -70,7 +70,7 @@ public final class VectorKernels implements Kernels {
   @Override
   public int queryTileTokens(AttendCall call) {
     LayerShape layer = call.storage().layout().shape().layer(call.layer());
-    return Math.max(1, VectorScratch.SLOTS / call.spec().groupSize(layer));
+    return Math.max(1, VectorScratch.ROWS / call.spec().groupSize(layer));
   }
 
   @Override
@@ -133,12 +133,13 @@ public final class VectorKernels implements Kernels {
     int numRows = Math.multiplyExact(endToken - firstToken, call.spec().groupSize(layer));
     RowTile rows = memory.rows;
     ContextTile tile = memory.tile;
-    rows.openCall(call, layer);
-    tile.openSequence(call, call.batch().sequenceOf(firstToken), numRows);
-    for (int row = 0; row < numRows; row += VectorScratch.SLOTS) {
-      int count = Math.min(VectorScratch.SLOTS, numRows - row);
+    boolean isPacked = numRows >= ContextTile.PACKING_ROWS_MIN;
+    rows.openCall(call, layer, isPacked ? PanelScoreKernel.ROWS : ScoreKernel.ROWS);
+    tile.openSequence(call, call.batch().sequenceOf(firstToken), isPacked);
+    for (int row = 0; row < numRows; row += VectorScratch.ROWS) {
+      int count = Math.min(VectorScratch.ROWS, numRows - row);
       rows.openRows(call, firstToken, row, count);
-      int headsAtOnce = RowTile.headsFor(count);
+      int headsAtOnce = rows.headsAtOnce();
       for (int kvHead = firstKvHead; kvHead < endKvHead; kvHead += headsAtOnce) {
         rows.openHeads(call, kvHead, Math.min(headsAtOnce, endKvHead - kvHead));
         switch (task) {

@@ -11,26 +11,32 @@ import java.lang.foreign.MemorySegment;
  *
  * <pre>
  *   memory, on the heap
- *     queries       [SLOTS / 4, keyDim, 4]       four rows interleaved
- *     scores        [4, 64]                      of one tile; weights take their place
+ *     queries       [SLOTS / n, keyDim, n]       n rows interleaved: 4, or 6 for panels
+ *     scores        [6, 64]                      of one tile; weights take their place
  *     sums          [SLOTS, 16]                  partial sums of the weights
  *     spanValues    [SLOTS, valueStride]         accumulators of the span at hand
  *     totalValues   [SLOTS, valueStride]         of all spans before it
  *   panels, off the heap as the pool is, 64-byte aligned
  *     keyPanel      [keyDim, 64]                 keys of a packed tile
  *     valuePanel    [columns, 64, WIDE]          values of a packed tile, in wide columns
+ *     keyGroups     [keyDim, 64]                 gathered keys, of the type they have in the pool
+ *     valueGroups   [64, valueStride]            gathered values, likewise
  * </pre>
  *
  * <p>All FP32; valueStride is the value head dim rounded up to 16. Footprint, for the layout's
- * largest head dims: {@code 4 * (256 * (keyDim + 2 * valueStride + 17) + 64 * (keyDim +
- * valueStride))} bytes, 466 KiB at 128 and 914 KiB at 256. The memory goes when the scratch does.
+ * largest head dims: {@code 4 * (264 * (keyDim + 2 * valueStride + 16) + 128 * (keyDim +
+ * valueStride + 3))} bytes, 542 KiB at 128 and 1066 KiB at 256. The memory goes when the scratch
+ * does.
  */
 final class VectorScratch implements Scratch {
   /**
-   * Query rows that walk the context together, at most. A multiple of 4. With more, tiles are
-   * packed less often; with fewer, the rows stay in nearer caches.
+   * Query rows of a head that walk the context together, at most. With more, tiles are packed less
+   * often; with fewer, the rows stay in nearer caches.
    */
-  static final int SLOTS = 256;
+  static final int ROWS = 256;
+
+  /** Places for rows: {@link #ROWS} rounded up to what kernels take together. */
+  static final int SLOTS = 264;
 
   final float[] memory;
   final int queries;
@@ -42,6 +48,8 @@ final class VectorScratch implements Scratch {
   final MemorySegment panels;
   final long keyPanel;
   final long valuePanel;
+  final long keyGroups;
+  final long valueGroups;
 
   final ContextTile tile;
   final RowTile rows;
@@ -55,15 +63,17 @@ final class VectorScratch implements Scratch {
     }
     queries = 0;
     scores = queries + SLOTS * keyDimMax;
-    sums = scores + RowTile.INTERLEAVED * Lanes.TILE;
+    sums = scores + PanelScoreKernel.ROWS * Lanes.TILE;
     spanValues = sums + SLOTS * Lanes.GROUP;
     totalValues = spanValues + SLOTS * valueStrideMax;
     memory = new float[totalValues + SLOTS * valueStrideMax];
     keyPanel = 0;
     valuePanel = (long) keyDimMax * Lanes.TILE * Float.BYTES;
     long columns = Math.ceilDiv(valueStrideMax, ValueKernel.WIDE);
-    long panelBytes = valuePanel + columns * PanelKernel.COLUMN_BYTES;
-    panels = Arena.ofAuto().allocate(panelBytes, KvLayout.TILE_ALIGNMENT_BYTES);
+    keyGroups = valuePanel + columns * PanelKernel.COLUMN_BYTES;
+    valueGroups = keyGroups + (long) keyDimMax * Lanes.TILE * Float.BYTES;
+    long endBytes = valueGroups + (long) valueStrideMax * Lanes.TILE * Float.BYTES;
+    panels = Arena.ofAuto().allocate(endBytes, KvLayout.TILE_ALIGNMENT_BYTES);
     tile = new ContextTile(layout, this);
     rows = new RowTile(this);
   }

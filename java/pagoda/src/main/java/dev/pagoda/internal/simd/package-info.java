@@ -11,7 +11,8 @@
  * <pre>
  *   VectorKernels    one call: row tiles, their walk through the context
  *   RowTile          the rows: what they see, queries in, softmax states, results out
- *   ContextTile      64 positions of a head: where keys and values lie, packed if they must be
+ *   ContextTile      64 positions of a head: where keys and values lie, gathered or packed if need
+ *                    be
  *   TileAttention    rows meet tile: which kernel for which rows
  *   ...Kernel        loops over vectors and nothing else
  * </pre>
@@ -29,7 +30,8 @@
  *       the same reason values are touched while keys are read, see {@link
  *       dev.pagoda.internal.simd.ScoreKernel}, and all heads of a tile come before the next tile,
  *       as they are neighbours in a block.
- *   <li>Sixteen sums in registers, four rows by four vectors, wherever there are four rows.
+ *   <li>Sixteen sums in registers, four rows by four vectors, wherever there are four rows; 24, six
+ *       rows, over panels, where the multiply-adds are what a kernel waits for.
  *   <li>At most about 90 vector calls per method, loops rolled: beyond that HotSpot's first
  *       compiler gives up and the second never gets its turn.
  *   <li>No method of ours takes or returns a vector. HotSpot stops inlining methods that are not

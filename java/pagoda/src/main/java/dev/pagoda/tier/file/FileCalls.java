@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Predicate;
 
 /**
  * Every call that this package makes to a file system, and the only way it makes one: what a test
@@ -53,7 +54,12 @@ interface FileCalls {
   void delete(Path path) throws IOException;
 
   /** The regular files of a folder. */
-  List<Entry> list(Path folder) throws IOException;
+  default List<Entry> list(Path folder) throws IOException {
+    return list(folder, name -> true);
+  }
+
+  /** The regular files of a folder whose names pass a test. */
+  List<Entry> list(Path folder, Predicate<String> names) throws IOException;
 
   /**
    * Creates a private folder or takes one over, for this process alone.

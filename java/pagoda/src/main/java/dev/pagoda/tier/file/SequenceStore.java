@@ -9,11 +9,12 @@ import dev.pagoda.tier.file.KvFileWriter.Durability;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.time.InstantSource;
 import java.util.ArrayList;
-import java.util.HexFormat;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.ThreadLocalRandom;
+import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -24,10 +25,11 @@ import java.util.concurrent.locks.ReentrantLock;
  * when it is restored. A file fits every cache of the same layers, element types and block size,
  * whatever its backend: where key tiles lie the other way they are turned around.
  *
- * <p>All or nothing. A file is written beside its place, forced to the device, and then renamed
- * ({@code .NAME.HEX.part}; one that a dying process left may be deleted), so that its name always
- * stands for a whole file. A file that is not sound, of another model or another layout is a {@link
- * RefusedFileException} that says which; what the machine refuses is an {@link
+ * <p>All or nothing. A file is written beside its place, forced to the device, and then renamed, so
+ * that its name always stands for a whole file. Until then it is called {@code .NAME.HEX.part};
+ * those that nobody has written to for an hour, left by a process that died, go with the first save
+ * of a store into their folder. A file that is not sound, of another model or another layout is a
+ * {@link RefusedFileException} that says which; what the machine refuses is an {@link
  * UncheckedIOException}. Either leaves the cache as it was.
  *
  * <p>Files hold keys and values, from which a prompt can be guessed, and are made readable by their
@@ -46,14 +48,19 @@ public final class SequenceStore implements AutoCloseable {
   private final PagedKvCache cache;
   private final FileOwner owner;
   private final FileCalls files;
+  private final AbandonedParts abandonedParts;
   private final BlockStaging staging;
   private final ReentrantLock lock = new ReentrantLock();
-  private boolean closed; // guarded by the lock
+
+  // Guarded by the lock.
+  private final Set<Path> tidied = new HashSet<>();
+  private boolean closed;
 
   private SequenceStore(PagedKvCache cache, FileOwner owner, FileCalls files, Capacity staging) {
     this.cache = cache;
     this.owner = owner;
     this.files = files;
+    abandonedParts = new AbandonedParts(files, InstantSource.system());
     this.staging = BlockStaging.open(cache, staging);
   }
 
@@ -132,7 +139,7 @@ public final class SequenceStore implements AutoCloseable {
               + ", numArrays="
               + tokenIds.size());
     }
-    Path part = partOf(path);
+    Path part = AbandonedParts.newPart(path);
     // Forks keep the content as it is, whatever becomes of the sequences meanwhile.
     List<KvSequence> forks = new ArrayList<>();
     try {
@@ -151,15 +158,6 @@ public final class SequenceStore implements AutoCloseable {
     if (sequence.cache() != cache) {
       throw new IllegalArgumentException("a sequence of another cache: sequence=" + sequence);
     }
-  }
-
-  private static Path partOf(Path path) {
-    Path name = path.getFileName();
-    if (name == null) {
-      throw new IllegalArgumentException("a file has a name: path=" + path);
-    }
-    String hex = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
-    return path.resolveSibling("." + name + "." + hex + ".part");
   }
 
   private GroupIndex index(List<KvSequence> group, List<int[]> tokenIds) {
@@ -185,6 +183,10 @@ public final class SequenceStore implements AutoCloseable {
     lock.lock();
     try {
       requireOpen();
+      Path folder = KvFileWriter.folderOf(path);
+      if (tidied.add(folder)) {
+        abandonedParts.remove(folder);
+      }
       new KvFileWriter(files, Durability.FORCED)
           .write(
               part,

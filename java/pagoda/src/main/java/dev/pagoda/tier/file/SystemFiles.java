@@ -26,6 +26,7 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /** The file system of the machine, through channels. */
@@ -142,9 +143,10 @@ final class SystemFiles implements FileCalls {
   }
 
   @Override
-  public List<Entry> list(Path folder) throws IOException {
+  public List<Entry> list(Path folder, Predicate<String> names) throws IOException {
     List<Entry> entries = new ArrayList<>();
-    try (DirectoryStream<Path> stream = Files.newDirectoryStream(folder)) {
+    try (DirectoryStream<Path> stream =
+        Files.newDirectoryStream(folder, path -> names.test(path.getFileName().toString()))) {
       for (Path path : stream) {
         BasicFileAttributes attributes =
             Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);

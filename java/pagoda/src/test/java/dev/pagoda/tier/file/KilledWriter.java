@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Predicate;
 
 /**
  * Saves and writes blocks until it is killed, from outside or by itself at a given call; says what
@@ -103,8 +104,8 @@ final class KilledWriter {
     }
 
     @Override
-    public List<Entry> list(Path folder) throws IOException {
-      return system.list(folder);
+    public List<Entry> list(Path folder, Predicate<String> names) throws IOException {
+      return system.list(folder, names);
     }
 
     @Override

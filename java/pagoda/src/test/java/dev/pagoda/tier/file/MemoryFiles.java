@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 import java.util.random.RandomGenerator;
 
 /**
@@ -423,15 +424,15 @@ final class MemoryFiles implements FileCalls {
   }
 
   @Override
-  public List<Entry> list(Path folder) throws IOException {
+  public List<Entry> list(Path folder, Predicate<String> tested) throws IOException {
     return pass(
         "list",
         () -> {
           List<Entry> entries = new ArrayList<>();
           names.forEach((path, inode) -> {
-            if (path.getParent().equals(folder)) {
-              entries.add(
-                  new Entry(path.getFileName().toString(), inode.bytes.length, inode.modified));
+            String name = path.getFileName().toString();
+            if (path.getParent().equals(folder) && tested.test(name)) {
+              entries.add(new Entry(name, inode.bytes.length, inode.modified));
             }
           });
           return entries;
