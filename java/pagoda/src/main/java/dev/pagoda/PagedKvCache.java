@@ -634,7 +634,7 @@ public final class PagedKvCache implements AutoCloseable {
 
   /**
    * How many blocks {@link #parkTail} or {@link #parkMore} would make available: those that nobody
-   * outside the group holds.
+   * outside the group holds, and no prefix cache keeps for some time.
    *
    * @param group distinct open sequences of this cache
    * @param firstBlockIndex block index from which on blocks would be given up
@@ -655,7 +655,10 @@ public final class PagedKvCache implements AutoCloseable {
       }
       int numFreed = 0;
       for (Map.Entry<Long, Integer> block : inGroup.entrySet()) {
-        numFreed += pool.referenceCount(block.getKey()) == block.getValue() ? 1 : 0;
+        long handle = block.getKey();
+        boolean isFreed =
+            pool.referenceCount(handle) == block.getValue() && pool.wouldBeAvailable(handle);
+        numFreed += isFreed ? 1 : 0;
       }
       return numFreed;
     } finally {
