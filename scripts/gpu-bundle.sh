@@ -130,7 +130,8 @@ native_test() {
 for test in "$here"/native-tests/*; do
   [[ ! -x $test ]] || run "native: ${test##*/}" native_test "$test"
 done
-run "all tests" junit "${vector[@]}" -- --exclude-tag no-vector-module
+# Fuzzing needs Jazzer and the JDK's instrumentation, and no GPU.
+run "all tests" junit "${vector[@]}" -- --exclude-tag no-vector-module --exclude-tag fuzz
 run "256-bit vectors" junit "${vector[@]}" -XX:MaxVectorSize=32 -- --include-tag vector-width
 run "128-bit vectors" junit "${vector[@]}" -XX:MaxVectorSize=16 -- --include-tag vector-width
 run "without the vector module" junit -- --include-tag no-vector-module

@@ -24,6 +24,7 @@ import java.util.Optional;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,6 +56,7 @@ public final class DiskTier implements LowerTier, AutoCloseable {
   private static final System.Logger LOGGER = System.getLogger(DiskTier.class.getName());
   private static final String SUFFIX = ".kv";
   private static final String PART_SUFFIX = ".part";
+  private static final Pattern PART = Pattern.compile("[0-9a-f]{64}\\.[0-9]+\\.part");
   private static final int SEEN_KEYS = 1 << 16;
   private static final int SKIPPED_OFFERS_MAX = 1 << 10;
 
@@ -208,7 +210,7 @@ public final class DiskTier implements LowerTier, AutoCloseable {
     entries.sort(Comparator.comparingLong(Entry::modifiedMillis).thenComparing(Entry::name));
     for (Entry entry : entries) {
       Optional<BlockKey> key = keyOf(entry.name());
-      if (entry.name().endsWith(PART_SUFFIX)) {
+      if (PART.matcher(entry.name()).matches()) {
         files.delete(folder.resolve(entry.name()));
       } else if (key.isPresent() && entry.bytes() == fileBytes) {
         index.found(key.get());
