@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <string>
 
-#include "attention_reference.h"
+#include "attention_rows.h"
 #include "kernel_fixture.h"
 #include "paged_pool.h"
 
@@ -12,18 +12,8 @@ namespace {
 
 using namespace fixture;
 
-struct DecodeCase {
-  std::string title;
-  PoolShape shape;
-  int num_query_heads = 4;
+struct DecodeCase : AttentionCase {
   std::vector<int> context_lengths;
-  pagoda_dtype row_dtype = PAGODA_DTYPE_BF16;
-  int window_tokens = 0;
-  float logit_soft_cap = 0.0f;
-  bool has_alibi = false;
-  bool has_sinks = false;
-  int row_padding = 0;             // elements behind each row of queries and output
-  std::vector<int> block_ids = {};  // the first ids to hand out; others are shuffled
 };
 
 struct Words {
@@ -54,52 +44,33 @@ class DecodeRun {
   DecodeRun(const DecodeCase& what, uint64_t seed)
       : case_(what),
         random_(seed),
-        shape_(what.shape),
-        num_seqs_(static_cast<int>(what.context_lengths.size())) {
-    std::vector<PoolSequence> sequences;
-    for (const int length : case_.context_lengths) {
-      sequences.push_back({length, first_visible(length)});
-    }
-    pool_ = std::make_unique<PagedPool>(shape_, sequences, case_.block_ids, &random_);
-    lengths_ = std::make_unique<DeviceBytes>(num_seqs_ * 4);
+        num_seqs_(static_cast<int>(what.context_lengths.size())),
+        pool_(what.shape, sequences_of(what), what.block_ids, &random_),
+        lengths_(num_seqs_ * 4),
+        rows_(what, num_seqs_, 0, &random_),
+        workspace_(workspace_bytes()) {
     set_lengths(case_.context_lengths);
-    fill_rows();
+    workspace_.clear();
   }
 
-  pagoda_paged_decode_params params() {
+  pagoda_paged_decode_params params() const {
     pagoda_paged_decode_params params{};
-    params.layer = pool_->layer();
-    params.queries = queries_device_->address();
-    params.output = output_->address();
-    params.maybe_lse = lse_->address();
-    params.block_tables = pool_->tables();
-    params.context_lengths = lengths_->address();
-    params.maybe_alibi_slopes = case_.has_alibi ? slopes_device_->address() : 0;
-    params.maybe_sinks = case_.has_sinks ? sinks_device_->address() : 0;
-    params.workspace = workspace_->address();
-    params.workspace_bytes = static_cast<int64_t>(workspace_->size());
-    params.query_row_stride_bytes = query_stride();
-    params.output_row_stride_bytes = output_stride();
-    params.block_table_stride = pool_->table_stride();
+    rows_.use(pool_, workspace_, &params);
+    params.context_lengths = lengths_.address();
     params.num_seqs = num_seqs_;
-    params.num_query_heads = case_.num_query_heads;
-    params.row_dtype = case_.row_dtype;
-    params.window_tokens = case_.window_tokens;
-    params.softmax_scale = 1.0f / std::sqrt(static_cast<float>(shape_.key_head_dim));
-    params.logit_soft_cap = case_.logit_soft_cap;
     return params;
   }
 
-  void set_lengths(const std::vector<int>& lengths) { write_all(*lengths_, lengths); }
+  void set_lengths(const std::vector<int>& lengths) { write_all(lengths_, lengths); }
 
   /// Queues a launch behind one that writes lengths and tables last of all; before, they are noise.
   void launch_behind_late_writer(cudaStream_t stream) {
-    const size_t table_bytes = num_seqs_ * pool_->table_stride() * 4;
-    DeviceBytes lengths(lengths_->size());
+    const size_t table_bytes = num_seqs_ * pool_.table_stride() * 4;
+    DeviceBytes lengths(lengths_.size());
     DeviceBytes tables(table_bytes);
     const Words words[] = {
-        {lengths_->address(), lengths.address(), num_seqs_},
-        {pool_->tables(), tables.address(), static_cast<int64_t>(table_bytes / 4)}};
+        {lengths_.address(), lengths.address(), num_seqs_},
+        {pool_.tables(), tables.address(), static_cast<int64_t>(table_bytes / 4)}};
     for (const Words& each : words) {
       std::vector<uint32_t> noise(each.count);
       for (uint32_t& word : noise) {
@@ -118,10 +89,7 @@ class DecodeRun {
     check(cudaDeviceSynchronize(), case_.title.c_str());
   }
 
-  void poison_results() {
-    output_->poison();
-    lse_->poison();
-  }
+  void poison_results() { rows_.poison_results(); }
 
   void launch(cudaStream_t stream) {
     const pagoda_paged_decode_params p = params();
@@ -129,98 +97,48 @@ class DecodeRun {
     check(pagoda_paged_decode(&p, stream, &error), error);
   }
 
-  std::vector<char> output() const { return output_->read(); }
+  std::vector<char> output() const { return rows_.output(); }
 
   /// Compares with the reference for contexts of these lengths, at most those of the case.
   void compare(const std::vector<int>& lengths, const std::string& title) {
-    const std::vector<char> output = output_->read();
-    const std::vector<char> lse = lse_->read();
-    compare_rows({output, lse, output_stride(), num_seqs_, case_.num_query_heads,
-                  shape_.value_head_dim, case_.row_dtype, shape_.dtype},
-                 title,
-                 [&](int seq, int head, std::vector<double>* expected, double* expected_lse) {
-                   const int length = std::max(0, lengths[seq]);
-                   const ReferenceRow row = {
-                       seq,
-                       head / (case_.num_query_heads / shape_.num_kv_heads),
-                       length - 1,
-                       first_visible(length),
-                       length,
-                       &queries_[(int64_t{seq} * case_.num_query_heads + head) *
-                                 shape_.key_head_dim],
-                       1.0 / std::sqrt(static_cast<double>(shape_.key_head_dim)),
-                       case_.logit_soft_cap,
-                       case_.has_alibi ? slopes_[head] : 0.0,
-                       case_.has_sinks ? &sinks_[head] : nullptr};
-                   attend_reference(*pool_, shape_, row, expected, expected_lse);
-                 });
+    std::vector<AttentionRows::Place> places;
+    for (int seq = 0; seq < num_seqs_; ++seq) {
+      const int length = std::max(0, lengths[seq]);
+      places.push_back({seq, length - 1, first_visible(case_, length), length});
+    }
+    rows_.compare(pool_, places, title);
   }
 
  private:
-  int64_t query_stride() const {
-    return (int64_t{case_.num_query_heads} * shape_.key_head_dim + case_.row_padding) *
-           element_bytes(case_.row_dtype);
-  }
-  int64_t output_stride() const {
-    return (int64_t{case_.num_query_heads} * shape_.value_head_dim + case_.row_padding) *
-           element_bytes(case_.row_dtype);
+  static int first_visible(const DecodeCase& what, int length) {
+    return what.window_tokens == 0 ? 0 : std::max(0, length - what.window_tokens);
   }
 
-  int first_visible(int length) const {
-    return case_.window_tokens == 0 ? 0 : std::max(0, length - case_.window_tokens);
+  static std::vector<PoolSequence> sequences_of(const DecodeCase& what) {
+    std::vector<PoolSequence> sequences;
+    for (const int length : what.context_lengths) {
+      sequences.push_back({length, first_visible(what, length)});
+    }
+    return sequences;
   }
 
-  void fill_rows() {
-    const int heads = case_.num_query_heads;
-    std::vector<char> bytes(num_seqs_ * query_stride(), static_cast<char>(0xff));
-    queries_.resize(int64_t{num_seqs_} * heads * shape_.key_head_dim);
-    for (int seq = 0; seq < num_seqs_; ++seq) {
-      for (int i = 0; i < heads * shape_.key_head_dim; ++i) {
-        const float query = rounded(random_.normal(), case_.row_dtype);
-        queries_[int64_t{seq} * heads * shape_.key_head_dim + i] = query;
-        store(&bytes[seq * query_stride() + i * element_bytes(case_.row_dtype)], case_.row_dtype,
-              query);
-      }
-    }
-    queries_device_ = std::make_unique<DeviceBytes>(bytes.size());
-    write_all(*queries_device_, bytes);
-    slopes_.resize(heads);
-    sinks_.resize(heads);
-    for (int head = 0; head < heads; ++head) {
-      slopes_[head] = std::exp2(-8.0f * static_cast<float>(head + 1) / static_cast<float>(heads));
-      sinks_[head] = random_.normal() + 2.0f;
-    }
-    slopes_device_ = std::make_unique<DeviceBytes>(heads * 4);
-    sinks_device_ = std::make_unique<DeviceBytes>(heads * 4);
-    write_all(*slopes_device_, slopes_);
-    write_all(*sinks_device_, sinks_);
-    output_ = std::make_unique<DeviceBytes>(num_seqs_ * output_stride());
-    lse_ = std::make_unique<DeviceBytes>(int64_t{num_seqs_} * heads * 4);
+  int64_t workspace_bytes() const {
     int64_t workspace_bytes = 0;
     pagoda_error error{};
     pagoda_paged_decode_params heads_alone{};
-    heads_alone.layer = pool_->layer();
-    heads_alone.num_query_heads = heads;
+    heads_alone.layer = pool_.layer();
+    heads_alone.num_query_heads = case_.num_query_heads;
     check(pagoda_paged_decode_workspace(&heads_alone, &workspace_bytes, &error), error);
-    workspace_ = std::make_unique<DeviceBytes>(workspace_bytes);
-    workspace_->clear();
+    return workspace_bytes;
   }
 
   const DecodeCase case_;
   Random random_;
-  const PoolShape shape_;
   const int num_seqs_;
-  std::unique_ptr<PagedPool> pool_;
-  std::unique_ptr<DeviceBytes> lengths_;
-  std::unique_ptr<DeviceBytes> queries_device_;
-  std::unique_ptr<DeviceBytes> slopes_device_;
-  std::unique_ptr<DeviceBytes> sinks_device_;
-  std::unique_ptr<DeviceBytes> output_;
-  std::unique_ptr<DeviceBytes> lse_;
-  std::unique_ptr<DeviceBytes> workspace_;
-  std::vector<float> queries_;              // [num_seqs, num_query_heads, key_head_dim]
-  std::vector<float> slopes_;
-  std::vector<float> sinks_;
+  PagedPool pool_;
+  DeviceBytes lengths_;
+  AttentionRows rows_;
+  DeviceBytes workspace_;
 };
 
 void agrees_and_repeats(const DecodeCase& what, uint64_t seed) {
