@@ -65,7 +65,9 @@ final class Publisher {
           stored.add(shelving.entry().get());
         }
       }
-      tier.stored(blocksOf(stored), blocks.storage(), idsOf(stored));
+      if (tier.isPresent()) {
+        tier.stored(blocksOf(stored), blocks.storage(), idsOf(stored));
+      }
     } finally {
       blocks.release(handles, 0, handles.length);
       events.deliver();
@@ -125,7 +127,9 @@ final class Publisher {
 
   /** Offers blocks that are shareable no more to the lower tier. */
   void offer(List<CachedEntry> entries, KvStorage storage) {
-    tier.evicted(blocksOf(entries), storage, idsOf(entries));
+    if (tier.isPresent() && !entries.isEmpty()) {
+      tier.evicted(blocksOf(entries), storage, idsOf(entries));
+    }
   }
 
   private static List<PrefixBlock> blocksOf(List<CachedEntry> entries) {
