@@ -169,7 +169,7 @@ final class StoryGroup {
     List<StoryPromise> own = members.stream().map(member -> member.promise).toList();
     members.forEach(member -> draw(member, room));
     int taken = fed.stream().mapToInt(Fed::numBlocksTaken).sum();
-    StoryWorld.require(taken == planned || failed, "blocks computed again of " + planned, taken);
+    StoryWorld.require(taken == planned || failed, "blocks computed again", taken, planned);
     List<StoryBlock> blocks = world.pool.take(taken, room.use(taken));
     if (!failed) {
       handOut(world, blocks);
