@@ -154,11 +154,21 @@ final class StoryWorld implements AutoCloseable {
   private Watermarks.Level level = Watermarks.Level.LOW;
   private int numChecks;
 
-  StoryWorld(long seed, PrefixStories.Faults faults) {
-    this(seed, faults, new CopyFaults(), new Outcomes());
+  /** A world without tiers: what is in them is known by its key and its own tokens alone. */
+  static StoryWorld withoutTiers(long seed, PrefixStories.Faults faults) {
+    return new StoryWorld(seed, faults, new CopyFaults(), new Outcomes(), false);
   }
 
   StoryWorld(long seed, PrefixStories.Faults faults, CopyFaults copies, Outcomes outcomes) {
+    this(seed, faults, copies, outcomes, true);
+  }
+
+  private StoryWorld(
+      long seed,
+      PrefixStories.Faults faults,
+      CopyFaults copies,
+      Outcomes outcomes,
+      boolean hasTiers) {
     SplittableRandom choice = new SplittableRandom(seed);
     this.faults = faults;
     this.copies = copies;
@@ -177,7 +187,7 @@ final class StoryWorld implements AutoCloseable {
                 new LayerShape(1, 2, 1, DType.FP32, DType.FP32),
                 new LayerShape(2, 1, 2, DType.FP32, DType.BF16)),
             blockSize);
-    tiers = new StoryTiers(choice, files);
+    tiers = hasTiers ? new StoryTiers(choice, files) : StoryTiers.none(files);
     memory = copies.allocate(shape, numBlocks);
     cache = copies.open(memory, checks);
     content = new TokenContent(cache.layout());
