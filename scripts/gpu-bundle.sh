@@ -172,7 +172,8 @@ native_test() {
 for test in "$files"/native-tests/*; do
   [[ ! -x $test ]] || run "native: ${test##*/}" native_test "$test"
 done
-run "the library" library_tests "${vector[@]}" -- --exclude-tag no-vector-module
+# Fuzzing needs Jazzer and the JDK's instrumentation, and no GPU.
+run "the library" library_tests "${vector[@]}" -- --exclude-tag no-vector-module --exclude-tag fuzz
 run "the lab" lab_tests "${vector[@]}" --
 run "256-bit vectors" library_tests "${vector[@]}" -XX:MaxVectorSize=32 -- --include-tag vector-width
 run "128-bit vectors" library_tests "${vector[@]}" -XX:MaxVectorSize=16 -- --include-tag vector-width

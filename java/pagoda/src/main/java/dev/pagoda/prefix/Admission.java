@@ -98,7 +98,8 @@ final class Admission {
       CachedEntry gap = chain.get(gaps[i]);
       CachedEntry parent = gaps[i] == 0 ? gap.parent() : chain.get(gaps[i] - 1);
       chain.set(
-          gaps[i], publisher.shelve(gap.block, taken[i], parent, retention, since).entry().orElse(gap));
+          gaps[i],
+          publisher.shelve(gap.block, taken[i], parent, retention, since).entry().orElse(gap));
     }
     numLoaded = numFilled;
     if (numFilled < gaps.length) {

@@ -88,8 +88,7 @@ public final class PrefixCache implements AutoCloseable {
   }
 
   private PrefixLookup.Shelves shelves(TierGuard below, boolean headHits) {
-    return new PrefixLookup.Shelves(
-        shelf.index(), shelf.evictedKeys(), below, headHits, blockSize);
+    return new PrefixLookup.Shelves(shelf.index(), shelf.evictedKeys(), below, headHits, blockSize);
   }
 
   /**
