@@ -224,6 +224,7 @@ public final class BlockReservation implements AutoCloseable {
 
   void join() {
     numActive++;
+    suspended = false; // with nothing left there was nothing to resume
   }
 
   void leave(KvSequence.State state) {

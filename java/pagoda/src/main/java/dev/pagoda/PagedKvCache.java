@@ -381,7 +381,7 @@ public final class PagedKvCache implements AutoCloseable {
 
   /**
    * How many blocks {@link #parkTail} or {@link #parkMore} would make available: those that nobody
-   * outside the group holds.
+   * outside the group holds, and no prefix cache keeps for some time.
    *
    * @param group distinct open sequences of this cache
    * @param firstBlockIndex block index from which on blocks would be given up

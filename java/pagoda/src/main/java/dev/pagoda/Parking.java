@@ -85,7 +85,10 @@ final class Parking {
     }
   }
 
-  /** How many blocks parking would make available: those that nobody outside the group holds. */
+  /**
+   * How many blocks parking would make available: those that nobody outside the group holds, and no
+   * prefix cache keeps for some time.
+   */
   int numFreed(int firstBlockIndex) {
     cache.lock().lock();
     try {
@@ -100,7 +103,11 @@ final class Parking {
       }
       int numFreed = 0;
       for (Map.Entry<Long, Integer> block : inGroup.entrySet()) {
-        numFreed += cache.pool().referenceCount(block.getKey()) == block.getValue() ? 1 : 0;
+        long handle = block.getKey();
+        boolean isFreed =
+            cache.pool().referenceCount(handle) == block.getValue()
+                && cache.pool().wouldBeAvailable(handle);
+        numFreed += isFreed ? 1 : 0;
       }
       return numFreed;
     } finally {
