@@ -12,7 +12,8 @@ import java.util.List;
  * and taking a buffer waits for its event. With four buffers that has nearly always happened long
  * ago, so nothing waits.
  *
- * <p>Footprint: {@code 4 * bufferBytes} of pinned host memory, each rounded up to a page. One thread at a time.
+ * <p>Footprint: {@code 4 * bufferBytes} of pinned host memory, each rounded up to a page. One
+ * thread at a time.
  */
 final class StagingRing {
   private static final int NUM_BUFFERS = 4;
