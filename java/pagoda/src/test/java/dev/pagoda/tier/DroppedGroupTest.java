@@ -21,10 +21,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+@Tag("any-backend")
 class DroppedGroupTest {
   private static final int BLOCK_SIZE = 4;
   private static final int NUM_BLOCKS = 32;
