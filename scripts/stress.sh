@@ -28,9 +28,10 @@ mvn --batch-mode --no-transfer-progress --quiet --activate-profiles stress \
   --projects .,java/pagoda,java/pagoda-stress compile dependency:build-classpath \
   -DincludeScope=compile -Dmdep.outputFile=target/class-path -Dnative.skip
 jcstress=("$JAVA_HOME/bin/java" -cp
-  "java/pagoda-stress/target/classes:$(<java/pagoda-stress/target/class-path)"
+  "$root/java/pagoda-stress/target/classes:$(<java/pagoda-stress/target/class-path)"
   org.openjdk.jcstress.Main "${settings[@]}")
 
+cd "$out" # where it leaves its results
 echo "+ ${jcstress[*]:3} -t Stress"
 status=0
 "${jcstress[@]}" -t 'Stress$' -r "$out/report" >"$out/log.txt" 2>&1 || status=$?

@@ -79,7 +79,7 @@ public final class CachedBlocks {
     long[] handles = new long[count];
     int numReclaimed = pool().allocate(handles, 0, count);
     try {
-      cache.saveReclaimed(handles, count - numReclaimed, count);
+      var _ = cache.saveReclaimed(handles, count - numReclaimed, count);
     } catch (Throwable refused) {
       release(handles, 0, count);
       throw refused;

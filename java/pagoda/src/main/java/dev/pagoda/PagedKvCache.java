@@ -42,7 +42,7 @@ import java.util.stream.Collectors;
  * <p>Failure: a call that throws has changed nothing.
  */
 public final class PagedKvCache implements AutoCloseable {
-  private static final BlockEviction NO_EVICTION = (storage, blockIds) -> {};
+  private static final BlockEviction NO_EVICTION = (storage, blockIds) -> BlockEviction.Return.NONE;
 
   private final Backend backend;
   private final Kernels kernels;
@@ -457,7 +457,7 @@ public final class PagedKvCache implements AutoCloseable {
   void allocateSaved(long[] handles) {
     int numReclaimed = pool.allocate(handles, 0, handles.length);
     try {
-      saveReclaimed(handles, handles.length - numReclaimed, handles.length);
+      var _ = saveReclaimed(handles, handles.length - numReclaimed, handles.length);
     } catch (Throwable refused) {
       var _ = pool.release(handles, 0, handles.length);
       throw refused;
@@ -774,15 +774,18 @@ public final class PagedKvCache implements AutoCloseable {
   /**
    * Lets the content of blocks that were given up be saved, before anybody overwrites it. Not
    * inside the lock.
+   *
+   * @return how to take that back while nobody has
    */
-  void saveReclaimed(long[] handles, int from, int to) {
+  BlockEviction.Return saveReclaimed(long[] handles, int from, int to) {
     if (from < to) {
       int[] blockIds = new int[to - from];
       for (int i = 0; i < blockIds.length; i++) {
         blockIds[i] = BlockHandle.blockId(handles[from + i]);
       }
-      eviction.evicted(storage, blockIds);
+      return eviction.evicted(storage, blockIds);
     }
+    return BlockEviction.Return.NONE;
   }
 
   /**

@@ -1,5 +1,6 @@
 package dev.pagoda.prefix;
 
+import dev.pagoda.BlockEviction;
 import dev.pagoda.CachedBlocks;
 import dev.pagoda.KvSequence;
 import dev.pagoda.PagedKvCache;
@@ -471,13 +472,19 @@ public final class PrefixCache implements AutoCloseable {
   }
 
   /** The pool has given blocks up; the caller is the thread that got them. */
-  private void evicted(KvStorage storage, int[] blockIds) {
+  private BlockEviction.Return evicted(KvStorage storage, int[] blockIds) {
     List<CachedEntry> entries = new ArrayList<>(blockIds.length);
+    List<CachedEntry> wereLive = new ArrayList<>(blockIds.length);
+    long since;
     writing.lock();
     try {
+      since = epoch.get();
       for (int blockId : blockIds) {
         CachedEntry entry = entryOf.getAndSet(blockId, CachedEntry.NONE);
         if (entry.hasBlock()) {
+          if (entry.isLive()) {
+            wereLive.add(entry);
+          }
           unshelve(entry, RemovalReason.POOL_NEEDED_A_BLOCK);
           entries.add(entry);
         }
@@ -487,6 +494,34 @@ public final class PrefixCache implements AutoCloseable {
     }
     tier.evicted(blocksOf(entries), storage, idsOf(entries));
     CacheEvents.current().evicted(entries.size());
+    events.deliver();
+    return handle -> cacheAgain(handle, wereLive, since);
+  }
+
+  /** The request for which a block was given up has failed, and has not touched it. */
+  private void cacheAgain(long handle, List<CachedEntry> wereLive, long since) {
+    int blockId = BlockHandle.blockId(handle);
+    writing.lock();
+    try {
+      for (CachedEntry old : wereLive) {
+        if (BlockHandle.blockId(old.handle) == blockId
+            && !closed
+            && since == epoch.get()
+            && index.find(old.key()).isEmpty()
+            && order.readmit(blockId, old.tenant)) {
+          CachedEntry entry = new CachedEntry(old.block, handle, old.parent());
+          var _ = blocks.cache(handle);
+          entryOf.set(blockId, entry);
+          index.add(entry);
+          evictedKeys.remove(old.key());
+          removalOf.set(blockId, Removal.NONE);
+          counters.removed(RemovalReason.POOL_NEEDED_A_BLOCK, -1);
+          events.stored(old.block);
+        }
+      }
+    } finally {
+      writing.unlock();
+    }
     events.deliver();
   }
 
