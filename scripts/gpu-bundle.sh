@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# Makes a folder that runs the tests and benchmarks on a GPU host without Maven, network or Java:
+# Makes a folder that runs tests, benchmarks and the lab's command line on a GPU host without Maven,
+# network or Java:
 #
 #   scripts/gpu-bundle.sh [DIR]        DIR is build/gpu-bundle unless given, and is replaced
 #
 #   DIR/run-tests.sh                   everything
-#   DIR/run-tests.sh --include-tag gpu what JUnit's console accepts
+#   DIR/run-tests.sh --include-tag gpu what JUnit's console accepts, for the library's tests
 #   DIR/run-benchmarks.sh [JMH arguments]
+#   DIR/run-pagoda.sh report --backend cuda --out REPORT
 #
 # The native library is part of it: PAGODA_CUDA=AUTO in the environment makes do without.
+# All but the scripts is one archive of about 50 MiB, which the first script that runs unpacks.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -25,8 +28,12 @@ export JAVA_HOME
 export PAGODA_CUDA=${PAGODA_CUDA:-ON}
 
 rm -rf "$bundle"
-mkdir -p "$bundle/lib" "$bundle/java/pagoda/src"
+mkdir -p "$bundle"
 bundle=$(cd "$bundle" && pwd)
+files=$bundle/files
+library=java/pagoda
+lab=java/pagoda-lab
+mkdir -p "$files/lib" "$files/$library/src" "$files/$lab"
 cd "$root"
 maven=(mvn --batch-mode --no-transfer-progress --quiet)
 
@@ -34,82 +41,117 @@ echo "+ mvn package"
 "${maven[@]}" package -DskipTests -Dmaven.javadoc.skip -Dmaven.source.skip -Dspotless.check.skip
 
 echo "+ jars for the tests"
-"${maven[@]}" --projects java/pagoda dependency:copy-dependencies \
-  -DincludeScope=test -DincludeGroupIds=org.assertj,net.bytebuddy -DoutputDirectory="$bundle/lib"
+"${maven[@]}" --projects $library dependency:copy-dependencies \
+  -DincludeScope=test -DincludeGroupIds=org.assertj,net.bytebuddy -DoutputDirectory="$files/lib"
 junit=$(sed -nE 's|.*<junit.version>(.*)</junit.version>.*|\1|p' pom.xml)
-"${maven[@]}" --non-recursive dependency:copy -DoutputDirectory="$bundle/lib" \
+"${maven[@]}" --non-recursive dependency:copy -DoutputDirectory="$files/lib" \
   -Dartifact="org.junit.platform:junit-platform-console-standalone:$junit"
 
 echo "+ jlink"
 # Logging and XML are JUnit's needs, management is AssertJ's and JMH's, the compiler is that of the
-# README's test. Uncompressed modules make the smaller archive.
-"$JAVA_HOME/bin/jlink" --output "$bundle/jre" --strip-debug --no-man-pages --no-header-files \
+# README's test, the desktop draws the report's charts. Uncompressed modules make the smaller archive.
+"$JAVA_HOME/bin/jlink" --output "$files/jre" --strip-debug --no-man-pages --no-header-files \
   --compress zip-0 --add-modules java.base,java.logging,java.xml,java.management,jdk.management \
-  --add-modules jdk.compiler,jdk.jfr,jdk.incubator.vector,jdk.unsupported
-tar --create --xz --file "$bundle/jre.tar.xz" --directory "$bundle" jre
-rm -rf "$bundle/jre"
+  --add-modules java.desktop,jdk.compiler,jdk.jfr,jdk.incubator.vector,jdk.unsupported
 
 echo "+ classes, sources, natives"
-library=java/pagoda
-cp -R $library/target/classes $library/target/test-classes "$bundle/"
-# Tests that read sources and documents find them where they lie in a checkout.
-cp -R $library/src/main $library/src/test "$bundle/java/pagoda/src/"
-for path in $library/src/generated; do
-  [[ ! -d $path ]] || cp -R $path "$bundle/java/pagoda/src/"
+for module in $library $lab; do
+  cp -R $module/target/classes $module/target/test-classes "$files/$module/"
 done
-cp ./*.md "$bundle/" 2>/dev/null || true
-[[ ! -d $library/target/native ]] || cp -R $library/target/native "$bundle/"
+# The library lies there as classes already.
+cp -R $lab/target/lib "$files/$lab/"
+rm "$files/$lab/lib"/pagoda-*.jar
+# Tests that read sources and documents find them where they lie in a checkout.
+cp -R $library/src/main $library/src/test "$files/$library/src/"
+for path in $library/src/generated; do
+  [[ ! -d $path ]] || cp -R $path "$files/$library/src/"
+done
+cp ./*.md "$files/"
+cp $library/*.md "$files/$library/"
+[[ ! -d $library/target/native ]] || cp -R $library/target/native "$files/"
 if [[ -d $library/target/cmake/native/tests ]]; then
-  mkdir "$bundle/native-tests"
-  find $library/target/cmake/native/tests -maxdepth 1 -type f -executable \
-    -exec cp {} "$bundle/native-tests/" ';'
+  mkdir "$files/native-tests"
+  # Planted faults are what sanitizers must find, no test.
+  find $library/target/cmake/native/tests -maxdepth 1 -type f -executable ! -name planted_faults \
+    -exec cp {} "$files/native-tests/" ';'
 fi
-cp bench/target/benchmarks.jar "$bundle/"
+cp bench/target/benchmarks.jar "$files/"
+echo "commit $(git rev-parse --short HEAD 2>/dev/null || echo none)" >"$files/commit.txt"
+
+echo "+ archive"
+tar --create --file - --directory "$bundle" files | xz --threads=0 >"$bundle/files.tar.xz"
+rm -rf "$files"
+
+# Several scripts may be the first one at the same time.
+cat >"$bundle/unpack.sh" <<'UNPACK'
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+files=$here/files
+if [[ ! -d $files ]]; then
+  unpacking=$(mktemp --directory --tmpdir="$here")
+  tar --extract --xz --file "$here/files.tar.xz" --directory "$unpacking"
+  mv --no-target-directory "$unpacking/files" "$files" 2>/dev/null || [[ -d $files ]]
+  rm -rf "$unpacking"
+fi
+cat "$files/commit.txt"
+echo "host: $(uname -n), $(getconf _NPROCESSORS_ONLN) processors"
+if command -v nvidia-smi >/dev/null; then
+  nvidia-smi --query-gpu=index,name,driver_version,memory.total --format=csv,noheader
+fi
+UNPACK
 
 cat >"$bundle/run-tests.sh" <<'RUN_TESTS'
 #!/usr/bin/env bash
 # Runs Pagoda's tests on this host; written by scripts/gpu-bundle.sh. With arguments: one run of
 # JUnit's console with these. Without: the native tests, then the Java tests as the build runs them.
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cd "$here/java/pagoda"
-[[ -d $here/jre ]] || tar --extract --xz --file "$here/jre.tar.xz" --directory "$here"
+source "$(dirname "${BASH_SOURCE[0]}")/unpack.sh"
 
 # What is promised here is no reason to skip: a library that came along, a GPU that is there.
-if [[ -d $here/native ]]; then
+if [[ -d $files/native ]]; then
   export PAGODA_CUDA=ON
 fi
 if [[ -e /dev/nvidiactl ]]; then
   export PAGODA_GPU=${PAGODA_GPU:-ON}
 fi
-echo "host: $(uname -n), $(getconf _NPROCESSORS_ONLN) processors, PAGODA_GPU=${PAGODA_GPU:-OFF}"
-if command -v nvidia-smi >/dev/null; then
-  nvidia-smi --query-gpu=index,name,driver_version,memory.total --format=csv,noheader
-fi
+echo "PAGODA_CUDA=${PAGODA_CUDA:-AUTO} PAGODA_GPU=${PAGODA_GPU:-OFF}"
 
-libraries=("$here"/lib/assertj-*.jar "$here"/lib/byte-buddy-*.jar)
-class_path=$here/classes:$here/test-classes:$here/native:$(IFS=: && echo "${libraries[*]}")
+join() {
+  local IFS=:
+  echo "$*"
+}
+class_path=$(join "$files/java/pagoda/classes" "$files/native" \
+  "$files"/lib/assertj-*.jar "$files"/lib/byte-buddy-*.jar)
+lab_class_path=$files/java/pagoda-lab/classes:$(join "$files"/java/pagoda-lab/lib/*.jar):$class_path
 # Tests are named as they start, and none may hang: where a run is cut off after some minutes, what
 # it printed is all there is.
 junit() {
-  local jvm_options=()
+  local module=$1 class_path=$2 jvm_options=()
+  shift 2
+  cd "$files/java/$module"
   while [[ $# -gt 0 && $1 != -- ]]; do
     jvm_options+=("$1")
     shift
   done
   shift
-  "$here/jre/bin/java" -Xmx1g -XX:MaxDirectMemorySize=2g \
+  "$files/jre/bin/java" -Xmx1g -XX:MaxDirectMemorySize=2g -Djava.awt.headless=true \
     -Ddev.pagoda.test.operations="${PAGODA_TEST_OPERATIONS:-1000000}" \
     --enable-native-access=ALL-UNNAMED ${jvm_options[@]+"${jvm_options[@]}"} \
-    -jar "$here"/lib/junit-platform-console-standalone-*.jar execute \
+    -jar "$files"/lib/junit-platform-console-standalone-*.jar execute \
     --disable-banner --disable-ansi-colors --details testfeed --fail-if-no-tests \
     --config junit.jupiter.execution.timeout.default=300s \
-    --scan-class-path "$here/test-classes" --include-classname '.*' --class-path "$class_path" "$@"
+    --scan-class-path "$PWD/test-classes" --include-classname '.*' \
+    --class-path "$PWD/test-classes:$class_path" "$@"
+}
+library_tests() {
+  junit pagoda "$class_path" "$@"
+}
+lab_tests() {
+  junit pagoda-lab "$lab_class_path" "$@"
 }
 vector=(--add-modules jdk.incubator.vector)
 
 if [[ $# -gt 0 ]]; then
-  junit "${vector[@]}" -- --exclude-tag no-vector-module "$@"
+  library_tests "${vector[@]}" -- --exclude-tag no-vector-module "$@"
   exit
 fi
 
@@ -123,18 +165,19 @@ run() {
 }
 native_test() {
   local status=0
-  LD_LIBRARY_PATH=$here/native/META-INF/native/linux-x86_64 "$1" || status=$?
+  LD_LIBRARY_PATH=$files/native/META-INF/native/linux-x86_64 "$1" || status=$?
   [[ $status -eq 0 || ($status -eq 77 && ${PAGODA_GPU:-OFF} != ON) ]]
 }
 
-for test in "$here"/native-tests/*; do
+for test in "$files"/native-tests/*; do
   [[ ! -x $test ]] || run "native: ${test##*/}" native_test "$test"
 done
 # Fuzzing needs Jazzer and the JDK's instrumentation, and no GPU.
-run "all tests" junit "${vector[@]}" -- --exclude-tag no-vector-module --exclude-tag fuzz
-run "256-bit vectors" junit "${vector[@]}" -XX:MaxVectorSize=32 -- --include-tag vector-width
-run "128-bit vectors" junit "${vector[@]}" -XX:MaxVectorSize=16 -- --include-tag vector-width
-run "without the vector module" junit -- --include-tag no-vector-module
+run "the library" library_tests "${vector[@]}" -- --exclude-tag no-vector-module --exclude-tag fuzz
+run "the lab" lab_tests "${vector[@]}" --
+run "256-bit vectors" library_tests "${vector[@]}" -XX:MaxVectorSize=32 -- --include-tag vector-width
+run "128-bit vectors" library_tests "${vector[@]}" -XX:MaxVectorSize=16 -- --include-tag vector-width
+run "without the vector module" library_tests -- --include-tag no-vector-module
 
 echo
 if [[ ${#failed[@]} -gt 0 ]]; then
@@ -149,17 +192,25 @@ cat >"$bundle/run-benchmarks.sh" <<'RUN_BENCHMARKS'
 # Runs Pagoda's JMH benchmarks on this host with the arguments given; written by
 # scripts/gpu-bundle.sh.
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cd "$here"
-[[ -d jre ]] || tar --extract --xz --file jre.tar.xz
-cat commit.txt
-if command -v nvidia-smi >/dev/null; then
-  nvidia-smi --query-gpu=index,name,driver_version,memory.total --format=csv,noheader
-fi
+source "$(dirname "${BASH_SOURCE[0]}")/unpack.sh"
+cd "$files"
 exec jre/bin/java --add-modules jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
   --class-path benchmarks.jar:native dev.pagoda.bench.BenchMain "$@"
 RUN_BENCHMARKS
-echo "commit $(git rev-parse --short HEAD 2>/dev/null || echo none)" >"$bundle/commit.txt"
-chmod +x "$bundle/run-tests.sh" "$bundle/run-benchmarks.sh"
+
+cat >"$bundle/run-pagoda.sh" <<'RUN_PAGODA'
+#!/usr/bin/env bash
+# Runs the lab's command line on this host, as scripts/pagoda does in a checkout; written by
+# scripts/gpu-bundle.sh.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/unpack.sh" >&2
+read -r -a own_options <<<"${PAGODA_JAVA_OPTIONS:-}"
+lab=$files/java/pagoda-lab
+exec "$files/jre/bin/java" --add-modules jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
+  -Djava.awt.headless=true ${own_options[@]+"${own_options[@]}"} \
+  --class-path "$lab/classes:$files/java/pagoda/classes:$files/native:$lab/lib/*" \
+  dev.pagoda.lab.Main "$@"
+RUN_PAGODA
+chmod +x "$bundle"/run-*.sh
 
 echo "wrote $bundle ($(du --summarize --human-readable "$bundle" | cut -f 1))"

@@ -26,6 +26,28 @@ struct DecodeCase {
   std::vector<int> block_ids = {};  // the first ids to hand out; others are shuffled
 };
 
+struct Words {
+  uint64_t target;
+  uint64_t source;
+  int64_t count;
+};
+
+/// Writes words long after it has let the next launch start.
+__global__ void write_late(Words lengths, Words tables) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+  const long long start = clock64();
+  while (clock64() - start < 100000) {
+  }
+  for (const Words& words : {lengths, tables}) {
+    for (int64_t i = threadIdx.x; i < words.count; i += blockDim.x) {
+      reinterpret_cast<int32_t*>(words.target)[i] =
+          reinterpret_cast<const int32_t*>(words.source)[i];
+    }
+  }
+}
+
 /// Everything a case needs, on the host and on the device.
 class DecodeRun {
  public:
@@ -69,6 +91,32 @@ class DecodeRun {
   }
 
   void set_lengths(const std::vector<int>& lengths) { write_all(*lengths_, lengths); }
+
+  /// Queues a launch behind one that writes lengths and tables last of all; before, they are noise.
+  void launch_behind_late_writer(cudaStream_t stream) {
+    const size_t table_bytes = num_seqs_ * pool_->table_stride() * 4;
+    DeviceBytes lengths(lengths_->size());
+    DeviceBytes tables(table_bytes);
+    const Words words[] = {
+        {lengths_->address(), lengths.address(), num_seqs_},
+        {pool_->tables(), tables.address(), static_cast<int64_t>(table_bytes / 4)}};
+    for (const Words& each : words) {
+      std::vector<uint32_t> noise(each.count);
+      for (uint32_t& word : noise) {
+        word = static_cast<uint32_t>(random_.bits() >> random_.below(32));
+      }
+      auto* target = reinterpret_cast<void*>(each.target);
+      check(cudaMemcpy(reinterpret_cast<void*>(each.source), target, each.count * 4,
+                       cudaMemcpyDeviceToDevice),
+            "cudaMemcpy");
+      check(cudaMemcpy(target, noise.data(), each.count * 4, cudaMemcpyHostToDevice),
+            "cudaMemcpy");
+    }
+    check(cudaDeviceSynchronize(), "noise");
+    write_late<<<1, 256, 0, stream>>>(words[0], words[1]);
+    launch(stream);
+    check(cudaDeviceSynchronize(), case_.title.c_str());
+  }
 
   void poison_results() {
     output_->poison();
@@ -190,6 +238,16 @@ void agrees_and_repeats(const DecodeCase& what, uint64_t seed) {
   CLAIM(run.output() == first);
 }
 
+/// A launch may start before the one that writes its lengths and tables has done so.
+void waits_for_late_writers(const DecodeCase& what, uint64_t seed) {
+  DecodeRun run(what, seed);
+  for (int i = 0; i < 5; ++i) {
+    run.poison_results();
+    run.launch_behind_late_writer(nullptr);
+    run.compare(what.context_lengths, what.title);
+  }
+}
+
 /// Lengths grow in device memory between replays of one captured launch.
 void follows_lengths_in_a_graph(const DecodeCase& what, uint64_t seed) {
   DecodeRun run(what, seed);
@@ -231,8 +289,8 @@ std::vector<DecodeCase> cases(bool is_short) {
     change(what);
     all.push_back(what);
   };
+  const char* names[] = {"FP32", "FP16", "BF16"};
   for (const pagoda_dtype dtype : {PAGODA_DTYPE_BF16, PAGODA_DTYPE_FP16, PAGODA_DTYPE_FP32}) {
-    const char* names[] = {"FP32", "FP16", "BF16"};
     for (const int dim : {64, 80, 96, 112, 128, 192, 256, 40, 72, 33}) {
       if (is_short && dim != 64 && dim != 80 && dim != 256) {
         continue;
@@ -242,7 +300,7 @@ std::vector<DecodeCase> cases(bool is_short) {
         c.shape.key_head_dim = c.shape.value_head_dim = dim;
       });
     }
-    for (const int group : {1, 3, 8, 9, 16, 17, 40}) {
+    for (const int group : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 40}) {
       if (is_short && group != 3 && group != 17) {
         continue;
       }
@@ -259,8 +317,11 @@ std::vector<DecodeCase> cases(bool is_short) {
     add("block size " + std::to_string(block_size),
         [&](DecodeCase& c) { c.shape.block_size = block_size; });
   }
-  for (const pagoda_dtype dtype : {PAGODA_DTYPE_BF16, PAGODA_DTYPE_FP32}) {
-    const std::string name = dtype == PAGODA_DTYPE_BF16 ? "BF16" : "FP32";
+  for (const pagoda_dtype dtype : {PAGODA_DTYPE_BF16, PAGODA_DTYPE_FP16, PAGODA_DTYPE_FP32}) {
+    if (is_short && dtype == PAGODA_DTYPE_FP16) {
+      continue;
+    }
+    const std::string name = names[dtype];
     const auto typed = [&](const std::string& title, auto change) {
       add(name + ", " + title, [&](DecodeCase& c) {
         c.shape.dtype = c.row_dtype = dtype;
@@ -332,6 +393,17 @@ std::vector<DecodeCase> cases(bool is_short) {
     c.block_ids = {79999, 65537, 65536, 65535, 32769, 32768, 32767, 16384, 0, 1};
     c.context_lengths = {150, 1};
   });
+  add("FP32, head dim 33, a pool beyond 2^32 bytes", [](DecodeCase& c) {
+    c.shape.dtype = c.row_dtype = PAGODA_DTYPE_FP32;
+    c.shape.num_layers = 1;
+    c.shape.layer = 0;
+    c.shape.num_kv_heads = 16;
+    c.num_query_heads = 16;
+    c.shape.key_head_dim = c.shape.value_head_dim = 33;
+    c.shape.num_blocks = 70000;  // of 66 KiB: 4.7 GB
+    c.block_ids = {69999, 65537, 65536, 65535, 32768, 32767, 0};
+    c.context_lengths = {70, 1};
+  });
   return all;
 }
 
@@ -348,6 +420,22 @@ int main(int argc, char** argv) {
     if (what.title.find(part) != std::string::npos) {
       agrees_and_repeats(what, seed);
     }
+  }
+  DecodeCase late;
+  late.title = "behind a late writer, few sequences";
+  late.context_lengths = {1000, 3, 200, 64};
+  waits_for_late_writers(late, seed++);
+  if (!is_short) {
+    late.title = "behind a late writer, sequences on demand";
+    late.shape.num_kv_heads = 8;
+    late.num_query_heads = 32;
+    late.context_lengths.assign(100, 500);
+    waits_for_late_writers(late, seed++);
+    late.title = "behind a late writer, mixed lengths";
+    for (int i = 0; i < 100; ++i) {
+      late.context_lengths[i] = i % 7 == 0 ? 3000 : i;
+    }
+    waits_for_late_writers(late, seed++);
   }
   DecodeCase growing;
   growing.title = "a captured launch";

@@ -288,8 +288,8 @@ std::vector<PrefillCase> cases(bool is_short) {
     change(what);
     all.push_back(what);
   };
+  const char* names[] = {"FP32", "FP16", "BF16"};
   for (const pagoda_dtype dtype : {PAGODA_DTYPE_BF16, PAGODA_DTYPE_FP16, PAGODA_DTYPE_FP32}) {
-    const char* names[] = {"FP32", "FP16", "BF16"};
     for (const int dim : {64, 80, 96, 112, 128, 192, 256, 40, 72, 33}) {
       if (is_short && dim != 64 && dim != 80 && dim != 256) {
         continue;
@@ -299,7 +299,7 @@ std::vector<PrefillCase> cases(bool is_short) {
         c.shape.key_head_dim = c.shape.value_head_dim = dim;
       });
     }
-    for (const int group : {1, 3, 8, 9, 16, 17, 40}) {
+    for (const int group : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 40}) {
       if (is_short && group != 3 && group != 17) {
         continue;
       }
@@ -316,8 +316,11 @@ std::vector<PrefillCase> cases(bool is_short) {
     add("block size " + std::to_string(block_size),
         [&](PrefillCase& c) { c.shape.block_size = block_size; });
   }
-  for (const pagoda_dtype dtype : {PAGODA_DTYPE_BF16, PAGODA_DTYPE_FP32}) {
-    const std::string name = dtype == PAGODA_DTYPE_BF16 ? "BF16" : "FP32";
+  for (const pagoda_dtype dtype : {PAGODA_DTYPE_BF16, PAGODA_DTYPE_FP16, PAGODA_DTYPE_FP32}) {
+    if (is_short && dtype == PAGODA_DTYPE_FP16) {
+      continue;
+    }
+    const std::string name = names[dtype];
     const auto typed = [&](const std::string& title, auto change) {
       add(name + ", " + title, [&](PrefillCase& c) {
         c.shape.dtype = c.row_dtype = dtype;
@@ -399,6 +402,17 @@ std::vector<PrefillCase> cases(bool is_short) {
     c.shape.num_blocks = 80000;  // of 64 KiB: 5.2 GB, 2.6 * 10^9 elements
     c.block_ids = {79999, 65537, 65536, 65535, 32769, 32768, 32767, 16384, 0, 1};
     c.sequences = {{150, 90}, {1, 1}};
+  });
+  add("FP32, head dim 33, a pool beyond 2^32 bytes", [](PrefillCase& c) {
+    c.shape.dtype = c.row_dtype = PAGODA_DTYPE_FP32;
+    c.shape.num_layers = 1;
+    c.shape.layer = 0;
+    c.shape.num_kv_heads = 16;
+    c.num_query_heads = 16;
+    c.shape.key_head_dim = c.shape.value_head_dim = 33;
+    c.shape.num_blocks = 70000;  // of 66 KiB: 4.7 GB
+    c.block_ids = {69999, 65537, 65536, 65535, 32768, 32767, 0};
+    c.sequences = {{70, 20}, {1, 1}};
   });
   return all;
 }

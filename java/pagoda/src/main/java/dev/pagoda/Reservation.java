@@ -88,7 +88,7 @@ final class Reservation {
       } catch (Throwable refused) {
         unclaim(numEntries);
         if (refused instanceof OutOfBlocksException tooFew) {
-          PagedKvCache.tellExhausted(tooFew);
+          BlockSupply.tellExhausted(tooFew);
         }
         throw refused;
       }
@@ -102,7 +102,7 @@ final class Reservation {
     BlockEviction.Return eviction = BlockEviction.Return.NONE;
     int numWritten = 0;
     try {
-      eviction = cache.saveReclaimed(handles, numNew - numReclaimed, numNew);
+      eviction = cache.supply().saveReclaimed(handles, numNew - numReclaimed, numNew);
       numWritten = numCopies;
       cache.storage().copyBlocks(sources, targets, numCopies);
       describe(batch);
@@ -169,7 +169,7 @@ final class Reservation {
   private void claimSequences() {
     for (int i = 0; i < numEntries; i++) {
       try {
-        cache.requireIdle(sequences[i]);
+        cache.sequences().requireIdle(sequences[i]);
       } catch (RuntimeException refused) {
         unclaim(i);
         throw refused;
@@ -191,7 +191,7 @@ final class Reservation {
     for (int i = 0; i < numEntries; i++) {
       long last = originals[i];
       if (last != BlockHandle.NONE) {
-        int writer = cache.plannedWriter(last);
+        int writer = cache.plannedWriters().of(last);
         if (writer == i
             && numSharers[i] == cache.pool().referenceCount(last)
             && !cache.pool().caching().isCached(last)) {
@@ -203,7 +203,7 @@ final class Reservation {
     }
     for (int i = 0; i < numEntries; i++) {
       if (tableSizes[i] > 0) {
-        cache.clearPlannedWriter(sequences[i].table.handle(tableSizes[i] - 1));
+        cache.plannedWriters().clear(sequences[i].table.handle(tableSizes[i] - 1));
       }
     }
     return Math.toIntExact(needed);
@@ -242,10 +242,10 @@ final class Reservation {
         long last = sequence.table.handle(tableSizes[i] - 1);
         if (!cache.pool().isWritable(last)) {
           originals[i] = last;
-          int writer = cache.plannedWriter(last);
+          int writer = cache.plannedWriters().of(last);
           int sharers = writer < 0 ? 1 : numSharers[writer] + 1;
           if (writer < 0 || sequences[writer].length() <= sequence.length()) {
-            cache.planWriter(last, i);
+            cache.plannedWriters().set(last, i);
             writer = i;
           }
           numSharers[writer] = sharers;
@@ -329,7 +329,7 @@ final class Reservation {
         }
         sequences[i].setLength(sequences[i].length() + numAppended[i]);
         sequences[i].state = KvSequence.State.IDLE;
-        cache.addTokens(numAppended[i]);
+        cache.sequences().addTokens(numAppended[i]);
       }
       cache.countCommit();
     } finally {

@@ -31,6 +31,11 @@ public final class ModelRun {
     return new ModelRun(name, operations, seed);
   }
 
+  /** Operations that it does at least. */
+  public long operations() {
+    return operations;
+  }
+
   /** One random story from an empty pool or cache to its end. */
   public interface Episode {
     /**

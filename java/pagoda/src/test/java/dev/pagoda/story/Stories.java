@@ -27,7 +27,8 @@ public final class Stories {
   /** Plays stories of the first seeds until one fails. */
   public static void play(int numSeeds, Faults faults) {
     for (long seed = 1; seed <= numSeeds; seed++) {
-      PrefixStoryTest.play(seed, PrefixStoryTest.script(seed, OPERATIONS), faults);
+      WholeModelTest.play(
+          seed, WholeModelTest.script(seed, OPERATIONS), WholeModelTest.Setting.of(faults));
     }
   }
 }

@@ -12,10 +12,14 @@ import java.util.List;
  * and taking a buffer waits for its event. With four buffers that has nearly always happened long
  * ago, so nothing waits.
  *
- * <p>Footprint: {@code 4 * bufferBytes} of pinned host memory. One thread at a time.
+ * <p>Footprint: {@code 4 * bufferBytes} of pinned host memory, each rounded up to a page. One
+ * thread at a time.
  */
 final class StagingRing {
   private static final int NUM_BUFFERS = 4;
+
+  /** Buffers begin where any element and any vector of a kernel may: pinned memory does too. */
+  private static final long ALIGNMENT = 4096;
 
   private final DeviceQueue queue;
   private final List<MemorySegment> events = new ArrayList<>(NUM_BUFFERS);
@@ -32,7 +36,8 @@ final class StagingRing {
     allocate(bufferBytes, memory);
   }
 
-  private void allocate(long newBufferBytes, CallMemory memory) {
+  private void allocate(long neededBytes, CallMemory memory) {
+    long newBufferBytes = roundUp(neededBytes);
     MemorySegment all = queue.allocatePinned(NUM_BUFFERS * newBufferBytes, memory);
     for (int i = 0; i < NUM_BUFFERS; i++) {
       buffers[i] = all.asSlice(i * newBufferBytes, newBufferBytes);
@@ -47,12 +52,12 @@ final class StagingRing {
   /** Makes the buffers large enough. Older ones live as long as the queue: copies may read them. */
   void ensure(long neededBytes, CallMemory memory) {
     if (neededBytes > bufferBytes) {
-      allocate(Math.max(roundUp(neededBytes), 2 * bufferBytes), memory);
+      allocate(Math.max(neededBytes, 2 * bufferBytes), memory);
     }
   }
 
   private static long roundUp(long byteSize) {
-    return (byteSize + 4095) / 4096 * 4096;
+    return Math.ceilDiv(byteSize, ALIGNMENT) * ALIGNMENT;
   }
 
   /** The next buffer, once its last copy has passed. The context is entered. */
