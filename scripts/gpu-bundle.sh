@@ -172,7 +172,8 @@ native_test() {
 for test in "$files"/native-tests/*; do
   [[ ! -x $test ]] || run "native: ${test##*/}" native_test "$test"
 done
-run "the library" library_tests "${vector[@]}" -- --exclude-tag no-vector-module
+# Fuzzing needs Jazzer and the JDK's instrumentation, and no GPU.
+run "the library" library_tests "${vector[@]}" -- --exclude-tag no-vector-module --exclude-tag fuzz
 if [[ ${PAGODA_GPU:-OFF} == ON ]]; then
   run "tests of any backend, on the GPU" library_tests "${vector[@]}" \
     -Ddev.pagoda.test.backend=CUDA -- --include-tag 'any-backend & !host-memory'

@@ -113,7 +113,7 @@ public final class BlockReservation implements AutoCloseable {
    */
   public boolean tryResize(int numBlocks) {
     requireCount(numBlocks);
-    if (this == cache.noReservation()) {
+    if (this == cache.reservations().none()) {
       throw new IllegalStateException(
           "the sequence has no reservation, make one: numBlocks=" + numBlocks);
     }
@@ -134,7 +134,7 @@ public final class BlockReservation implements AutoCloseable {
     } finally {
       cache.lock().unlock();
     }
-    boolean had = cache.tryTakePromise(numBlocks - aside);
+    boolean had = cache.supply().tryPromise(numBlocks - aside);
     cache.lock().lock();
     try {
       int inPool = had ? numBlocks : aside;
@@ -168,7 +168,7 @@ public final class BlockReservation implements AutoCloseable {
   public void close() {
     cache.lock().lock();
     try {
-      if (!closed && this != cache.noReservation()) {
+      if (!closed && this != cache.reservations().none()) {
         closed = true;
         if (!suspended) {
           cache.pool().promises().unreserve(left);
@@ -176,7 +176,7 @@ public final class BlockReservation implements AutoCloseable {
         suspended = false;
         granted = 0;
         left = 0;
-        cache.forget(this);
+        cache.reservations().forget(this);
       }
     } finally {
       cache.lock().unlock();
@@ -224,6 +224,7 @@ public final class BlockReservation implements AutoCloseable {
 
   void join() {
     numActive++;
+    suspended = false; // with nothing left there was nothing to resume
   }
 
   void leave(KvSequence.State state) {

@@ -4,7 +4,9 @@ import dev.pagoda.block.BlockCaching;
 import dev.pagoda.block.BlockPins;
 import dev.pagoda.block.BlockPool;
 import dev.pagoda.block.BlockTable;
+import dev.pagoda.block.IdleOrder;
 import dev.pagoda.memory.KvStorage;
+import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -19,8 +21,21 @@ import java.util.concurrent.locks.ReentrantLock;
 public final class CachedBlocks {
   private final PagedKvCache cache;
 
-  CachedBlocks(PagedKvCache cache) {
+  private CachedBlocks(PagedKvCache cache) {
     this.cache = cache;
+  }
+
+  static CachedBlocks open(PagedKvCache cache, IdleOrder order, BlockEviction eviction) {
+    Objects.requireNonNull(eviction, "eviction");
+    ReentrantLock lock = cache.lock();
+    lock.lock();
+    try {
+      cache.requireOpen();
+      cache.supply().openCaching(order, eviction);
+      return new CachedBlocks(cache);
+    } finally {
+      lock.unlock();
+    }
   }
 
   /**
@@ -46,7 +61,7 @@ public final class CachedBlocks {
     ReentrantLock lock = cache.lock();
     lock.lock();
     try {
-      cache.requireHere(sequence);
+      cache.sequences().requireHere(sequence);
       int numFull = sequence.length() / cache.shape().blockSize();
       if (firstBlock < 0 || firstBlock > endBlock || endBlock > numFull) {
         throw new IllegalArgumentException(
@@ -77,13 +92,7 @@ public final class CachedBlocks {
    */
   public long[] take(int count) {
     long[] handles = new long[count];
-    int numReclaimed = pool().allocate(handles, 0, count);
-    try {
-      cache.saveReclaimed(handles, count - numReclaimed, count);
-    } catch (Throwable refused) {
-      release(handles, 0, count);
-      throw refused;
-    }
+    cache.supply().take(handles);
     return handles;
   }
 
@@ -186,7 +195,7 @@ public final class CachedBlocks {
     try {
       cache.requireOpen();
       BlockTable table = new BlockTable(pool(), Math.max(handles.length, expectedBlocks));
-      KvSequence sequence = cache.register(table, length);
+      KvSequence sequence = cache.sequences().open(table, length);
       append(table, handles);
       return sequence;
     } finally {
@@ -207,14 +216,14 @@ public final class CachedBlocks {
     ReentrantLock lock = cache.lock();
     lock.lock();
     try {
-      cache.requireIdle(empty);
+      cache.sequences().requireIdle(empty);
       if (empty.length() != 0) {
         throw new IllegalStateException("only an empty sequence is filled: sequence=" + empty);
       }
       empty.table.ensureRoom(handles.length);
       append(empty.table, handles);
       empty.setLength(length);
-      cache.addTokens(length);
+      cache.sequences().addTokens(length);
     } finally {
       lock.unlock();
     }
@@ -243,6 +252,12 @@ public final class CachedBlocks {
    * @throws IllegalStateException if blocks are still cached
    */
   public void close() {
-    cache.closeCachedBlocks();
+    ReentrantLock lock = cache.lock();
+    lock.lock();
+    try {
+      cache.supply().closeCaching(!cache.isClosed());
+    } finally {
+      lock.unlock();
+    }
   }
 }

@@ -44,7 +44,7 @@ public final class KvSequence implements AutoCloseable {
     this.id = id;
     this.table = table;
     this.length = length;
-    reservation = cache.noReservation();
+    reservation = cache.reservations().none();
     reservation.join();
   }
 
@@ -94,7 +94,7 @@ public final class KvSequence implements AutoCloseable {
    * @throws IllegalStateException if this sequence is closed, parked or in a step
    */
   public KvSequence fork() {
-    return cache.fork(this, length);
+    return cache.sequences().fork(this, length);
   }
 
   /**
@@ -106,7 +106,7 @@ public final class KvSequence implements AutoCloseable {
    * @throws IllegalStateException if this sequence is closed, parked or in a step
    */
   public KvSequence fork(int forkLength) {
-    return cache.fork(this, forkLength);
+    return cache.sequences().fork(this, forkLength);
   }
 
   /**
@@ -121,7 +121,7 @@ public final class KvSequence implements AutoCloseable {
    *     of the two is closed, parked or in a step
    */
   public void shareFrom(KvSequence source, int sharedLength) {
-    cache.share(this, source, sharedLength);
+    cache.sequences().share(this, source, sharedLength);
   }
 
   /**
@@ -132,7 +132,7 @@ public final class KvSequence implements AutoCloseable {
    * @throws IllegalStateException if this sequence is closed, parked or in a step
    */
   public void truncate(int newLength) {
-    cache.truncate(this, newLength);
+    cache.sequences().truncate(this, newLength);
   }
 
   /**
@@ -147,7 +147,7 @@ public final class KvSequence implements AutoCloseable {
    *     blocks are free to resume it
    */
   public void drawFrom(BlockReservation promise) {
-    cache.drawFrom(this, promise);
+    cache.reservations().draw(this, promise);
   }
 
   /**
@@ -156,7 +156,7 @@ public final class KvSequence implements AutoCloseable {
    * @throws IllegalStateException if this sequence is closed or parked
    */
   public void drawFromNone() {
-    cache.drawFrom(this, cache.noReservation());
+    cache.reservations().draw(this, cache.reservations().none());
   }
 
   /**
@@ -166,7 +166,7 @@ public final class KvSequence implements AutoCloseable {
    *     another
    */
   public BlockReservation reservation() {
-    return cache.reservationOf(this);
+    return cache.reservations().of(this);
   }
 
   /**
@@ -176,7 +176,15 @@ public final class KvSequence implements AutoCloseable {
    * @throws IllegalStateException if this sequence is closed or parked
    */
   public int[] blockIds() {
-    return cache.blockIds(this);
+    cache.lock().lock();
+    try {
+      cache.sequences().requireHere(this);
+      int[] ids = new int[table.numBlocks()];
+      table.copyIds(ids, 0);
+      return ids;
+    } finally {
+      cache.lock().unlock();
+    }
   }
 
   /**
@@ -186,7 +194,12 @@ public final class KvSequence implements AutoCloseable {
    * @return number of block copies since it was opened or forked
    */
   public long numBlockCopies() {
-    return cache.numBlockCopiesOf(this);
+    cache.lock().lock();
+    try {
+      return numBlockCopies;
+    } finally {
+      cache.lock().unlock();
+    }
   }
 
   /**
@@ -195,7 +208,7 @@ public final class KvSequence implements AutoCloseable {
    * @return false if it is closed, parked, in a step or on the move
    */
   public boolean isIdle() {
-    return cache.stateOf(this) == State.IDLE;
+    return state() == State.IDLE;
   }
 
   /**
@@ -204,7 +217,12 @@ public final class KvSequence implements AutoCloseable {
    * @return entries of its block table; 0 after close
    */
   public int numBlocksHere() {
-    return cache.numBlocksOf(this);
+    cache.lock().lock();
+    try {
+      return table.numBlocks();
+    } finally {
+      cache.lock().unlock();
+    }
   }
 
   /**
@@ -213,7 +231,7 @@ public final class KvSequence implements AutoCloseable {
    * @return true after {@link #close}
    */
   public boolean isClosed() {
-    return cache.stateOf(this) == State.CLOSED;
+    return state() == State.CLOSED;
   }
 
   /**
@@ -223,7 +241,7 @@ public final class KvSequence implements AutoCloseable {
    */
   @Override
   public void close() {
-    cache.close(this);
+    cache.sequences().close(this);
   }
 
   /**
@@ -241,6 +259,15 @@ public final class KvSequence implements AutoCloseable {
 
   void tellCommitted() {
     observer.committed(this);
+  }
+
+  private State state() {
+    cache.lock().lock();
+    try {
+      return state;
+    } finally {
+      cache.lock().unlock();
+    }
   }
 
   @Override

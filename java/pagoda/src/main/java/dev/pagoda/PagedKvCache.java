@@ -1,11 +1,9 @@
 package dev.pagoda;
 
-import dev.pagoda.block.BlockHandle;
 import dev.pagoda.block.BlockPool;
 import dev.pagoda.block.BlockTable;
 import dev.pagoda.block.IdleOrder;
 import dev.pagoda.block.OutOfBlocksException;
-import dev.pagoda.internal.event.CacheEvents;
 import dev.pagoda.internal.kernel.IdlePool;
 import dev.pagoda.internal.kernel.Kernels;
 import dev.pagoda.internal.kernel.Scratch;
@@ -16,15 +14,9 @@ import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
 import dev.pagoda.memory.Place;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.HashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Collectors;
 
@@ -42,8 +34,6 @@ import java.util.stream.Collectors;
  * <p>Failure: a call that throws has changed nothing.
  */
 public final class PagedKvCache implements AutoCloseable {
-  private static final BlockEviction NO_EVICTION = (storage, blockIds) -> {};
-
   private final Backend backend;
   private final Kernels kernels;
   private final KvStorage storage;
@@ -51,19 +41,12 @@ public final class PagedKvCache implements AutoCloseable {
   private final IdlePool<Scratch> scratches;
   private final boolean debug;
   private final CacheLock lock = new CacheLock();
-
-  // Told of blocks that are given up; nobody caches any without telling whom.
-  private volatile BlockEviction eviction = NO_EVICTION;
+  private final BlockSupply supply;
+  private final GrantedReservations reservations;
+  private final OpenSequences sequences;
 
   // Guarded by the lock.
-  private final List<KvSequence> sequences = new ArrayList<>();
-  private final Set<BlockReservation> reservations = new LinkedHashSet<>();
-  private final BlockReservation noReservation = new BlockReservation(this, 0);
-  private final int[] plannedWriters; // per block, index into the plan being made plus 1, or 0
-  private long nextSequenceId;
-  private long nextParking;
-  private long numTokens;
-  private long numForks;
+  private final PlannedWriters plannedWriters;
   private long numBlockCopies;
   private long numStepsCommitted;
   private long numStepsRolledBack;
@@ -82,7 +65,10 @@ public final class PagedKvCache implements AutoCloseable {
       }
     }
     scratches = new IdlePool<>(() -> kernels.newScratch(storage.layout()));
-    plannedWriters = new int[numBlocks];
+    supply = new BlockSupply(pool, storage);
+    reservations = new GrantedReservations(this);
+    sequences = new OpenSequences(this);
+    plannedWriters = new PlannedWriters(numBlocks);
   }
 
   /**
@@ -282,7 +268,7 @@ public final class PagedKvCache implements AutoCloseable {
     lock.lock();
     try {
       requireUsable();
-      return register(new BlockTable(pool, expectedBlocks), 0);
+      return sequences.open(new BlockTable(pool, expectedBlocks), 0);
     } finally {
       lock.unlock();
     }
@@ -303,117 +289,6 @@ public final class PagedKvCache implements AutoCloseable {
     return new Step(this, kernels, storage, scratches);
   }
 
-  KvSequence register(BlockTable table, int length) {
-    KvSequence sequence = new KvSequence(this, nextSequenceId++, table, length);
-    sequence.registryIndex = sequences.size();
-    sequences.add(sequence);
-    numTokens += length;
-    return sequence;
-  }
-
-  KvSequence fork(KvSequence parent, int length) {
-    lock.lock();
-    try {
-      requireUsable();
-      requireIdle(parent);
-      requireLength(parent, length);
-      KvSequence fork = register(parent.table.fork(shape().blocksFor(length)), length);
-      fork.draw(parent.reservation);
-      numForks++;
-      CacheEvents.current().forked(parent.id(), fork.id(), length);
-      return fork;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  void share(KvSequence target, KvSequence source, int length) {
-    lock.lock();
-    try {
-      requireUsable();
-      requireIdle(target);
-      requireIdle(source);
-      requireLength(source, length);
-      if (target.length() > length || target.length() % shape().blockSize() != 0) {
-        throw new IllegalStateException(
-            "only a sequence of no or of fewer full blocks takes over tokens: length="
-                + length
-                + ", sequence="
-                + target);
-      }
-      try {
-        target.table.extendFrom(source.table, shape().blocksFor(length));
-      } catch (IllegalArgumentException others) {
-        throw new IllegalStateException(
-            "the sequence has other tokens than the source: sequence=" + target, others);
-      }
-      numTokens += length - target.length();
-      target.setLength(length);
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  void truncate(KvSequence sequence, int newLength) {
-    lock.lock();
-    try {
-      requireUsable();
-      requireIdle(sequence);
-      requireLength(sequence, newLength);
-      shorten(sequence, shape().blocksFor(newLength));
-      numTokens -= sequence.length() - newLength;
-      sequence.setLength(newLength);
-      sequence.observer().truncated(newLength);
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /** Drops the tail of a table; what becomes free is promised again to whom it was promised. */
-  private static void shorten(KvSequence sequence, int newNumBlocks) {
-    BlockReservation promise = sequence.reservation;
-    promise.giveBack(sequence.table.truncate(newNumBlocks, promise.room()));
-  }
-
-  void drawFrom(KvSequence sequence, BlockReservation promise) {
-    Resumption resumption;
-    lock.lock();
-    try {
-      requireDrawable(sequence, promise);
-      resumption = Resumption.of(this, promise);
-    } finally {
-      lock.unlock();
-    }
-    takePromise(resumption.total());
-    lock.lock();
-    try {
-      resumption.complete();
-      requireDrawable(sequence, promise);
-      sequence.draw(promise);
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private void requireDrawable(KvSequence sequence, BlockReservation promise) {
-    requireHere(sequence);
-    if (promise.cache() != this) {
-      throw new IllegalArgumentException("a reservation of another cache: reservation=" + promise);
-    }
-    if (promise.isClosed()) {
-      throw new IllegalStateException("the reservation is closed: reservation=" + promise);
-    }
-  }
-
-  BlockReservation reservationOf(KvSequence sequence) {
-    lock.lock();
-    try {
-      return sequence.reservation;
-    } finally {
-      lock.unlock();
-    }
-  }
-
   /**
    * Reserves blocks for sequences that will grow, all or none.
    *
@@ -422,46 +297,7 @@ public final class PagedKvCache implements AutoCloseable {
    * @throws OutOfBlocksException if too few blocks are free and not promised to others
    */
   public BlockReservation reserve(int numBlocks) {
-    BlockReservation.requireCount(numBlocks);
-    takePromise(numBlocks);
-    lock.lock();
-    try {
-      requireOpen();
-      BlockReservation reservation = new BlockReservation(this, numBlocks);
-      reservations.add(reservation);
-      return reservation;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /**
-   * Reserves blocks in the pool, giving up idle ones where too few are free. Not inside the lock.
-   */
-  void takePromise(int numBlocks) {
-    if (pool.promises().tryReserve(numBlocks)) {
-      return;
-    }
-    try {
-      pool.requireCapacity(numBlocks);
-      long[] handles = new long[numBlocks];
-      allocateSaved(handles);
-      var _ = pool.release(handles, 0, numBlocks, numBlocks);
-    } catch (OutOfBlocksException tooFew) {
-      tellExhausted(tooFew);
-      throw tooFew;
-    }
-  }
-
-  /** Allocates blocks, and lets the content of those that are given up be saved. */
-  void allocateSaved(long[] handles) {
-    int numReclaimed = pool.allocate(handles, 0, handles.length);
-    try {
-      saveReclaimed(handles, handles.length - numReclaimed, handles.length);
-    } catch (Throwable refused) {
-      var _ = pool.release(handles, 0, handles.length);
-      throw refused;
-    }
+    return reservations.grant(numBlocks);
   }
 
   /**
@@ -479,10 +315,6 @@ public final class PagedKvCache implements AutoCloseable {
     }
   }
 
-  static void tellExhausted(OutOfBlocksException tooFew) {
-    CacheEvents.current().exhausted(tooFew.needed(), tooFew.free(), tooFew.total());
-  }
-
   /**
    * Has somebody told when blocks become scarce and when there are enough again. It begins with
    * {@link Watermarks.Level#LOW}, untold; if blocks are scarce already, that is told now.
@@ -497,91 +329,6 @@ public final class PagedKvCache implements AutoCloseable {
     WatermarkWatch watch = new WatermarkWatch(lock, pool, marks, listener);
     lock.watch(watch);
     return watch;
-  }
-
-  boolean tryTakePromise(int numBlocks) {
-    try {
-      takePromise(numBlocks);
-      return true;
-    } catch (OutOfBlocksException tooFew) {
-      return false;
-    }
-  }
-
-  /** That of sequences that have none. */
-  BlockReservation noReservation() {
-    return noReservation;
-  }
-
-  void forget(BlockReservation reservation) {
-    reservations.remove(reservation);
-  }
-
-  int[] blockIds(KvSequence sequence) {
-    lock.lock();
-    try {
-      requireHere(sequence);
-      int[] ids = new int[sequence.table.numBlocks()];
-      sequence.table.copyIds(ids, 0);
-      return ids;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  long numBlockCopiesOf(KvSequence sequence) {
-    lock.lock();
-    try {
-      return sequence.numBlockCopies;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  int numBlocksOf(KvSequence sequence) {
-    lock.lock();
-    try {
-      return sequence.table.numBlocks();
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  KvSequence.State stateOf(KvSequence sequence) {
-    lock.lock();
-    try {
-      return sequence.state;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  void close(KvSequence sequence) {
-    lock.lock();
-    try {
-      if (sequence.state == KvSequence.State.CLOSED) {
-        return;
-      }
-      if (sequence.state != KvSequence.State.PARKED) {
-        requireIdle(sequence);
-        numTokens -= sequence.length();
-      }
-      shorten(sequence, 0);
-      sequence.reservation.leave(sequence.state);
-      sequence.reservation = noReservation;
-      sequence.state = KvSequence.State.CLOSED;
-      unregister(sequence);
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private void unregister(KvSequence sequence) {
-    KvSequence last = sequences.removeLast();
-    if (last != sequence) {
-      sequences.set(sequence.registryIndex, last);
-      last.registryIndex = sequence.registryIndex;
-    }
   }
 
   /**
@@ -634,7 +381,7 @@ public final class PagedKvCache implements AutoCloseable {
 
   /**
    * How many blocks {@link #parkTail} or {@link #parkMore} would make available: those that nobody
-   * outside the group holds.
+   * outside the group holds, and no prefix cache keeps for some time.
    *
    * @param group distinct open sequences of this cache
    * @param firstBlockIndex block index from which on blocks would be given up
@@ -642,25 +389,7 @@ public final class PagedKvCache implements AutoCloseable {
    * @throws IllegalArgumentException if a sequence is another cache's
    */
   public int numFreedByParking(List<KvSequence> group, int firstBlockIndex) {
-    lock.lock();
-    try {
-      Map<Long, Integer> inGroup = new HashMap<>();
-      for (KvSequence sequence : group) {
-        if (sequence.cache() != this) {
-          throw new IllegalArgumentException("a sequence of another cache: sequence=" + sequence);
-        }
-        for (int i = firstBlockIndex; i < sequence.table.numBlocks(); i++) {
-          inGroup.merge(sequence.table.handle(i), 1, Integer::sum);
-        }
-      }
-      int numFreed = 0;
-      for (Map.Entry<Long, Integer> block : inGroup.entrySet()) {
-        numFreed += pool.referenceCount(block.getKey()) == block.getValue() ? 1 : 0;
-      }
-      return numFreed;
-    } finally {
-      lock.unlock();
-    }
+    return new Parking(this, group).numFreed(firstBlockIndex);
   }
 
   /**
@@ -675,25 +404,7 @@ public final class PagedKvCache implements AutoCloseable {
    * @throws IllegalArgumentException if the tables do not describe such a group
    */
   public ParkedGroup openParked(int[] lengths, int[][] blockNumbers) {
-    int[][] tables = Arrays.stream(blockNumbers).map(int[]::clone).toArray(int[][]::new);
-    int numBlocks = Parking.requireGroup(shape(), lengths, tables);
-    lock.lock();
-    try {
-      requireOpen();
-      List<KvSequence> group = new ArrayList<>();
-      for (int length : lengths) {
-        KvSequence sequence = register(new BlockTable(pool, 0), length);
-        numTokens -= length;
-        sequence.state = KvSequence.State.PARKED;
-        sequence.parking = nextParking;
-        sequence.reservation.park();
-        group.add(sequence);
-      }
-      ParkedGroup.Tables all = new ParkedGroup.Tables(0, numBlocks, tables);
-      return new ParkedGroup(group, all, lengths.clone(), nextParking());
-    } finally {
-      lock.unlock();
-    }
+    return new ParkedOpening(shape(), lengths, blockNumbers).openIn(this);
   }
 
   /**
@@ -744,45 +455,7 @@ public final class PagedKvCache implements AutoCloseable {
    * @throws IllegalStateException if somebody has them already
    */
   public CachedBlocks openCachedBlocks(IdleOrder order, BlockEviction newEviction) {
-    Objects.requireNonNull(newEviction, "newEviction");
-    lock.lock();
-    try {
-      requireOpen();
-      if (!eviction.equals(NO_EVICTION)) {
-        throw new IllegalStateException("the cache has a prefix cache already: cache=" + this);
-      }
-      pool.caching().setIdleOrder(order);
-      eviction = newEviction;
-      return new CachedBlocks(this);
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  void closeCachedBlocks() {
-    lock.lock();
-    try {
-      if (!closed) {
-        pool.caching().unsetIdleOrder();
-      }
-      eviction = NO_EVICTION;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /**
-   * Lets the content of blocks that were given up be saved, before anybody overwrites it. Not
-   * inside the lock.
-   */
-  void saveReclaimed(long[] handles, int from, int to) {
-    if (from < to) {
-      int[] blockIds = new int[to - from];
-      for (int i = 0; i < blockIds.length; i++) {
-        blockIds[i] = BlockHandle.blockId(handles[from + i]);
-      }
-      eviction.evicted(storage, blockIds);
-    }
+    return CachedBlocks.open(this, order, newEviction);
   }
 
   /**
@@ -796,9 +469,9 @@ public final class PagedKvCache implements AutoCloseable {
       return new CacheStatistics(
           pool.statistics(),
           layout().blockBytes(),
-          sequences.size(),
-          numTokens,
-          numForks,
+          sequences.all().size(),
+          sequences.numTokens(),
+          sequences.numForks(),
           numBlockCopies,
           numStepsCommitted,
           numStepsRolledBack);
@@ -818,64 +491,9 @@ public final class PagedKvCache implements AutoCloseable {
   public void checkConservation() {
     lock.lock();
     try {
-      pool.checkConservation();
-      int[] references = new int[pool.numBlocks()];
-      long tokens = 0;
-      for (KvSequence sequence : sequences) {
-        if (sequence.state == KvSequence.State.BUSY) {
-          throw new IllegalStateException(
-              "a sequence is in a step or on the move: sequence=" + sequence);
-        }
-        BlockTable table = sequence.table;
-        for (int i = 0; i < table.numBlocks(); i++) {
-          references[table.blockId(i)]++;
-        }
-        if (sequence.state == KvSequence.State.IDLE) {
-          tokens += sequence.length();
-          requireHolds(
-              table.numBlocks() == shape().blocksFor(sequence.length()),
-              "a table does not fit its length: numBlocks=" + table.numBlocks() + ", " + sequence);
-        }
-        for (int i = 0; i < table.numBlocks(); i++) {
-          int counted = pool.referenceCount(table.handle(i));
-          requireHolds(
-              references[table.blockId(i)] <= counted,
-              "more tables name a block than own it: blockId="
-                  + table.blockId(i)
-                  + ", referenceCount="
-                  + counted);
-        }
-      }
-      long total = 0;
-      for (int count : references) {
-        total += count;
-      }
-      requireHolds(
-          total == pool.statistics().numReferences(),
-          "references are held by no sequence: numReferences="
-              + pool.statistics().numReferences()
-              + ", inTables="
-              + total);
-      long promised = 0;
-      for (BlockReservation reservation : reservations) {
-        promised += reservation.inPool();
-      }
-      requireHolds(
-          promised == pool.statistics().numReserved(),
-          "blocks are reserved for nobody: numReserved="
-              + pool.statistics().numReserved()
-              + ", promised="
-              + promised);
-      requireHolds(
-          tokens == numTokens, "tokens are miscounted: numTokens=" + numTokens + ", is=" + tokens);
+      new CacheAudit(this).check();
     } finally {
       lock.unlock();
-    }
-  }
-
-  private static void requireHolds(boolean holds, String otherwise) {
-    if (!holds) {
-      throw new IllegalStateException(otherwise);
     }
   }
 
@@ -889,12 +507,13 @@ public final class PagedKvCache implements AutoCloseable {
     lock.lock();
     try {
       requireOpen();
-      if (!sequences.isEmpty()) {
+      List<KvSequence> open = sequences.all();
+      if (!open.isEmpty()) {
         String holders =
-            sequences.stream().limit(8).map(KvSequence::toString).collect(Collectors.joining(", "));
+            open.stream().limit(8).map(KvSequence::toString).collect(Collectors.joining(", "));
         throw new IllegalStateException(
             "sequences are still open, close them first or call closeAll: numSequences="
-                + sequences.size()
+                + open.size()
                 + ", first=["
                 + holders
                 + "]");
@@ -917,15 +536,7 @@ public final class PagedKvCache implements AutoCloseable {
     lock.lock();
     try {
       requireOpen();
-      for (KvSequence sequence : sequences) {
-        if (sequence.state == KvSequence.State.BUSY) {
-          throw new IllegalStateException(
-              "a sequence is in a step or on the move: sequence=" + sequence);
-        }
-      }
-      while (!sequences.isEmpty()) {
-        close(sequences.getLast());
-      }
+      sequences.closeAll();
       close();
     } finally {
       lock.unlock();
@@ -950,56 +561,24 @@ public final class PagedKvCache implements AutoCloseable {
     return storage;
   }
 
-  /** Entry of the plan being made that would write into a shared block, or -1. */
-  int plannedWriter(long handle) {
-    return plannedWriters[BlockHandle.blockId(handle)] - 1;
+  BlockSupply supply() {
+    return supply;
   }
 
-  void planWriter(long handle, int entry) {
-    plannedWriters[BlockHandle.blockId(handle)] = entry + 1;
+  GrantedReservations reservations() {
+    return reservations;
   }
 
-  void clearPlannedWriter(long handle) {
-    plannedWriters[BlockHandle.blockId(handle)] = 0;
+  OpenSequences sequences() {
+    return sequences;
   }
 
-  void requireIdle(KvSequence sequence) {
-    requireState(sequence, KvSequence.State.IDLE);
+  PlannedWriters plannedWriters() {
+    return plannedWriters;
   }
 
-  void requireHere(KvSequence sequence) {
-    if (sequence.state != KvSequence.State.BUSY) {
-      requireIdle(sequence);
-    }
-  }
-
-  long nextParking() {
-    return nextParking++;
-  }
-
-  void requireParked(ParkedGroup group) {
-    requireOpen();
-    for (KvSequence sequence : group.sequences()) {
-      requireState(sequence, KvSequence.State.PARKED);
-      requireParking(sequence, group);
-    }
-  }
-
-  static void requireParking(KvSequence sequence, ParkedGroup group) {
-    if (sequence.parking != group.parking()) {
-      throw new IllegalStateException(
-          "the sequence was parked again since, in another group: sequence=" + sequence);
-    }
-  }
-
-  void requireState(KvSequence sequence, KvSequence.State state) {
-    if (sequence.cache() != this) {
-      throw new IllegalArgumentException("a sequence of another cache: sequence=" + sequence);
-    }
-    if (sequence.state != state) {
-      throw new IllegalStateException(
-          "the sequence must be " + state + " for this: sequence=" + sequence);
-    }
+  boolean isClosed() {
+    return closed;
   }
 
   void requireOpen() {
@@ -1016,17 +595,6 @@ public final class PagedKvCache implements AutoCloseable {
       throw new IllegalStateException(
           "the cache has failed, close it and open another, " + failure.get());
     }
-  }
-
-  private static void requireLength(KvSequence sequence, int length) {
-    if (length < 0 || length > sequence.length()) {
-      throw new IllegalArgumentException(
-          "the sequence has other tokens: length=" + sequence.length() + ", asked=" + length);
-    }
-  }
-
-  void addTokens(long count) {
-    numTokens += count;
   }
 
   void countBlockCopies(int count) {

@@ -3,7 +3,6 @@ package dev.pagoda;
 import dev.pagoda.block.BlockHandle;
 import dev.pagoda.block.BlockTable;
 import dev.pagoda.block.OutOfBlocksException;
-import dev.pagoda.layout.KvShape;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -47,7 +46,7 @@ final class Parking {
     cache.lock().lock();
     try {
       for (KvSequence sequence : group) {
-        cache.addTokens(-sequence.length());
+        cache.sequences().addTokens(-sequence.length());
         sequence.reservation.park();
       }
       int[] lengths = group.stream().mapToInt(KvSequence::length).toArray();
@@ -73,7 +72,7 @@ final class Parking {
         numbers[i] = Arrays.copyOf(ahead, ahead.length + before.length);
         System.arraycopy(before, 0, numbers[i], ahead.length, before.length);
       }
-      tables = new ParkedGroup.Tables(firstBlockIndex, more.numBlocks(), numbers);
+      tables = new ParkedGroup.Tables(firstBlockIndex, more.numBlocks(), numbers, more.heads());
     } catch (Throwable refused) {
       markAll(KvSequence.State.BUSY, KvSequence.State.PARKED);
       throw refused;
@@ -81,6 +80,36 @@ final class Parking {
     cache.lock().lock();
     try {
       return cutOff(tables, lengths);
+    } finally {
+      cache.lock().unlock();
+    }
+  }
+
+  /**
+   * How many blocks parking would make available: those that nobody outside the group holds, and no
+   * prefix cache keeps for some time.
+   */
+  int numFreed(int firstBlockIndex) {
+    cache.lock().lock();
+    try {
+      Map<Long, Integer> inGroup = new HashMap<>();
+      for (KvSequence sequence : group) {
+        if (sequence.cache() != cache) {
+          throw new IllegalArgumentException("a sequence of another cache: sequence=" + sequence);
+        }
+        for (int i = firstBlockIndex; i < sequence.table.numBlocks(); i++) {
+          inGroup.merge(sequence.table.handle(i), 1, Integer::sum);
+        }
+      }
+      int numFreed = 0;
+      for (Map.Entry<Long, Integer> block : inGroup.entrySet()) {
+        long handle = block.getKey();
+        boolean isFreed =
+            cache.pool().referenceCount(handle) == block.getValue()
+                && cache.pool().wouldBeAvailable(handle);
+        numFreed += isFreed ? 1 : 0;
+      }
+      return numFreed;
     } finally {
       cache.lock().unlock();
     }
@@ -100,23 +129,29 @@ final class Parking {
   private ParkedGroup.Tables number(int firstBlockIndex, int firstNumber) {
     Map<Integer, Integer> numberOf = new HashMap<>();
     int[][] numbers = new int[group.size()][];
+    int[][] kepts = new int[numbers.length][];
+    int[] heads = new int[numbers.length];
     for (int i = 0; i < numbers.length; i++) {
-      int[] ids = cache.blockIds(group.get(i));
+      int[] ids = group.get(i).blockIds();
       int kept = Math.min(firstBlockIndex, ids.length);
+      kepts[i] = Arrays.copyOf(ids, kept);
+      while (!Arrays.equals(kepts[heads[i]], kepts[i])) {
+        heads[i]++;
+      }
       numbers[i] = Arrays.copyOfRange(ids, kept, ids.length);
       for (int j = 0; j < numbers[i].length; j++) {
         int next = firstNumber + numberOf.size();
         numbers[i][j] = numberOf.computeIfAbsent(numbers[i][j], id -> next);
       }
     }
-    return new ParkedGroup.Tables(firstBlockIndex, firstNumber + numberOf.size(), numbers);
+    return new ParkedGroup.Tables(firstBlockIndex, firstNumber + numberOf.size(), numbers, heads);
   }
 
   /** The block ids behind the numbers, those from the first one on. */
   private int[] blockIds(ParkedGroup.Tables tables, int firstNumber) {
     int[] blockIds = new int[tables.numBlocks() - firstNumber];
     for (int i = 0; i < group.size(); i++) {
-      int[] ids = cache.blockIds(group.get(i));
+      int[] ids = group.get(i).blockIds();
       int[] numbers = tables.numbers()[i];
       for (int j = 0; j < numbers.length; j++) {
         blockIds[numbers[j] - firstNumber] = ids[ids.length - numbers.length + j];
@@ -127,7 +162,7 @@ final class Parking {
 
   /** Drops the references of what was moved. Cannot fail. */
   private ParkedGroup cutOff(ParkedGroup.Tables tables, int[] lengths) {
-    long parking = cache.nextParking();
+    long parking = cache.sequences().nextParking();
     for (KvSequence sequence : group) {
       int kept = Math.min(tables.firstBlockIndex(), sequence.table.numBlocks());
       sequence.table.truncate(kept);
@@ -170,10 +205,10 @@ final class Parking {
     try {
       cache.pool().requireCapacity((long) numBlocks + numPromised);
       long[] handles = new long[numBlocks + numPromised];
-      cache.allocateSaved(handles);
+      cache.supply().take(handles);
       return handles;
     } catch (OutOfBlocksException tooFew) {
-      PagedKvCache.tellExhausted(tooFew);
+      BlockSupply.tellExhausted(tooFew);
       throw tooFew;
     }
   }
@@ -191,64 +226,14 @@ final class Parking {
         table.append(handles[number]);
       }
       sequence.state = KvSequence.State.IDLE;
-      cache.addTokens(sequence.length());
+      cache.sequences().addTokens(sequence.length());
     }
-  }
-
-  /** Checks what a caller says about sequences that are to be opened; returns how many blocks. */
-  static int requireGroup(KvShape shape, int[] lengths, int[][] tables) {
-    if (lengths.length == 0 || lengths.length != tables.length) {
-      throw new IllegalArgumentException(
-          "every sequence needs a table: numLengths="
-              + lengths.length
-              + ", numTables="
-              + tables.length);
-    }
-    long numEntries = 0;
-    for (int i = 0; i < tables.length; i++) {
-      if (shape.blocksFor(lengths[i]) != tables[i].length) {
-        throw new IllegalArgumentException(
-            "a table does not fit its length: length="
-                + lengths[i]
-                + ", numBlocks="
-                + tables[i].length);
-      }
-      numEntries += tables[i].length;
-    }
-    int[] indexOf = new int[Math.toIntExact(numEntries)];
-    Arrays.fill(indexOf, -1);
-    int numBlocks = 0;
-    for (int[] table : tables) {
-      for (int index = 0; index < table.length; index++) {
-        int number = table[index];
-        if (number < 0 || number >= indexOf.length) {
-          throw new IllegalArgumentException("no such block of the group: blockNumber=" + number);
-        }
-        if (indexOf[number] != -1 && indexOf[number] != index) {
-          throw new IllegalArgumentException(
-              "a block is at two places: blockNumber="
-                  + number
-                  + ", index="
-                  + indexOf[number]
-                  + ", otherIndex="
-                  + index);
-        }
-        indexOf[number] = index;
-        numBlocks = Math.max(numBlocks, number + 1);
-      }
-    }
-    for (int number = 0; number < numBlocks; number++) {
-      if (indexOf[number] == -1) {
-        throw new IllegalArgumentException("nobody has the block: blockNumber=" + number);
-      }
-    }
-    return numBlocks;
   }
 
   void unparkEmpty(ParkedGroup parked) {
     Resumption resumption = claim(parked);
     try {
-      cache.takePromise(resumption.total());
+      cache.supply().promise(resumption.total());
     } catch (Throwable refused) {
       markAll(KvSequence.State.BUSY, KvSequence.State.PARKED);
       throw refused;
@@ -261,7 +246,7 @@ final class Parking {
         int kept = sequence.table.numBlocks() * cache.shape().blockSize();
         sequence.setLength(Math.min(sequence.length(), kept));
         sequence.state = KvSequence.State.IDLE;
-        cache.addTokens(sequence.length());
+        cache.sequences().addTokens(sequence.length());
         if (sequence.length() == 0) {
           sequence.observer().dropped();
         } else {
@@ -278,8 +263,8 @@ final class Parking {
     try {
       cache.requireOpen();
       for (int i = 0; i < group.size(); i++) {
-        cache.requireIdle(group.get(i));
-        PagedKvCache.requireParking(group.get(i), parked);
+        cache.sequences().requireIdle(group.get(i));
+        requireParking(group.get(i), parked);
         if (group.get(i).table.numBlocks() < numKept(parked, i)) {
           throw new IllegalStateException(
               "blocks that the sequence had kept are gone: numKept="
@@ -291,7 +276,7 @@ final class Parking {
       for (int i = 0; i < group.size(); i++) {
         KvSequence sequence = group.get(i);
         sequence.table.truncate(numKept(parked, i));
-        cache.addTokens(-sequence.length());
+        cache.sequences().addTokens(-sequence.length());
         sequence.setLength(parked.length(i));
         sequence.state = KvSequence.State.PARKED;
         sequence.reservation.park();
@@ -309,12 +294,22 @@ final class Parking {
     cache.lock().lock();
     try {
       cache.requireUsable();
-      cache.requireParked(parked);
+      for (KvSequence sequence : group) {
+        cache.sequences().requireState(sequence, KvSequence.State.PARKED);
+        requireParking(sequence, parked);
+      }
       Resumption resumption = Resumption.of(cache, group);
       group.forEach(sequence -> sequence.state = KvSequence.State.BUSY);
       return resumption;
     } finally {
       cache.lock().unlock();
+    }
+  }
+
+  private static void requireParking(KvSequence sequence, ParkedGroup parked) {
+    if (sequence.parking != parked.parking()) {
+      throw new IllegalStateException(
+          "the sequence was parked again since, in another group: sequence=" + sequence);
     }
   }
 
@@ -344,7 +339,7 @@ final class Parking {
     try {
       cache.requireOpen();
       for (KvSequence sequence : group) {
-        cache.requireState(sequence, from);
+        cache.sequences().requireState(sequence, from);
       }
       for (KvSequence sequence : group) {
         sequence.state = to;

@@ -88,7 +88,7 @@ final class Reservation {
       } catch (Throwable refused) {
         unclaim(numEntries);
         if (refused instanceof OutOfBlocksException tooFew) {
-          PagedKvCache.tellExhausted(tooFew);
+          BlockSupply.tellExhausted(tooFew);
         }
         throw refused;
       }
@@ -100,7 +100,7 @@ final class Reservation {
       lock.unlock();
     }
     try {
-      cache.saveReclaimed(handles, numNew - numReclaimed, numNew);
+      cache.supply().saveReclaimed(handles, numNew - numReclaimed, numNew);
       cache.storage().copyBlocks(sources, targets, numCopies);
       describe(batch);
       kernels.begin();
@@ -139,7 +139,7 @@ final class Reservation {
   private void claimSequences() {
     for (int i = 0; i < numEntries; i++) {
       try {
-        cache.requireIdle(sequences[i]);
+        cache.sequences().requireIdle(sequences[i]);
       } catch (RuntimeException refused) {
         unclaim(i);
         throw refused;
@@ -161,7 +161,7 @@ final class Reservation {
     for (int i = 0; i < numEntries; i++) {
       long last = originals[i];
       if (last != BlockHandle.NONE) {
-        int writer = cache.plannedWriter(last);
+        int writer = cache.plannedWriters().of(last);
         if (writer == i
             && numSharers[i] == cache.pool().referenceCount(last)
             && !cache.pool().caching().isCached(last)) {
@@ -173,7 +173,7 @@ final class Reservation {
     }
     for (int i = 0; i < numEntries; i++) {
       if (tableSizes[i] > 0) {
-        cache.clearPlannedWriter(sequences[i].table.handle(tableSizes[i] - 1));
+        cache.plannedWriters().clear(sequences[i].table.handle(tableSizes[i] - 1));
       }
     }
     return Math.toIntExact(needed);
@@ -212,10 +212,10 @@ final class Reservation {
         long last = sequence.table.handle(tableSizes[i] - 1);
         if (!cache.pool().isWritable(last)) {
           originals[i] = last;
-          int writer = cache.plannedWriter(last);
+          int writer = cache.plannedWriters().of(last);
           int sharers = writer < 0 ? 1 : numSharers[writer] + 1;
           if (writer < 0 || sequences[writer].length() <= sequence.length()) {
-            cache.planWriter(last, i);
+            cache.plannedWriters().set(last, i);
             writer = i;
           }
           numSharers[writer] = sharers;
@@ -299,7 +299,7 @@ final class Reservation {
         }
         sequences[i].setLength(sequences[i].length() + numAppended[i]);
         sequences[i].state = KvSequence.State.IDLE;
-        cache.addTokens(numAppended[i]);
+        cache.sequences().addTokens(numAppended[i]);
       }
       cache.countCommit();
     } finally {

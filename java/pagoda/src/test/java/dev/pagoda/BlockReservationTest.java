@@ -54,6 +54,27 @@ class BlockReservationTest {
   }
 
   @Test
+  void whoeverComesToASuspendedPromiseThatIsUsedUpHasItPromisedAgain() {
+    KvSequence parked = small.open();
+    KvSequence newcomer = small.open(BLOCK_SIZE);
+    try (BlockReservation reservation = small.cache.reserve(2)) {
+      parked.drawFrom(reservation);
+      small.grow(parked, 2 * BLOCK_SIZE);
+      ParkedGroup group = small.cache.park(List.of(parked), (storage, ids) -> {});
+      assertThat(reservation.isSuspended()).isTrue();
+
+      newcomer.drawFrom(reservation);
+      assertThat(reservation.isSuspended()).isFalse();
+      small.truncate(newcomer, 0);
+
+      assertThat(reservation.numLeft()).isEqualTo(1);
+      assertThat(blocks().numReserved()).isEqualTo(1);
+      assertThat(group.numBlocks()).isEqualTo(2);
+    }
+    small.close(parked);
+  }
+
+  @Test
   void aPromiseThatIsUsedUpLeavesTheRestToLuck() {
     KvSequence promised = small.open();
     try (BlockReservation reservation = small.cache.reserve(2)) {

@@ -25,7 +25,7 @@ final class CacheBugs {
             GITHUB + "NVIDIA/TensorRT-LLM/pull/15931",
             "a request is suspended half-way: blocks go before there are host slots for them",
             "host slots are reserved before a byte moves",
-            "PressureModelTest.groupsComeBackAsTheyWereAndWhatFailsChangesNothing",
+            "WholeModelTest.everythingTogetherAgreesWithTheReference",
             () -> CacheBugsTest.requireAllOrNothing(CacheBugsTest::inOrder),
             () -> CacheBugsTest.requireAllOrNothing(CacheBugsTest::outOfOrder)),
         new HistoricalBug(

@@ -258,9 +258,8 @@ class CacheFaultTest {
         name,
         detector,
         cache -> {
-          Field field = PagedKvCache.class.getDeclaredField(counter);
-          field.setAccessible(true);
-          field.setLong(cache, field.getLong(cache) + 1);
+          CacheSurgery surgery = new CacheSurgery(cache);
+          surgery.setLong(counter, surgery.getLong(counter) + 1);
         });
   }
 
@@ -269,10 +268,8 @@ class CacheFaultTest {
         name,
         detector,
         cache -> {
-          Field field = PagedKvCache.class.getDeclaredField("sequences");
-          field.setAccessible(true);
-          for (Object sequence : (Iterable<?>) field.get(cache)) {
-            operation.operate((KvSequence) sequence);
+          for (KvSequence sequence : cache.sequences().all()) {
+            operation.operate(sequence);
           }
         });
   }

@@ -17,7 +17,6 @@ import dev.pagoda.testing.PoolNumbers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.reflect.Field;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
@@ -283,18 +282,10 @@ class PagedKvCacheTest {
         new Fault("a length that is wrong", (small, one, fork) -> one.setLength(13)),
         new Fault(
             "tokens miscounted",
-            (small, one, fork) -> {
-              Field field = PagedKvCache.class.getDeclaredField("numTokens");
-              field.setAccessible(true);
-              field.setLong(small.cache, 99);
-            }),
+            (small, one, fork) -> new CacheSurgery(small.cache).setLong("numTokens", 99)),
         new Fault(
             "a sequence that the cache forgot",
-            (small, one, fork) -> {
-              Field field = PagedKvCache.class.getDeclaredField("sequences");
-              field.setAccessible(true);
-              ((List<?>) field.get(small.cache)).removeLast();
-            }));
+            (small, one, fork) -> new CacheSurgery(small.cache).list("sequences").removeLast()));
   }
 
   @ParameterizedTest

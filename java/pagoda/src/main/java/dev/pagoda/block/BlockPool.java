@@ -350,6 +350,25 @@ public final class BlockPool implements AutoCloseable {
   }
 
   /**
+   * Whether a block becomes available when its owners leave: free, or idle and to be given up.
+   *
+   * @param handle a block that is owned
+   * @return false if it is cached and kept for some time
+   * @throws IllegalStateException if it is not owned any more
+   * @throws IllegalArgumentException if it is no handle of this pool
+   */
+  public boolean wouldBeAvailable(long handle) {
+    lock.lock();
+    try {
+      books.requireOpen();
+      int blockId = books.requireOwned(handle);
+      return !books.isCached(blockId) || books.idleOrder().wouldBeReclaimable(blockId);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
    * The pool's numbers now.
    *
    * @return a snapshot

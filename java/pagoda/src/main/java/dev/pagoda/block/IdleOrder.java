@@ -36,6 +36,16 @@ public interface IdleOrder {
   boolean isReclaimable(int blockId);
 
   /**
+   * Whether a block that has owners could be given up now if they left.
+   *
+   * @param blockId a cached block
+   * @return false if it would stay, idle and kept for some time
+   */
+  default boolean wouldBeReclaimable(int blockId) {
+    return true;
+  }
+
+  /**
    * Idle blocks that may be given up now.
    *
    * @return number of victims to be had

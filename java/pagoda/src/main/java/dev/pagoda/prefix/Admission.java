@@ -74,7 +74,7 @@ final class Admission {
   }
 
   /** Fills the gaps from a tier, as far as it and the pool go. */
-  void load(PrefixCache cache, TierGuard tier, Retention retention, long since) {
+  void load(Publisher publisher, TierGuard tier, Retention retention, long since) {
     int[] gaps = gaps();
     if (gaps.length == 0) {
       return;
@@ -98,7 +98,8 @@ final class Admission {
       CachedEntry gap = chain.get(gaps[i]);
       CachedEntry parent = gaps[i] == 0 ? gap.parent() : chain.get(gaps[i] - 1);
       chain.set(
-          gaps[i], cache.shelve(gap.block, taken[i], parent, retention, since).entry().orElse(gap));
+          gaps[i],
+          publisher.shelve(gap.block, taken[i], parent, retention, since).entry().orElse(gap));
     }
     numLoaded = numFilled;
     if (numFilled < gaps.length) {

@@ -8,7 +8,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 
 /**
- * Events on their way to the listeners: put in line inside the cache's lock, delivered outside of
+ * Events on their way to the listeners: put in line inside the shelf's lock, delivered outside of
  * it, by one thread at a time and in order.
  */
 final class EventQueue {
@@ -17,7 +17,7 @@ final class EventQueue {
   private final List<PrefixListener> listeners = new CopyOnWriteArrayList<>();
   private final Queue<Consumer<PrefixListener>> waiting = new ConcurrentLinkedQueue<>();
   private final ReentrantLock delivering = new ReentrantLock();
-  private long lastNumber; // guarded by the cache's lock
+  private long lastNumber; // guarded by the shelf's lock
 
   void addListener(PrefixListener listener) {
     listeners.add(listener);
@@ -27,7 +27,7 @@ final class EventQueue {
     listeners.remove(listener);
   }
 
-  // Inside the cache's lock.
+  // Inside the shelf's lock.
 
   void stored(PrefixBlock block) {
     long number = ++lastNumber;

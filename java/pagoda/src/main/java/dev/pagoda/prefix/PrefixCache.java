@@ -3,7 +3,6 @@ package dev.pagoda.prefix;
 import dev.pagoda.CachedBlocks;
 import dev.pagoda.KvSequence;
 import dev.pagoda.PagedKvCache;
-import dev.pagoda.block.BlockHandle;
 import dev.pagoda.internal.event.CacheEvents;
 import dev.pagoda.memory.KvStorage;
 import java.time.Duration;
@@ -13,10 +12,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.AtomicReferenceArray;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
 
 /**
@@ -58,34 +53,16 @@ public final class PrefixCache implements AutoCloseable {
   private final PagedKvCache cache;
   private final PrefixSettings settings;
   private final KeyEncoding encoding;
-  private final RetentionOrder order;
+  private final Shelf shelf;
   private final CachedBlocks blocks;
-  private final int blockSize;
-  private final int numBlocks;
-  private final PrefixIndex index;
-  private final EvictedKeys evictedKeys;
+  private final Publisher publisher;
   private final TierGuard tier;
   private final PrefixLookup.Shelves shelves;
   private final Map<String, Tenant> tenants = new HashMap<>();
   private final Tenant unlimited = new Tenant("", Integer.MAX_VALUE);
   private final PrefixCounters counters = new PrefixCounters();
   private final EventQueue events = new EventQueue();
-
-  /** Guards changes of the index; never held while the pool or the cache is waited for long. */
-  private final ReentrantLock writing = new ReentrantLock();
-
-  // Changed inside the lock. Per block of the pool.
-  private final AtomicReferenceArray<CachedEntry> entryOf;
-  private final AtomicReferenceArray<Removal> removalOf;
-  private final AtomicLong epoch = new AtomicLong();
-  private volatile boolean closed;
-
-  /** How an entry ended. */
-  private record Removal(PrefixBlock block, RemovalReason reason, RetentionOrder.Standing last) {
-    static final Removal NONE =
-        new Removal(
-            PrefixBlock.NONE, RemovalReason.NONE, new RetentionOrder.Standing(0, 0, false, 0, 0));
-  }
+  private final int blockSize;
 
   /** What a prefix cache is made of; tests put other parts in. */
   record Parts(KeyEncoding encoding, PrefixIndex index, RetentionOrder order) {
@@ -101,25 +78,17 @@ public final class PrefixCache implements AutoCloseable {
     this.cache = cache;
     this.settings = settings;
     encoding = parts.encoding();
-    index = parts.index();
-    order = parts.order();
     blockSize = cache.shape().blockSize();
-    numBlocks = cache.statistics().blocks().numBlocks();
-    evictedKeys = new EvictedKeys(numBlocks);
     tier = new TierGuard(settings.tier());
-    shelves = new PrefixLookup.Shelves(index, evictedKeys, tier, settings.headHits(), blockSize);
     settings.quotaBlocks().forEach((name, quota) -> tenants.put(name, new Tenant(name, quota)));
-    entryOf = slots(CachedEntry.NONE);
-    removalOf = slots(Removal.NONE);
-    blocks = cache.openCachedBlocks(order, this::evicted);
+    shelf = new Shelf(cache, parts, this::evicted, counters, events);
+    blocks = shelf.blocks();
+    publisher = new Publisher(shelf, tier, events, blockSize);
+    shelves = shelves(tier, settings.headHits());
   }
 
-  private <T> AtomicReferenceArray<T> slots(T nothing) {
-    AtomicReferenceArray<T> slots = new AtomicReferenceArray<>(numBlocks);
-    for (int id = 0; id < numBlocks; id++) {
-      slots.setPlain(id, nothing);
-    }
-    return slots;
+  private PrefixLookup.Shelves shelves(TierGuard below, boolean headHits) {
+    return new PrefixLookup.Shelves(shelf.index(), shelf.evictedKeys(), below, headHits, blockSize);
   }
 
   /**
@@ -164,7 +133,7 @@ public final class PrefixCache implements AutoCloseable {
     Objects.requireNonNull(options, "options");
     int[] prompt = tokenIds.clone();
     KeyEncoding own = encoding.copy();
-    long opened = epoch.get();
+    long opened = shelf.epoch();
     CachedEntry root = root(own, namespace);
     PrefixLookup lookup =
         options.read()
@@ -208,8 +177,8 @@ public final class PrefixCache implements AutoCloseable {
     int numNeeded = cache.shape().blocksFor(lookup.tokenIds.length) - admission.numResidentFull();
     admission.adopt(options.requireRoom() ? numNeeded : 0);
     try {
-      admission.load(this, tier, options.retention(), since);
-      order.raise(admission.blockIds(), admission.numBlocks(), options.retention(), 1);
+      admission.load(publisher, tier, options.retention(), since);
+      shelf.order().raise(admission.blockIds(), admission.numBlocks(), options.retention(), 1);
       return admission;
     } catch (Throwable refused) {
       admission.release();
@@ -283,15 +252,10 @@ public final class PrefixCache implements AutoCloseable {
    */
   public int publish(KvSequence sequence, int[] tokenIds, Namespace namespace) {
     KeyEncoding own = encoding.copy();
-    TokenSequence.Line line = new TokenSequence.Line(root(own, namespace), own, epoch.get());
+    TokenSequence.Line line = new TokenSequence.Line(root(own, namespace), own, shelf.epoch());
     return publish(sequence, tokenIds, tokenIds.length, line, new ArrayList<>(), Retention.DEFAULT);
   }
 
-  /**
-   * Publishes what a chain does not have yet.
-   *
-   * @param chain entries of the sequence's first blocks; those that have died are published again
-   */
   int publish(
       KvSequence sequence,
       int[] tokenIds,
@@ -299,193 +263,17 @@ public final class PrefixCache implements AutoCloseable {
       TokenSequence.Line line,
       List<CachedEntry> chain,
       Retention retention) {
-    int numFull = Math.min(numTokens, sequence.length()) / blockSize;
-    int first = numLive(chain, numFull);
-    if (closed || line.epoch() != epoch.get() || first >= numFull) {
-      return 0;
-    }
-    chain.subList(first, chain.size()).clear();
-    // References, so that nobody gives a block up before it is in the index.
-    long[] handles = blocks.hold(sequence, first, numFull);
-    List<CachedEntry> stored = new ArrayList<>();
-    try {
-      for (long handle : handles) {
-        CachedEntry parent = chain.isEmpty() ? line.root() : chain.getLast();
-        int from = chain.size() * blockSize;
-        PrefixBlock block =
-            new PrefixBlock(
-                line.encoding().block(parent.key(), tokenIds, from),
-                parent.key(),
-                line.root().block.namespace(),
-                chain.size(),
-                Arrays.copyOfRange(tokenIds, from, from + blockSize));
-        Shelving shelving = shelve(block, handle, parent, retention, line.epoch());
-        if (shelving.entry().isEmpty()) {
-          break;
-        }
-        chain.add(shelving.entry().get());
-        if (shelving.isNew()) {
-          stored.add(shelving.entry().get());
-        }
-      }
-      tier.stored(blocksOf(stored), blocks.storage(), idsOf(stored));
-    } finally {
-      blocks.release(handles, 0, handles.length);
-      events.deliver();
-    }
-    counters.publishedTokens.add((long) stored.size() * blockSize);
-    return stored.size() * blockSize;
+    int published = publisher.publish(sequence, tokenIds, numTokens, line, chain, retention);
+    counters.publishedTokens.add(published);
+    return published;
   }
 
-  private static int numLive(List<CachedEntry> chain, int numFull) {
-    int count = 0;
-    while (count < Math.min(numFull, chain.size()) && chain.get(count).isLive()) {
-      count++;
-    }
-    return count;
-  }
-
-  private static List<PrefixBlock> blocksOf(List<CachedEntry> entries) {
-    return entries.stream().map(entry -> entry.block).toList();
-  }
-
-  private static int[] idsOf(List<CachedEntry> entries) {
-    return entries.stream().mapToInt(entry -> BlockHandle.blockId(entry.handle)).toArray();
-  }
-
-  /**
-   * Puts a block into the index, unless its content is there already.
-   *
-   * @param handle a block that the caller has a reference of, and that holds the content
-   * @param since refused if everything was cleared since then
-   * @return the entry of that content, possibly with another block; none if it was refused
-   */
-  Shelving shelve(
-      PrefixBlock block, long handle, CachedEntry parent, Retention retention, long since) {
-    List<CachedEntry> outdated = new ArrayList<>();
-    Shelving shelving;
-    writing.lock();
-    try {
-      shelving =
-          closed || since != epoch.get()
-              ? Shelving.REFUSED
-              : shelveLocked(block, handle, parent, retention, outdated);
-    } finally {
-      writing.unlock();
-    }
-    // Referenced until here, so that their content was still there for the tier.
-    tier.evicted(blocksOf(outdated), blocks.storage(), idsOf(outdated));
-    for (CachedEntry entry : outdated) {
-      blocks.release(new long[] {entry.handle}, 0, 1);
-    }
-    if (!shelving.isNew()) {
-      shelving.entry().ifPresent(entry -> touch(entry, retention));
-    }
-    return shelving;
-  }
-
-  /** The entry that has a content now, none if it was refused, and whether it is a new one. */
-  record Shelving(Optional<CachedEntry> entry, boolean isNew) {
-    static final Shelving REFUSED = new Shelving(Optional.empty(), false);
-  }
-
-  private Shelving shelveLocked(
-      PrefixBlock block,
-      long handle,
-      CachedEntry parent,
-      Retention retention,
-      List<CachedEntry> outdated) {
-    Optional<CachedEntry> there = index.find(block.key());
-    if (there.isPresent() && blocks.isCached(there.get().handle)) {
-      CachedEntry entry = there.get();
-      if (!index.isRight(entry, parent, block.ids(), 0)) {
-        counters.numCollisions.increment();
-        return Shelving.REFUSED;
-      }
-      if (entry.handle != handle) {
-        counters.numDuplicates.increment();
-      }
-      return new Shelving(there, false);
-    }
-    // Given up, and its new owner has not come to tell yet.
-    there.ifPresent(entry -> unshelve(entry, RemovalReason.POOL_NEEDED_A_BLOCK));
-    int blockId = BlockHandle.blockId(handle);
-    if (blocks.isCached(handle)) {
-      return Shelving.REFUSED; // in another namespace: it belongs there
-    }
-    while (!order.admit(blockId, parent.tenant, retention)) {
-      if (!makeRoom(parent.tenant, outdated)) {
-        counters.numQuotaRefusals.increment();
-        return Shelving.REFUSED;
-      }
-    }
-    CachedEntry entry = new CachedEntry(block, handle, parent);
-    var _ = blocks.cache(handle);
-    entryOf.set(blockId, entry);
-    index.add(entry);
-    evictedKeys.remove(block.key());
-    events.stored(block);
-    return new Shelving(Optional.of(entry), true);
-  }
-
-  /** Gives up an idle block of a tenant that has as many as it may. */
-  private boolean makeRoom(Tenant tenant, List<CachedEntry> outdated) {
-    int blockId = order.victimOf(tenant);
-    if (blockId == BlockLinks.NONE) {
-      return false;
-    }
-    CachedEntry entry = entryOf.get(blockId);
-    if (!entry.hasBlock() || blocks.adopt(new long[] {entry.handle}, 0, 1, 0) == 0) {
-      return false; // somebody was faster
-    }
-    entryOf.set(blockId, CachedEntry.NONE);
-    unshelve(entry, RemovalReason.QUOTA);
-    var _ = blocks.uncache(entry.handle);
-    outdated.add(entry);
-    return true;
-  }
-
-  /** A block whose content somebody has computed again counts as used. */
-  private void touch(CachedEntry entry, Retention retention) {
-    long[] handle = {entry.handle};
-    if (blocks.adopt(handle, 0, 1, 0) == 1) {
-      order.raise(new int[] {BlockHandle.blockId(entry.handle)}, 1, retention, 0);
-      blocks.release(handle, 0, 1);
-    }
-  }
-
-  // Removal. All but evicted() inside the lock.
-
-  private void unshelve(CachedEntry entry, RemovalReason reason) {
-    if (entry.isLive()) {
-      // First dead, then uncached: see Admission.adopt.
-      entry.die();
-      index.remove(entry);
-      evictedKeys.add(entry.key());
-      int blockId = BlockHandle.blockId(entry.handle);
-      removalOf.set(blockId, new Removal(entry.block, reason, order.standing(blockId)));
-      order.dismiss(entry.tenant);
-      counters.removed(reason, 1);
-      events.removed(entry.block, reason);
-    }
-  }
+  // Removal.
 
   /** The pool has given blocks up; the caller is the thread that got them. */
   private void evicted(KvStorage storage, int[] blockIds) {
-    List<CachedEntry> entries = new ArrayList<>(blockIds.length);
-    writing.lock();
-    try {
-      for (int blockId : blockIds) {
-        CachedEntry entry = entryOf.getAndSet(blockId, CachedEntry.NONE);
-        if (entry.hasBlock()) {
-          unshelve(entry, RemovalReason.POOL_NEEDED_A_BLOCK);
-          entries.add(entry);
-        }
-      }
-    } finally {
-      writing.unlock();
-    }
-    tier.evicted(blocksOf(entries), storage, idsOf(entries));
+    List<CachedEntry> entries = shelf.evicted(blockIds);
+    publisher.offer(entries, storage);
     CacheEvents.current().evicted(entries.size());
     events.deliver();
   }
@@ -505,28 +293,9 @@ public final class PrefixCache implements AutoCloseable {
     // One token more, because a lookup leaves one over.
     int[] whole = Arrays.copyOf(tokenIds, tokenIds.length + 1);
     List<CachedEntry> found = new PrefixLookup(shelves, own, root, whole).slots;
-    int count = 0;
-    writing.lock();
-    try {
-      for (CachedEntry entry : found.reversed()) {
-        count += removeLocked(entry, RemovalReason.REMOVED) ? 1 : 0;
-      }
-    } finally {
-      writing.unlock();
-    }
+    int count = shelf.remove(found);
     events.deliver();
     return count;
-  }
-
-  private boolean removeLocked(CachedEntry entry, RemovalReason reason) {
-    if (!entry.isLive() || !entry.hasBlock()) {
-      return false;
-    }
-    unshelve(entry, reason);
-    if (blocks.uncache(entry.handle)) {
-      entryOf.set(BlockHandle.blockId(entry.handle), CachedEntry.NONE);
-    } // else it was given up, and its new owner comes to offer it to the tier
-    return true;
   }
 
   /**
@@ -537,19 +306,7 @@ public final class PrefixCache implements AutoCloseable {
    * @return blocks removed
    */
   public int clear(Namespace namespace) {
-    int count = 0;
-    writing.lock();
-    try {
-      for (CachedEntry entry : List.copyOf(index.entries())) {
-        Namespace its = entry.block.namespace();
-        boolean covered =
-            its.equals(namespace)
-                || (namespace.adapter().isEmpty() && its.name().equals(namespace.name()));
-        count += covered && removeLocked(entry, RemovalReason.CLEARED) ? 1 : 0;
-      }
-    } finally {
-      writing.unlock();
-    }
+    int count = shelf.clear(namespace);
     events.deliver();
     return count;
   }
@@ -562,33 +319,8 @@ public final class PrefixCache implements AutoCloseable {
    * @return blocks removed
    */
   public int clear() {
-    int count;
-    writing.lock();
-    try {
-      count = clearLocked();
-    } finally {
-      writing.unlock();
-    }
+    int count = shelf.clear();
     events.deliver();
-    return count;
-  }
-
-  private int clearLocked() {
-    int count = 0;
-    var _ = epoch.incrementAndGet();
-    for (CachedEntry entry : List.copyOf(index.entries())) {
-      entry.die();
-      int blockId = BlockHandle.blockId(entry.handle);
-      entryOf.set(blockId, CachedEntry.NONE);
-      removalOf.set(
-          blockId, new Removal(entry.block, RemovalReason.CLEARED, order.standing(blockId)));
-      order.dismiss(entry.tenant);
-      var _ = blocks.uncache(entry.handle);
-      count++;
-    }
-    index.clear();
-    counters.removed(RemovalReason.CLEARED, count);
-    events.cleared();
     return count;
   }
 
@@ -605,7 +337,7 @@ public final class PrefixCache implements AutoCloseable {
    */
   public int pin(int[] tokenIds, Namespace namespace, Duration pin) {
     return adoptedPrefix(
-        tokenIds, namespace, ids -> order.raise(ids, ids.length, new Retention(0, pin), 0));
+        tokenIds, namespace, ids -> shelf.order().raise(ids, ids.length, new Retention(0, pin), 0));
   }
 
   /**
@@ -616,7 +348,7 @@ public final class PrefixCache implements AutoCloseable {
    * @return tokens unpinned, in full blocks
    */
   public int unpin(int[] tokenIds, Namespace namespace) {
-    return adoptedPrefix(tokenIds, namespace, ids -> order.unpin(ids, ids.length));
+    return adoptedPrefix(tokenIds, namespace, ids -> shelf.order().unpin(ids, ids.length));
   }
 
   private interface BlockAction {
@@ -627,9 +359,7 @@ public final class PrefixCache implements AutoCloseable {
     requireOpen();
     KeyEncoding own = encoding.copy();
     int[] whole = Arrays.copyOf(tokenIds, tokenIds.length + 1);
-    PrefixLookup.Shelves above =
-        new PrefixLookup.Shelves(
-            index, evictedKeys, new TierGuard(LowerTier.NONE), false, blockSize);
+    PrefixLookup.Shelves above = shelves(new TierGuard(LowerTier.NONE), false);
     PrefixLookup lookup = new PrefixLookup(above, own, root(own, namespace), whole);
     Admission admission = new Admission(blocks, lookup);
     admission.adopt(0);
@@ -649,40 +379,7 @@ public final class PrefixCache implements AutoCloseable {
    * @throws IndexOutOfBoundsException if there is no such block
    */
   public BlockExplanation explain(int blockId) {
-    CachedEntry entry = entryOf.get(blockId);
-    if (entry.isLive() && entry.hasBlock()) {
-      return standing(entry, order.standing(blockId));
-    }
-    Removal removal = removalOf.get(blockId);
-    BlockExplanation.Fate fate =
-        removal.reason == RemovalReason.NONE
-            ? BlockExplanation.Fate.NEVER_SHAREABLE
-            : BlockExplanation.Fate.REMOVED;
-    return new BlockExplanation(
-        blockId,
-        fate,
-        removal.block,
-        removal.reason,
-        removal.last.priority(),
-        removal.last.numHits(),
-        Duration.ofNanos(removal.last.sinceIdleNanos()),
-        Duration.ZERO);
-  }
-
-  private static BlockExplanation standing(CachedEntry entry, RetentionOrder.Standing now) {
-    BlockExplanation.Fate fate = BlockExplanation.Fate.IN_USE;
-    if (now.isIdle()) {
-      fate = now.pinNanos() > 0 ? BlockExplanation.Fate.PINNED : BlockExplanation.Fate.IDLE;
-    }
-    return new BlockExplanation(
-        BlockHandle.blockId(entry.handle),
-        fate,
-        entry.block,
-        RemovalReason.NONE,
-        now.priority(),
-        now.numHits(),
-        Duration.ofNanos(now.isIdle() ? now.sinceIdleNanos() : 0),
-        Duration.ofNanos(now.pinNanos()));
+    return shelf.explain(blockId);
   }
 
   // Numbers and events.
@@ -693,7 +390,7 @@ public final class PrefixCache implements AutoCloseable {
    * @return a snapshot
    */
   public PrefixStatistics statistics() {
-    return counters.snapshot(index.size());
+    return counters.snapshot(shelf.index().size());
   }
 
   /**
@@ -708,7 +405,7 @@ public final class PrefixCache implements AutoCloseable {
     if (tenant == null) {
       throw new IllegalArgumentException("the tenant has no quota: name=" + name);
     }
-    return order.numCached(tenant);
+    return shelf.order().numCached(tenant);
   }
 
   PrefixCounters counters() {
@@ -758,38 +455,11 @@ public final class PrefixCache implements AutoCloseable {
    * @throws IllegalStateException if it does not hold
    */
   public void checkConservation() {
-    writing.lock();
-    try {
-      index.check();
-      int numEntries = 0;
-      for (int id = 0; id < numBlocks; id++) {
-        CachedEntry entry = entryOf.get(id);
-        if (entry.hasBlock()) {
-          numEntries++;
-          requireHolds(
-              entry.isLive()
-                  && BlockHandle.blockId(entry.handle) == id
-                  && blocks.isCached(entry.handle)
-                  && index.find(entry.key()).filter(found -> found == entry).isPresent(),
-              "an entry is not what the index or the pool says: entry=" + entry);
-        }
-      }
-      requireHolds(
-          numEntries == index.size(),
-          "entries have no block: numEntries=" + numEntries + ", inIndex=" + index.size());
-    } finally {
-      writing.unlock();
-    }
-  }
-
-  private static void requireHolds(boolean holds, String otherwise) {
-    if (!holds) {
-      throw new IllegalStateException(otherwise);
-    }
+    shelf.check();
   }
 
   private void requireOpen() {
-    if (closed) {
+    if (shelf.isClosed()) {
       throw new IllegalStateException("the prefix cache is closed: cache=" + cache);
     }
   }
@@ -800,17 +470,7 @@ public final class PrefixCache implements AutoCloseable {
    */
   @Override
   public void close() {
-    writing.lock();
-    try {
-      if (closed) {
-        return;
-      }
-      var _ = clearLocked();
-      closed = true;
-      blocks.close();
-    } finally {
-      writing.unlock();
-    }
+    shelf.close();
     events.deliver();
   }
 

@@ -3,11 +3,8 @@ package dev.pagoda.prefix;
 import java.nio.IntBuffer;
 import java.util.Arrays;
 import java.util.Collection;
-import java.util.Comparator;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentSkipListSet;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Entries by key, and in the order of their tokens behind each parent.
@@ -16,15 +13,10 @@ import org.jspecify.annotations.Nullable;
  * an entry has to adopt its block and then to find the entry {@linkplain CachedEntry#isLive live}.
  */
 class PrefixIndex {
-  private static final Comparator<PrefixBlock> BY_PARENT_AND_TOKENS =
-      (a, b) -> {
-        int order = a.parentKey().compareTo(b.parentKey());
-        return order != 0 ? order : Arrays.compare(a.ids(), b.ids());
-      };
-
   private final ConcurrentHashMap<BlockKey, CachedEntry> byKey = new ConcurrentHashMap<>();
-  private final ConcurrentSkipListSet<PrefixBlock> inOrder =
-      new ConcurrentSkipListSet<>(BY_PARENT_AND_TOKENS);
+  // One order of all would be simpler, and slow: in a large cache each comparison on the way to a
+  // place in it is a few accesses to memory that nobody has touched for long.
+  private final ConcurrentHashMap<BlockKey, Siblings> byParent = new ConcurrentHashMap<>();
   // How many namespaces have a first block of these tokens.
   private final ConcurrentHashMap<IntBuffer, Integer> firstBlocks = new ConcurrentHashMap<>();
 
@@ -47,7 +39,10 @@ class PrefixIndex {
 
   void add(CachedEntry entry) {
     byKey.put(entry.key(), entry);
-    inOrder.add(entry.block);
+    byParent.merge(
+        entry.block.parentKey(),
+        Siblings.of(entry.block),
+        (siblings, _) -> siblings.with(entry.block));
     if (entry.block.blockIndex() == 0) {
       firstBlocks.merge(IntBuffer.wrap(entry.block.ids()), 1, Integer::sum);
     }
@@ -55,7 +50,8 @@ class PrefixIndex {
 
   void remove(CachedEntry entry) {
     if (byKey.remove(entry.key(), entry)) {
-      inOrder.remove(entry.block);
+      byParent.computeIfPresent(
+          entry.block.parentKey(), (_, siblings) -> siblings.without(entry.block).orElse(null));
       if (entry.block.blockIndex() == 0) {
         firstBlocks.computeIfPresent(
             IntBuffer.wrap(entry.block.ids()), (_, count) -> count == 1 ? null : count - 1);
@@ -65,7 +61,7 @@ class PrefixIndex {
 
   void clear() {
     byKey.clear();
-    inOrder.clear();
+    byParent.clear();
     firstBlocks.clear();
   }
 
@@ -87,19 +83,23 @@ class PrefixIndex {
    * <p>In the order of their tokens the best one is a neighbour of what is looked for.
    */
   Head longestHead(CachedEntry prefix, int[] tokens) {
-    PrefixBlock wanted =
-        new PrefixBlock(prefix.key(), prefix.key(), prefix.block.namespace(), 0, tokens);
-    Head below = head(prefix, wanted, inOrder.floor(wanted));
-    Head above = head(prefix, wanted, inOrder.ceiling(wanted));
-    return below.numTokens() > above.numTokens() ? below : above;
-  }
-
-  private Head head(CachedEntry prefix, PrefixBlock wanted, @Nullable PrefixBlock neighbour) {
-    if (neighbour == null || !neighbour.parentKey().equals(prefix.key())) {
+    Siblings siblings = byParent.get(prefix.key());
+    if (siblings == null) {
       return Head.NONE;
     }
-    int differs = Arrays.mismatch(wanted.ids(), neighbour.ids());
-    int numTokens = differs < 0 ? wanted.ids().length : differs;
+    PrefixBlock wanted =
+        new PrefixBlock(prefix.key(), prefix.key(), prefix.block.namespace(), 0, tokens);
+    Head longest = Head.NONE;
+    for (PrefixBlock neighbour : siblings.neighbours(wanted)) {
+      Head head = head(prefix, tokens, neighbour);
+      longest = head.numTokens() >= longest.numTokens() ? head : longest;
+    }
+    return longest;
+  }
+
+  private Head head(CachedEntry prefix, int[] tokens, PrefixBlock neighbour) {
+    int differs = Arrays.mismatch(tokens, neighbour.ids());
+    int numTokens = differs < 0 ? tokens.length : differs;
     return numTokens == 0
         ? Head.NONE
         : find(neighbour.key())
@@ -113,12 +113,13 @@ class PrefixIndex {
   void check() {
     long first = firstBlocks.values().stream().mapToLong(count -> count).sum();
     long isFirst = byKey.values().stream().filter(e -> e.block.blockIndex() == 0).count();
-    if (inOrder.size() != byKey.size() || first != isFirst) {
+    int inOrder = byParent.values().stream().mapToInt(Siblings::size).sum();
+    if (inOrder != byKey.size() || first != isFirst) {
       throw new IllegalStateException(
           "the index disagrees with itself: byKey="
               + byKey.size()
               + ", inOrder="
-              + inOrder.size()
+              + inOrder
               + ", firstBlocks="
               + first
               + ", counted="

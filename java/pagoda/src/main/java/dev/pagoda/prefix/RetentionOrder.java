@@ -232,6 +232,16 @@ class RetentionOrder implements IdleOrder {
   }
 
   @Override
+  public boolean wouldBeReclaimable(int blockId) {
+    lock.lock();
+    try {
+      return !pinned[blockId] || pinDeadlines[blockId] - nanoTime.getAsLong() <= 0;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
   public int numReclaimable() {
     lock.lock();
     try {

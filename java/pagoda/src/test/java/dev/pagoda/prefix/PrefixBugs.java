@@ -23,7 +23,7 @@ import java.util.function.UnaryOperator;
 
 /** Bugs that other systems' prefix caches had. */
 public final class PrefixBugs {
-  private static final String STORY = "PrefixStoryTest.aPrefixCacheAgreesWithTheReference";
+  private static final String STORY = "WholeModelTest.everythingTogetherAgreesWithTheReference";
   private static final String KEYS = "KeyEncodingTest.whatDiffersInAnythingHasAnotherKey";
   private static final String GITHUB = "https://github.com/";
 

@@ -32,6 +32,7 @@ public final class PrefixStories {
       PagedKvCache cache,
       boolean headHits,
       Optional<Integer> quotaOfAnna,
+      LowerTier tier,
       LongSupplier nanoTime,
       Faults faults) {
     PrefixSettings settings =
@@ -39,7 +40,7 @@ public final class PrefixStories {
             "story",
             headHits,
             quotaOfAnna.map(quota -> Map.of("anna", quota)).orElse(Map.of()),
-            LowerTier.NONE);
+            tier);
     PrefixCache.Parts right = PrefixCache.Parts.of(cache, settings, nanoTime);
     return new PrefixCache(cache, settings, faults.parts(cache, right));
   }

@@ -12,11 +12,15 @@ import dev.pagoda.block.OutOfBlocksException;
 import dev.pagoda.decoding.ForkGroup;
 import dev.pagoda.decoding.PromptHandle;
 import dev.pagoda.decoding.ReadableCache;
+import dev.pagoda.prefix.Namespace;
+import dev.pagoda.prefix.PrefixCache;
+import dev.pagoda.prefix.PrefixSettings;
 import dev.pagoda.tier.PreemptionCost;
 import dev.pagoda.tier.PreemptionModel;
 import dev.pagoda.tier.PrefillModel;
 import dev.pagoda.tier.SwapSpace;
 import dev.pagoda.tier.TransferModel;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -50,6 +54,29 @@ class PreemptorTest {
 
   private Preemptor preemptor(PreemptionModel model, LatestFirst.Extent extent) {
     return new Preemptor(memory.cache(), new LatestFirst(model, extent), space);
+  }
+
+  @Test
+  void blocksThatAPrefixCacheKeepsDoNotCountAsRoom() {
+    Namespace tenant = Namespace.of("tenant");
+    int[] prompt = new int[8 * BLOCK_SIZE];
+    try (PrefixCache prefixes = PrefixCache.open(memory.cache(), PrefixSettings.of("model"));
+        KvSequence pinned = memory.cache().newSequence();
+        KvSequence plain = memory.counting(6 * BLOCK_SIZE)) {
+      memory.append(pinned, prompt);
+      assertThat(prefixes.publish(pinned, prompt, tenant)).isEqualTo(prompt.length);
+      assertThat(prefixes.pin(prompt, tenant, Duration.ofDays(1))).isEqualTo(prompt.length);
+      Preemptor preemptor = preemptor(COMPUTING_IS_CHEAP, LatestFirst.Extent.WHOLE);
+      preemptor.enter(plain);
+      PreemptibleGroup latest = preemptor.enter(pinned);
+
+      assertThat(latest.numFreed(0)).isZero();
+      assertThatThrownBy(() -> preemptor.makeRoom(9, List.of()))
+          .isInstanceOf(OutOfBlocksException.class);
+      assertThat(preemptor.makeRoom(8, List.of())).hasSize(1);
+      assertThat(memory.cache().statistics().blocks().numAvailable()).isEqualTo(8);
+      assertThat(latest.isAway()).isFalse();
+    }
   }
 
   private KvSequence remembered(KvSequence sequence) {

@@ -4,7 +4,7 @@ import java.util.List;
 
 /**
  * A group of operations of one kind of user. To have the story cover something else, write another
- * one and add it to {@link PrefixStoryTest#CONCERNS}.
+ * one and add it to {@link WholeModelTest#CONCERNS}.
  */
 interface Concern {
   /** One operation: it does something to the real cache and to its reference, and compares. */

@@ -8,18 +8,20 @@ import dev.pagoda.prefix.Retention;
 import dev.pagoda.prefix.TokenSequence;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /** Opening by prompt, probing, publishing by hand, pins, removal, the passing of time. */
 final class Prefixing implements Concern {
   @Override
   public List<Weighted> operations() {
     return List.of(
-        new Weighted("open", 18, Prefixing::open),
+        new Weighted("open", 24, Prefixing::open),
         new Weighted("probe", 4, Prefixing::probe),
         new Weighted("publish", 4, Prefixing::publish),
+        new Weighted("tell", 3, Prefixing::tell),
         new Weighted("pin", 2, Prefixing::pin),
         new Weighted("unpin", 1, Prefixing::unpin),
         new Weighted("time", 3, world -> world.advance(world.random.nextInt(60))),
@@ -28,49 +30,153 @@ final class Prefixing implements Concern {
   }
 
   /** What a request finds, by the reference. */
-  record Found(List<Shelf> shelves, StoryWorld.Head head) {
+  record Found(List<StoryShelves.Place> places, StoryShelves.Head head) {
     int numTokens(StoryWorld world) {
-      return shelves.size() * world.blockSize + head.numTokens();
+      return places.size() * world.blockSize + head.numTokens();
     }
 
-    private List<Shelf> all() {
-      List<Shelf> all = new ArrayList<>(shelves);
-      if (head.numTokens() > 0) {
-        all.add(head.shelf());
-      }
-      return all;
+    private Stream<Shelf> resident() {
+      return places.stream().flatMap(place -> place.shelf().stream());
     }
 
+    /** Blocks of it that could be given up, if they were not hits. */
+    int numIdle(StoryWorld world) {
+      Stream<Shelf> all =
+          head.numTokens() > 0 ? Stream.concat(resident(), Stream.of(head.shelf())) : resident();
+      return (int) all.filter(shelf -> world.pool.idle.contains(shelf.block)).count();
+    }
+
+    /** Counts a refusal if there is none. */
     boolean hasRoom(StoryWorld world, OpenOptions options, int promptTokens) {
-      int needed = world.blocksFor(promptTokens) - shelves.size();
-      long idleHits = all().stream().filter(s -> world.idle.contains(s.block)).count();
-      return !options.requireRoom()
-          || needed == 0
-          || needed <= world.numFree + world.numReclaimable() - idleHits;
-    }
-
-    void adopt(StoryWorld world, StorySequence sequence) {
-      for (Shelf shelf : all()) {
-        world.retain(shelf.block);
-        world.raise(shelf, sequence.options);
-        sequence.blocks.add(shelf.block);
+      int needed = world.blocksFor(promptTokens) - (int) resident().count();
+      if (!options.requireRoom() || needed <= 0 || needed <= world.pool.numUnreserved()) {
+        return true;
       }
-      sequence.chain.addAll(shelves);
+      int idleHits = numIdle(world);
+      boolean hasRoom = world.pool.hasRoomFor(needed + idleHits);
+      if (!hasRoom && needed <= world.pool.numAvailable()) {
+        world.outcomes.count("hits refused as victims of their own request");
+      }
+      return hasRoom;
+    }
+
+    /**
+     * Gives a sequence what was found; what is not on a shelf was loaded, so many blocks of it.
+     * Returns the tokens that it has then.
+     */
+    int adopt(StoryWorld world, StorySequence sequence, int numLoaded) {
+      List<StoryBlock> blocks = new ArrayList<>();
+      List<Shelf> chain = new ArrayList<>();
+      List<Integer> gaps = new ArrayList<>();
+      for (StoryShelves.Place place : places) {
+        Shelf shelf = place.shelf().orElse(Shelf.NONE);
+        if (place.shelf().isPresent()) {
+          world.pool.retain(shelf.block);
+        } else {
+          gaps.add(blocks.size());
+        }
+        chain.add(shelf);
+        blocks.add(shelf.block);
+      }
+      int headTokens = head.numTokens();
+      if (headTokens > 0) {
+        world.pool.retain(head.shelf().block);
+        blocks.add(head.shelf().block);
+      }
+      int numFull = places.size();
+      int end = load(world, sequence, blocks, chain, gaps, numLoaded);
+      if (end < blocks.size()) {
+        for (int i = blocks.size() - 1; i >= end; i--) {
+          StoryBlock block = blocks.remove(i);
+          if (block != Shelf.NONE.block) {
+            world.pool.release(block);
+          }
+        }
+        headTokens = 0;
+        numFull = end;
+        chain.subList(end, chain.size()).clear();
+      }
+      for (StoryBlock block : blocks) {
+        if (block.shelf != Shelf.NONE) {
+          world.shelves.raise(block.shelf, sequence.options.retention());
+        }
+      }
+      sequence.blocks.addAll(blocks);
+      sequence.chain.addAll(chain);
+      world.counts.headTokens += headTokens;
+      return numFull * world.blockSize + headTokens;
+    }
+
+    /** Returns where what was found ends. */
+    private int load(
+        StoryWorld world,
+        StorySequence sequence,
+        List<StoryBlock> blocks,
+        List<Shelf> chain,
+        List<Integer> gaps,
+        int numLoaded) {
+      if (gaps.isEmpty()) {
+        return blocks.size();
+      }
+      if (!world.pool.hasRoomFor(gaps.size())) {
+        StoryWorld.require(numLoaded == 0, "loaded without room", numLoaded);
+        world.outcomes.count("tier hit without room");
+        return gaps.getFirst();
+      }
+      long reclaimed = world.pool.numReclaimed;
+      List<StoryBlock> taken = world.pool.take(gaps.size(), 0);
+      boolean undisturbed = !world.armed && reclaimed == world.pool.numReclaimed;
+      StoryWorld.require(
+          numLoaded <= gaps.size() && (numLoaded == gaps.size() || !undisturbed),
+          "blocks loaded",
+          numLoaded,
+          gaps.size());
+      world.outcomes.count(numLoaded == gaps.size() ? "tier hit" : "tier hit that was lost");
+      for (int i = 0; i < taken.size(); i++) {
+        blocks.set(gaps.get(i), taken.get(i));
+      }
+      for (int i = 0; i < numLoaded; i++) {
+        StoryShelves.Place place = places.get(gaps.get(i));
+        StoryBlock block = taken.get(i);
+        Optional<Shelf> shelf =
+            sequence.epoch == world.epoch
+                ? world.shelves.shelve(sequence.tenant, place, block, sequence.options.retention())
+                : Optional.empty();
+        chain.set(
+            gaps.get(i),
+            shelf.orElseGet(() ->
+                new Shelf(sequence.tenant, place.parent(), place.histories(), place.ids(), block)));
+      }
+      if (numLoaded == gaps.size()) {
+        return blocks.size();
+      }
+      // Blocks of what was not loaded are given back, last one first, with what lies behind.
+      return gaps.get(numLoaded);
     }
   }
 
-  static Found find(StoryWorld world, String tenant, int[] prompt, OpenOptions options) {
-    int numUsable = Math.max(0, prompt.length - 1);
+  /** What was found is not counted as reclaimable. */
+  static void requireRefusal(StoryWorld world, Found found, Runnable call) {
+    OutOfBlocksException refused = world.requireRefused(call);
+    StoryWorld.require(
+        refused.free() == world.pool.numUnreserved()
+            && refused.reclaimable() == world.pool.numReclaimable() - found.numIdle(world),
+        "refusal",
+        refused.getMessage());
+  }
+
+  static Found find(StoryWorld world, Tokens prompt, OpenOptions options) {
+    int numUsable = Math.max(0, prompt.length() - 1);
     if (!options.read()) {
-      return new Found(List.of(), new StoryWorld.Head(Shelf.NONE, 0));
+      return new Found(List.of(), StoryShelves.Head.NONE);
     }
-    List<Shelf> shelves = world.find(tenant, prompt, numUsable);
+    List<StoryShelves.Place> places = world.shelves.find(prompt, numUsable, true);
     return new Found(
-        shelves, world.findHead(tenant, prompt, shelves.size() * world.blockSize, numUsable));
+        places, world.shelves.findHead(prompt, places.size() * world.blockSize, numUsable));
   }
 
-  static int expected(StoryWorld world, String tenant, int[] prompt) {
-    return find(world, tenant, prompt, OpenOptions.DEFAULT).numTokens(world);
+  static int expected(StoryWorld world, Tokens prompt) {
+    return find(world, prompt, OpenOptions.DEFAULT).numTokens(world);
   }
 
   private static void open(StoryWorld world) {
@@ -80,28 +186,48 @@ final class Prefixing implements Concern {
     String tenant = world.tenant();
     int[] prompt = world.prompt();
     OpenOptions options = options(world);
-    Found found = find(world, tenant, prompt, options);
+    Found found = find(world, StoryWorld.tokens(tenant, prompt), options);
     if (!found.hasRoom(world, options, prompt.length)) {
-      OutOfBlocksException refused =
-          Stepping.expectRefusal(
-              () -> world.prefixes.open(prompt, world.namespace(tenant), options));
-      StoryWorld.require(refused.free() == world.numFree, "refusal", refused.getMessage());
+      requireRefusal(
+          world, found, () -> world.prefixes.open(prompt, StoryWorld.namespace(tenant), options));
+      world.outcomes.count("open refused");
       return;
     }
-    TokenSequence real = world.prefixes.open(prompt, world.namespace(tenant), options);
-    StoryWorld.require(
-        real.length() == found.numTokens(world),
-        "cached tokens of " + Arrays.toString(prompt) + " instead of " + found.numTokens(world),
-        real.length());
+    TokenSequence real = world.prefixes.open(prompt, StoryWorld.namespace(tenant), options);
+    StorySequence sequence = world.add(real.sequence(), Optional.of(real), tenant, options);
+    sequence.told.append(prompt);
+    filled(world, sequence, found, prompt.length, options.afterPreemption(), 0);
     StoryWorld.require(
         prompt.length == 0 || real.length() < prompt.length, "nothing to compute", real);
-    StorySequence sequence = world.add(real.sequence(), Optional.of(real), tenant, options);
-    found.adopt(world, sequence);
-    for (int i = 0; i < prompt.length; i++) {
-      sequence.told.add(prompt[i]);
-      if (i < real.length()) {
-        sequence.ids.add(prompt[i]);
-      }
+  }
+
+  /** A sequence was filled with what was found of its prompt. */
+  static void filled(
+      StoryWorld world,
+      StorySequence sequence,
+      Found found,
+      int promptTokens,
+      boolean returned,
+      long loadedBefore) {
+    TokenSequence real = sequence.tokens.orElseThrow();
+    int loaded = Math.toIntExact(real.use().loadedTokens() - loadedBefore);
+    long heads = world.counts.headTokens;
+    int length = found.adopt(world, sequence, loaded / world.blockSize);
+    StoryWorld.require(
+        real.length() == length, "cached tokens", real, length, sequence);
+    sequence.ids.append(sequence.told.ids(0, length));
+    sequence.lengthCounted = length;
+    world.counts.requests++;
+    world.counts.promptTokens += promptTokens;
+    world.counts.loadedTokens += loaded;
+    if (returned) {
+      world.counts.returnedTokens += length;
+    } else {
+      world.counts.cachedTokens += length;
+    }
+    world.outcomes.count(length == 0 ? "miss" : returned ? "hit after preemption" : "hit");
+    if (world.counts.headTokens > heads) {
+      world.outcomes.count("hit inside a block");
     }
   }
 
@@ -129,24 +255,52 @@ final class Prefixing implements Concern {
   private static void probe(StoryWorld world) {
     String tenant = world.tenant();
     int[] prompt = world.prompt();
-    PrefixMatch match = world.prefixes.probe(prompt, world.namespace(tenant));
-    int expected = expected(world, tenant, prompt);
+    PrefixMatch match = world.prefixes.probe(prompt, StoryWorld.namespace(tenant));
+    int expected = expected(world, StoryWorld.tokens(tenant, prompt));
     StoryWorld.require(
         match.cachedTokens() == expected,
-        "probe of " + Arrays.toString(prompt) + " instead of " + expected,
-        match);
+        "probe",
+        match,
+        expected,
+        tenant);
   }
 
   private static void publish(StoryWorld world) {
     world
-        .anyIdle()
-        .filter(sequence -> sequence.tokens.isEmpty())
+        .pick(world.idleSequences().stream().filter(s -> s.tokens.isEmpty()).toList())
         .ifPresent(sequence -> {
-          int[] ids = sequence.ids.stream().mapToInt(t -> t).toArray();
-          world.prefixes.publish(sequence.real, ids, world.namespace(sequence.tenant));
+          int published =
+              world.prefixes.publish(
+                  sequence.real, sequence.ids.ids(), StoryWorld.namespace(sequence.tenant));
           sequence.chain.clear();
           sequence.epoch = world.epoch;
-          world.publish(sequence, sequence.ids, OpenOptions.DEFAULT);
+          int expected =
+              world.publish(sequence, sequence.ids, sequence.length(), OpenOptions.DEFAULT);
+          StoryWorld.require(
+              published == expected * world.blockSize, "published", published, expected);
+        });
+  }
+
+  /** Ids of tokens that are there already. */
+  private static void tell(StoryWorld world) {
+    world
+        .pick(world.idleSequences().stream().filter(s -> s.tokens.isPresent()).toList())
+        .ifPresent(sequence -> {
+          TokenSequence real = sequence.tokens.orElseThrow();
+          int from = sequence.told.length();
+          if (from < sequence.length()) {
+            int to = from + 1 + world.random.nextInt(sequence.length() - from);
+            int[] accepted = sequence.ids.ids(from, to);
+            real.append(accepted);
+            sequence.told.append(accepted);
+          }
+          if (world.random.nextBoolean()) {
+            int published = real.publish();
+            int expected =
+                world.publish(sequence, sequence.told, sequence.length(), sequence.options);
+            StoryWorld.require(
+                published == expected * world.blockSize, "published", published, expected);
+          }
         });
   }
 
@@ -154,34 +308,42 @@ final class Prefixing implements Concern {
     String tenant = world.tenant();
     int[] prompt = world.prompt();
     long pinNanos = world.random.nextInt(100);
-    List<Shelf> shelves = world.find(tenant, prompt, prompt.length);
-    int pinned = world.prefixes.pin(prompt, world.namespace(tenant), Duration.ofNanos(pinNanos));
+    List<Shelf> shelves = shelves(world, tenant, prompt, false);
+    int pinned =
+        world.prefixes.pin(prompt, StoryWorld.namespace(tenant), Duration.ofNanos(pinNanos));
     StoryWorld.require(pinned == shelves.size() * world.blockSize, "pinned", pinned);
-    touch(world, shelves, shelf -> world.pin(shelf, pinNanos));
+    touch(world, shelves, shelf -> world.shelves.pin(shelf, pinNanos));
+  }
+
+  private static List<Shelf> shelves(StoryWorld world, String tenant, int[] prompt, boolean below) {
+    return world.shelves.find(StoryWorld.tokens(tenant, prompt), prompt.length, below).stream()
+        .flatMap(place -> place.shelf().stream())
+        .toList();
   }
 
   private static void unpin(StoryWorld world) {
     String tenant = world.tenant();
     int[] prompt = world.prompt();
-    List<Shelf> shelves = world.find(tenant, prompt, prompt.length);
-    world.prefixes.unpin(prompt, world.namespace(tenant));
+    List<Shelf> shelves = shelves(world, tenant, prompt, false);
+    world.prefixes.unpin(prompt, StoryWorld.namespace(tenant));
     touch(world, shelves, shelf -> shelf.pinnedUntil = 0);
   }
 
-  private static void touch(
-      StoryWorld world, List<Shelf> shelves, java.util.function.Consumer<Shelf> change) {
-    shelves.forEach(shelf -> world.retain(shelf.block));
+  private static void touch(StoryWorld world, List<Shelf> shelves, Consumer<Shelf> change) {
+    shelves.forEach(shelf -> world.pool.retain(shelf.block));
     shelves.forEach(change);
-    shelves.reversed().forEach(shelf -> world.release(shelf.block));
+    shelves.reversed().forEach(shelf -> world.pool.release(shelf.block));
+    var _ = world.cache.statistics(); // has whoever watches look again
   }
 
   private static void remove(StoryWorld world) {
     String tenant = world.tenant();
     int[] prompt = world.prompt();
-    List<Shelf> shelves = world.find(tenant, prompt, prompt.length);
-    int removed = world.prefixes.remove(prompt, world.namespace(tenant));
+    List<Shelf> shelves = shelves(world, tenant, prompt, true);
+    int removed = world.prefixes.remove(prompt, StoryWorld.namespace(tenant));
     StoryWorld.require(removed == shelves.size(), "removed", removed);
-    shelves.forEach(world::unshelveAndFree);
+    shelves.reversed().forEach(world.shelves::unshelveAndFree);
+    world.counts.removed += removed;
   }
 
   private static boolean covers(Namespace cleared, Namespace its) {
@@ -191,15 +353,15 @@ final class Prefixing implements Concern {
 
   private static void clear(StoryWorld world) {
     if (world.random.nextInt(4) == 0) {
-      world.prefixes.clear();
+      world.counts.cleared += world.prefixes.clear();
       world.epoch++;
-      List.copyOf(world.shelves.values()).forEach(world::unshelveAndFree);
+      List.copyOf(world.shelves.all.values()).forEach(world.shelves::unshelveAndFree);
     } else if (world.random.nextInt(2) == 0) {
-      String tenant = world.tenant();
-      world.prefixes.clear(world.namespace(tenant));
-      List.copyOf(world.shelves.values()).stream()
-          .filter(shelf -> covers(world.namespace(tenant), world.namespace(shelf.tenant)))
-          .forEach(world::unshelveAndFree);
+      Namespace tenant = StoryWorld.namespace(world.tenant());
+      world.counts.cleared += world.prefixes.clear(tenant);
+      List.copyOf(world.shelves.all.values()).stream()
+          .filter(shelf -> covers(tenant, StoryWorld.namespace(shelf.tenant)))
+          .forEach(world.shelves::unshelveAndFree);
     }
   }
 }

@@ -2,14 +2,12 @@ package dev.pagoda.story;
 
 import dev.pagoda.KvSequence;
 import dev.pagoda.ParkedGroup;
-import dev.pagoda.block.OutOfBlocksException;
 import dev.pagoda.prefix.OpenOptions;
 import dev.pagoda.prefix.TokenSequence;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** Plain sequences, forks (beams are nothing else), rewinding, closing, dropping. */
+/** Plain sequences, forks, rewinding, closing, dropping. */
 final class Sharing implements Concern {
   @Override
   public List<Weighted> operations() {
@@ -30,35 +28,27 @@ final class Sharing implements Concern {
   }
 
   private static void fork(StoryWorld world) {
-    Optional<StorySequence> parent = world.roomForMore() ? world.anyIdle() : Optional.empty();
+    Optional<StorySequence> parent =
+        world.roomForMore() ? world.pick(world.idleSequences()) : Optional.empty();
     parent.ifPresent(sequence -> {
       int length = world.position(sequence.length());
-      KvSequence real = sequence.real.fork(length);
-      StorySequence fork = world.add(real, Optional.empty(), sequence.tenant, OpenOptions.DEFAULT);
-      share(world, sequence, fork, length);
+      world.forked(sequence, sequence.real.fork(length), length);
     });
   }
 
-  private static void share(StoryWorld world, StorySequence from, StorySequence to, int length) {
-    for (StoryBlock block : from.blocks.subList(0, world.blocksFor(length))) {
-      world.retain(block);
-      to.blocks.add(block);
-    }
-    to.ids.addAll(from.ids.subList(0, length));
-  }
-
   private static void forkWithIds(StoryWorld world) {
-    Optional<StorySequence> parent = world.roomForMore() ? world.anyIdle() : Optional.empty();
+    Optional<StorySequence> parent =
+        world.roomForMore() ? world.pick(world.idleSequences()) : Optional.empty();
     parent
         .filter(sequence -> sequence.tokens.isPresent())
         .ifPresent(sequence -> {
           TokenSequence real = sequence.tokens.get().fork();
           StorySequence fork =
-              world.add(real.sequence(), Optional.of(real), sequence.tenant, sequence.options);
-          share(world, sequence, fork, sequence.length());
-          fork.told.addAll(sequence.told);
+              world.forked(sequence, real.sequence(), Optional.of(real), sequence.length());
+          fork.told.append(sequence.told.ids());
           fork.chain.addAll(sequence.chain);
           fork.epoch = sequence.epoch;
+          fork.orphan = sequence.orphan;
         });
   }
 
@@ -73,16 +63,9 @@ final class Sharing implements Concern {
           } else {
             sequence.real.truncate(length);
           }
-          boolean shorter = length < sequence.length();
-          world.releaseFrom(sequence.blocks, world.blocksFor(length));
-          sequence.ids = new ArrayList<>(sequence.ids.subList(0, length));
-          if (shorter || byTokens) {
-            int told = Math.min(sequence.told.size(), length);
-            sequence.told = new ArrayList<>(sequence.told.subList(0, told));
-          }
-          int numFull = length / world.blockSize;
-          if (shorter && sequence.chain.size() > numFull) {
-            sequence.chain.subList(numFull, sequence.chain.size()).clear();
+          world.truncated(sequence, length);
+          if (byTokens) {
+            sequence.told.truncate(length);
           }
         });
   }
@@ -91,28 +74,45 @@ final class Sharing implements Concern {
   private static void drop(StoryWorld world) {
     world
         .anyIdle()
-        .filter(sequence -> sequence.tokens.isPresent())
+        .filter(sequence -> sequence.tokens.isPresent() && !sequence.orphan)
         .ifPresent(sequence -> {
           ParkedGroup group = world.cache.park(List.of(sequence.real), (storage, blockIds) -> {});
+          StoryGroup gone = StoryGroup.left(world, List.of(sequence), 0, group);
           world.cache.unparkEmpty(group);
-          world.releaseFrom(sequence.blocks, 0);
-          sequence.ids.clear();
-          sequence.chain.clear();
-          int[] told = sequence.told.stream().mapToInt(t -> t).toArray();
-          Prefixing.Found found = Prefixing.find(world, sequence.tenant, told, sequence.options);
-          if (!found.hasRoom(world, sequence.options, told.length)) {
-            OutOfBlocksException refused =
-                Stepping.expectRefusal(() -> sequence.tokens.get().resume());
-            StoryWorld.require(refused.needed() > 0, "refusal", refused.getMessage());
-            world.close(sequence);
-            return;
-          }
-          int length = sequence.tokens.get().resume();
-          StoryWorld.require(
-              length == found.numTokens(world), "resumed length of " + sequence, length);
-          found.adopt(world, sequence);
-          sequence.ids.addAll(sequence.told.subList(0, length));
+          gone.isBackEmpty(world);
+          resume(world, sequence);
         });
+  }
+
+  /** Takes up what is cached of a sequence that lost its content, or closes it. */
+  private static void resume(StoryWorld world, StorySequence sequence) {
+    TokenSequence real = sequence.tokens.orElseThrow();
+    Tokens known = sequence.told.copy(sequence.told.length());
+    if (known.length() < sequence.toldBefore.length()) {
+      known.append(sequence.toldBefore.ids(known.length(), sequence.toldBefore.length()));
+    }
+    if (sequence.length() > 0) {
+      int length = real.resume();
+      StoryWorld.require(length == sequence.length(), "resumed length", length, sequence);
+    } else {
+      Prefixing.Found found = Prefixing.find(world, known, sequence.options);
+      if (!found.hasRoom(world, sequence.options, known.length())) {
+        Prefixing.requireRefusal(world, found, real::resume);
+        world.outcomes.count("resume refused");
+        world.close(sequence);
+        return;
+      }
+      long loaded = real.use().loadedTokens();
+      int length = real.resume();
+      StoryWorld.require(length == real.length(), "resumed length", length, sequence);
+      sequence.told.truncate(0);
+      sequence.told.append(known.ids());
+      sequence.chain.clear();
+      Prefixing.filled(world, sequence, found, known.length(), true, loaded);
+    }
+    sequence.told.truncate(0);
+    sequence.told.append(known.ids());
+    sequence.toldBefore = known.copy(0);
   }
 
   private static void close(StoryWorld world) {

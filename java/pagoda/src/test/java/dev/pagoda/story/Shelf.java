@@ -2,11 +2,14 @@ package dev.pagoda.story;
 
 /** A shareable block: its content, known by the history of its last token, and how it is kept. */
 final class Shelf {
-  static final Shelf NONE = new Shelf("", new long[0], new int[0], new StoryBlock());
+  static final Shelf NONE = new Shelf("", 0, new long[1], new int[0], new StoryBlock());
 
   final String tenant;
 
-  /** Histories of all tokens up to its last one. */
+  /** The history of the tokens before this block. */
+  final long parent;
+
+  /** Histories of the tokens of this block. */
   final long[] histories;
 
   /** Tokens of this block. */
@@ -17,8 +20,9 @@ final class Shelf {
   int priority;
   long pinnedUntil;
 
-  Shelf(String tenant, long[] histories, int[] ids, StoryBlock block) {
+  Shelf(String tenant, long parent, long[] histories, int[] ids, StoryBlock block) {
     this.tenant = tenant;
+    this.parent = parent;
     this.histories = histories;
     this.ids = ids;
     this.block = block;

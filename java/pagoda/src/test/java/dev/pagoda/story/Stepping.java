@@ -1,10 +1,10 @@
 package dev.pagoda.story;
 
+import dev.pagoda.CopyFaults;
 import dev.pagoda.Step;
 import dev.pagoda.block.OutOfBlocksException;
 import dev.pagoda.prefix.PrefixMatch;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,86 +20,97 @@ final class Stepping implements Concern {
 
   @Override
   public List<Weighted> operations() {
-    return List.of(new Weighted("step", 24, this::step), new Weighted("tell", 3, Stepping::tell));
+    return List.of(new Weighted("step", 50, this::step));
   }
 
-  private static final class Entry {
+  /** What a sequence gets in a step. */
+  static final class Entry {
     final StorySequence sequence;
-    final List<Integer> added;
-    final int numBlocksBefore;
-    Optional<StoryBlock> original = Optional.empty();
+    final int[] added;
+    private final int numBlocksBefore;
+    private Optional<StoryBlock> original = Optional.empty();
+    private int numPromised;
 
-    Entry(StorySequence sequence, List<Integer> added) {
+    Entry(StorySequence sequence, int... added) {
       this.sequence = sequence;
       this.added = added;
       numBlocksBefore = sequence.blocks.size();
     }
+
+    private int newLength() {
+      return sequence.length() + added.length;
+    }
+
+    private int numTaken(StoryWorld world) {
+      return world.blocksFor(newLength()) - numBlocksBefore + (original.isPresent() ? 1 : 0);
+    }
+  }
+
+  /** How a step ended. */
+  enum Ending {
+    COMMITTED,
+    ROLLED_BACK,
+    REFUSED,
+    FAILED
   }
 
   private void step(StoryWorld world) {
-    List<StorySequence> idle = new ArrayList<>(world.idleSequences());
+    List<StorySequence> idle =
+        new ArrayList<>(world.idleSequences().stream().filter(s -> !s.decoded).toList());
     List<Entry> entries = new ArrayList<>();
     try (Step step = world.cache.newStep()) {
       int count = Math.min(idle.size(), 1 + world.random.nextInt(3));
       for (int i = 0; i < count; i++) {
         StorySequence sequence = idle.remove(world.random.nextInt(idle.size()));
         entries.add(new Entry(sequence, tokensFor(world, sequence)));
-        step.append(sequence.real, entries.getLast().added.size());
+        step.append(sequence.real, entries.getLast().added.length);
       }
-      if (!entries.isEmpty()) {
-        run(world, step, entries);
+      if (entries.isEmpty()) {
+        return;
+      }
+      Ending ending = run(world, step, entries, meanwhile);
+      if (ending == Ending.REFUSED && world.depth == 0) {
+        again(world, step, entries);
       }
     }
+  }
+
+  /** Somebody makes room, and the same step finds it. */
+  private void again(StoryWorld world, Step step, List<Entry> before) {
+    List<Entry> entries = before.stream().map(e -> new Entry(e.sequence, e.added)).toList();
+    int needed = needed(world, entries);
+    if (!Pressing.makeRoom(world, needed, entries.stream().map(e -> e.sequence).toList())) {
+      return;
+    }
+    world.disarm();
+    entries = before.stream().map(e -> new Entry(e.sequence, e.added)).toList();
+    entries.forEach(entry -> step.append(entry.sequence.real, entry.added.length));
+    Ending ending = run(world, step, entries, meanwhile);
+    StoryWorld.require(ending != Ending.REFUSED, "step after room was made", ending);
+    world.outcomes.count("step after room was made");
   }
 
   /** The rest of a prompt, or some tokens that follow. */
-  private static List<Integer> tokensFor(StoryWorld world, StorySequence sequence) {
-    List<Integer> added = new ArrayList<>();
-    int missing = sequence.told.size() - sequence.length();
+  private static int[] tokensFor(StoryWorld world, StorySequence sequence) {
+    int missing = sequence.told.length() - sequence.length();
     if (missing > 0) {
       int from = sequence.length();
       int count = world.random.nextInt(4) > 0 ? missing : 1 + world.random.nextInt(missing);
-      added.addAll(sequence.told.subList(from, from + count));
-    } else {
-      int count = 1 + world.random.nextInt(world.random.nextInt(3) == 0 ? 2 * world.blockSize : 1);
-      for (int i = 0; i < count; i++) {
-        added.add(world.token());
-      }
-      // Told ahead, or only once it is there, or never: then they are drafts.
-      if (sequence.tokens.isPresent()
-          && sequence.told.size() == sequence.length()
-          && world.random.nextInt(3) > 0) {
-        sequence.tokens.get().append(added.stream().mapToInt(t -> t).toArray());
-        sequence.told.addAll(added);
-      }
+      return sequence.told.ids(from, from + count);
+    }
+    int[] added =
+        new int[1 + world.random.nextInt(world.random.nextInt(3) == 0 ? 2 * world.blockSize : 1)];
+    for (int i = 0; i < added.length; i++) {
+      added[i] = world.token();
+    }
+    // Told ahead, or only once it is there, or never: then they are drafts.
+    if (sequence.tokens.isPresent()
+        && sequence.told.length() == sequence.length()
+        && world.random.nextInt(3) > 0) {
+      sequence.tokens.get().append(added);
+      sequence.told.append(added);
     }
     return added;
-  }
-
-  /** Ids of tokens that are there already. */
-  private static void tell(StoryWorld world) {
-    world
-        .anyIdle()
-        .filter(sequence -> sequence.tokens.isPresent())
-        .ifPresent(sequence -> {
-          int from = sequence.told.size();
-          if (from < sequence.length()) {
-            List<Integer> accepted =
-                sequence.ids.subList(
-                    from, from + 1 + world.random.nextInt(sequence.length() - from));
-            sequence.tokens.get().append(accepted.stream().mapToInt(t -> t).toArray());
-            sequence.told.addAll(List.copyOf(accepted));
-          }
-          if (world.random.nextBoolean()) {
-            int before = world.shelves.size();
-            sequence.tokens.get().publish();
-            world.publish(sequence, sequence.told, sequence.options);
-            StoryWorld.require(
-                world.prefixes.statistics().numBlocks() == world.shelves.size(),
-                "published beside " + before,
-                world.prefixes.statistics());
-          }
-        });
   }
 
   private static int needed(StoryWorld world, List<Entry> entries) {
@@ -107,10 +118,9 @@ final class Stepping implements Concern {
     Map<StoryBlock, List<Entry>> sharers = new LinkedHashMap<>();
     for (Entry entry : entries) {
       StorySequence sequence = entry.sequence;
-      int length = sequence.length() + entry.added.size();
-      needed += world.blocksFor(length) - sequence.blocks.size();
+      needed += world.blocksFor(entry.newLength()) - sequence.blocks.size();
       if (sequence.length() % world.blockSize != 0
-          && !world.isWritable(sequence.blocks.getLast())) {
+          && !world.pool.isWritable(sequence.blocks.getLast())) {
         sharers.computeIfAbsent(sequence.blocks.getLast(), b -> new ArrayList<>()).add(entry);
       }
     }
@@ -129,29 +139,42 @@ final class Stepping implements Concern {
     return needed;
   }
 
-  private void run(StoryWorld world, Step step, List<Entry> entries) {
+  /** Runs a step that was planned, with what it does to the reference. */
+  static Ending run(StoryWorld world, Step step, List<Entry> entries, Operation meanwhile) {
     int needed = needed(world, entries);
-    if (!world.hasRoomFor(needed)) {
-      OutOfBlocksException out = expectRefusal(step::begin);
-      StoryWorld.require(
-          out.free() == world.numFree && out.reclaimable() == world.numReclaimable(),
-          "refusal",
-          out.getMessage());
-      return;
-    }
-    step.begin();
-    begun(world, entries, world.take(needed));
-    long[] rows = new long[step.numTokens()];
-    int row = 0;
+    int promised = 0;
     for (Entry entry : entries) {
-      List<Integer> all = new ArrayList<>(entry.sequence.ids);
-      all.addAll(entry.added);
-      long[] histories = world.histories(entry.sequence.tenant, all);
-      int from = entry.sequence.length();
-      System.arraycopy(histories, from, rows, row, entry.added.size());
-      row += entry.added.size();
+      entry.numPromised = entry.sequence.promise.use(entry.numTaken(world));
+      promised += entry.numPromised;
     }
-    world.write(step, rows);
+    if (!world.pool.hasRoomFor(needed - promised)) {
+      entries.forEach(entry -> entry.sequence.promise.left += entry.numPromised);
+      OutOfBlocksException refused = world.requireRefused(step::begin);
+      world.requireShortage(refused);
+      world.outcomes.count("step refused");
+      return Ending.REFUSED;
+    }
+    boolean failed = false;
+    try {
+      step.begin();
+    } catch (CopyFaults.Planted planted) {
+      failed = true;
+    }
+    begun(world, entries, world.pool.take(needed, promised));
+    if (failed) {
+      rolledBack(world, entries);
+      world.outcomes.count("step failed to begin");
+      return Ending.FAILED;
+    }
+    long copied = entries.stream().filter(entry -> entry.original.isPresent()).count();
+    world.counts.copies += copied;
+    if (copied > 0) {
+      world.outcomes.count("copy on write");
+    }
+    if (promised > 0) {
+      world.outcomes.count("step took promised blocks");
+    }
+    world.write(step, histories(entries, step.numTokens()));
     if (world.depth == 0 && world.random.nextInt(4) == 0) {
       world.depth++;
       requireInvisible(world, entries.getFirst());
@@ -162,32 +185,40 @@ final class Stepping implements Concern {
     if (world.random.nextInt(5) > 0) {
       step.commit();
       committed(world, entries);
-    } else {
-      step.rollback();
-      rolledBack(world, entries);
+      world.outcomes.count("commit");
+      return Ending.COMMITTED;
     }
+    step.rollback();
+    rolledBack(world, entries);
+    world.counts.rollbacks++;
+    world.outcomes.count("rollback");
+    return Ending.ROLLED_BACK;
+  }
+
+  private static long[] histories(List<Entry> entries, int numRows) {
+    long[] rows = new long[numRows];
+    int row = 0;
+    for (Entry entry : entries) {
+      Tokens longer = entry.sequence.ids.copy(entry.sequence.length());
+      longer.append(entry.added);
+      long[] added = longer.histories(entry.sequence.length(), longer.length());
+      System.arraycopy(added, 0, rows, row, added.length);
+      row += added.length;
+    }
+    return rows;
   }
 
   /** What is not committed is not found, unless somebody else committed the same. */
   private static void requireInvisible(StoryWorld world, Entry entry) {
-    List<Integer> all = new ArrayList<>(entry.sequence.ids);
-    all.addAll(entry.added);
-    all.add(0);
-    int[] prompt = all.stream().mapToInt(t -> t).toArray();
-    PrefixMatch match = world.prefixes.probe(prompt, world.namespace(entry.sequence.tenant));
+    Tokens prompt = entry.sequence.ids.copy(entry.sequence.length());
+    prompt.append(entry.added);
+    prompt.append(0);
+    PrefixMatch match =
+        world.prefixes.probe(prompt.ids(), StoryWorld.namespace(entry.sequence.tenant));
     StoryWorld.require(
-        match.cachedTokens() == Prefixing.expected(world, entry.sequence.tenant, prompt),
+        match.cachedTokens() == Prefixing.expected(world, prompt),
         "found while uncommitted",
         match);
-  }
-
-  static OutOfBlocksException expectRefusal(Runnable call) {
-    try {
-      call.run();
-    } catch (OutOfBlocksException expected) {
-      return expected;
-    }
-    throw new AssertionError("cache and reference disagree: refused=false");
   }
 
   private static void begun(StoryWorld world, List<Entry> entries, List<StoryBlock> taken) {
@@ -197,8 +228,7 @@ final class Stepping implements Concern {
       if (entry.original.isPresent()) {
         blocks.set(blocks.size() - 1, taken.get(next++));
       }
-      int length = entry.sequence.length() + entry.added.size();
-      while (blocks.size() < world.blocksFor(length)) {
+      while (blocks.size() < world.blocksFor(entry.newLength())) {
         blocks.add(taken.get(next++));
       }
       entry.sequence.busy = true;
@@ -207,28 +237,26 @@ final class Stepping implements Concern {
 
   private static void committed(StoryWorld world, List<Entry> entries) {
     for (Entry entry : entries) {
-      entry.original.ifPresent(world::release);
-      entry.sequence.ids.addAll(entry.added);
+      entry.original.ifPresent(world.pool::release);
+      entry.sequence.ids.append(entry.added);
       entry.sequence.busy = false;
     }
-    for (Entry entry : entries) {
-      if (entry.sequence.tokens.isPresent() && entry.sequence.options.write()) {
-        world.publish(entry.sequence, entry.sequence.told, entry.sequence.options);
-      }
-    }
+    world.counts.commits++;
+    entries.forEach(entry -> world.committed(entry.sequence, entry.sequence.length()));
   }
 
   private static void rolledBack(StoryWorld world, List<Entry> entries) {
     for (Entry entry : entries.reversed()) {
+      StoryPromise promise = entry.sequence.promise;
       List<StoryBlock> blocks = entry.sequence.blocks;
-      world.releaseFrom(blocks, entry.numBlocksBefore);
-      entry.original.ifPresent(original -> world.release(blocks.set(blocks.size() - 1, original)));
+      int room = Math.min(entry.numPromised, promise.room());
+      int freed = world.pool.releaseFrom(blocks, entry.numBlocksBefore);
+      if (entry.original.isPresent()) {
+        StoryBlock copy = blocks.set(blocks.size() - 1, entry.original.get());
+        freed += world.pool.release(copy) ? 1 : 0;
+      }
+      promise.freed(freed, room);
       entry.sequence.busy = false;
     }
-  }
-
-  @Override
-  public String toString() {
-    return "Stepping" + Arrays.asList(operations());
   }
 }

@@ -15,7 +15,7 @@ public final class Stories {
    */
   public static void readBack(Faults faults) {
     for (long seed = 1; seed <= 10; seed++) {
-      try (StoryWorld world = new StoryWorld(seed, faults)) {
+      try (StoryWorld world = StoryWorld.withoutTiers(seed, faults)) {
         world.random = new SplittableRandom(seed);
         for (int i = 0; i < 300; i++) {
           world.readBack();
@@ -27,7 +27,8 @@ public final class Stories {
   /** Plays stories of the first seeds until one fails. */
   public static void play(int numSeeds, Faults faults) {
     for (long seed = 1; seed <= numSeeds; seed++) {
-      PrefixStoryTest.play(seed, PrefixStoryTest.script(seed, OPERATIONS), faults);
+      WholeModelTest.play(
+          seed, WholeModelTest.script(seed, OPERATIONS), WholeModelTest.Setting.of(faults));
     }
   }
 }

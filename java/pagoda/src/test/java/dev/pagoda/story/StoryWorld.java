@@ -1,13 +1,17 @@
 package dev.pagoda.story;
 
-import dev.pagoda.Backend;
+import dev.pagoda.BlockReservation;
+import dev.pagoda.CacheStatistics;
 import dev.pagoda.Capacity;
 import dev.pagoda.Checks;
+import dev.pagoda.CopyFaults;
 import dev.pagoda.KvSequence;
 import dev.pagoda.PagedKvCache;
 import dev.pagoda.Step;
 import dev.pagoda.TokenContent;
+import dev.pagoda.Watermarks;
 import dev.pagoda.block.BlockStatistics;
+import dev.pagoda.block.OutOfBlocksException;
 import dev.pagoda.layout.DType;
 import dev.pagoda.layout.KvShape;
 import dev.pagoda.layout.LayerShape;
@@ -16,13 +20,16 @@ import dev.pagoda.memory.Rows;
 import dev.pagoda.prefix.Namespace;
 import dev.pagoda.prefix.OpenOptions;
 import dev.pagoda.prefix.PrefixCache;
+import dev.pagoda.prefix.PrefixStatistics;
 import dev.pagoda.prefix.PrefixStories;
+import dev.pagoda.prefix.RemovalReason;
 import dev.pagoda.prefix.TokenSequence;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
+import dev.pagoda.tier.SwapSpace;
+import dev.pagoda.tier.file.SequenceStore;
+import dev.pagoda.tier.file.StoryFiles;
+import dev.pagoda.tier.file.SwapFolder;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -31,15 +38,16 @@ import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * A small cache with a prefix cache, and beside it what both should be, in the plainest way: blocks
- * with owners, a list of idle ones, a map of shareable ones by what they contain.
+ * A small cache with everything that goes with it, and beside it what all of that should be, in the
+ * plainest way: blocks with owners, a list of idle ones, a map of shareable ones by what they
+ * contain, promises, groups that are away.
  *
  * <p>Every slot holds numbers computed from its layer, head, and the history of its token, which
  * begins with the tenant: any mix-up of blocks, tenants or prefixes is seen by reading memory.
  */
 final class StoryWorld implements AutoCloseable {
   /** Tenants, some of which have an adapter, or one that is called like a tenant. */
-  static final Map<String, Namespace> TENANTS =
+  private static final Map<String, Namespace> TENANTS =
       Map.of(
           "anna", Namespace.of("anna"),
           "bert", Namespace.of("bert"),
@@ -49,61 +57,253 @@ final class StoryWorld implements AutoCloseable {
   private static final List<String> TENANT_NAMES = TENANTS.keySet().stream().sorted().toList();
 
   private static final int SEQUENCES_MAX = 12;
+  private static final int FULL_CHECK_EVERY = 256;
 
   final KvShape shape;
   final int blockSize;
   final int numBlocks;
-  final boolean headHits;
-  final Optional<Integer> quota; // anna's
-  final PagedKvCache cache;
-  final PrefixCache prefixes;
+  final int numSlots; // of the swap space
+  final Outcomes outcomes;
+  final CopyFaults copies;
+  final StoryFiles files = new StoryFiles();
   final AtomicLong nanos = new AtomicLong(1);
-  final List<StorySequence> sequences = new ArrayList<>();
-  final Map<Long, Shelf> shelves = new LinkedHashMap<>();
-
-  /** Idle blocks in the order in which they became so, and those that are pinned. */
-  final List<StoryBlock> idle = new ArrayList<>();
-
-  final List<StoryBlock> pinnedIdle = new ArrayList<>();
 
   /** Prompts that were used, to begin others with. */
   final List<int[]> prompts = new ArrayList<>();
 
   SplittableRandom random = new SplittableRandom(0);
   int depth; // operations inside an open step
-  long epoch;
-  int numFree;
+  boolean armed; // a copy or file call of this operation may fail
 
-  private final Arena arena = Arena.ofConfined();
-  private final TokenContent content;
-  private final HostStorage memory;
+  // Until the next restart.
+  PagedKvCache cache;
+  PrefixCache prefixes;
+  SwapSpace space;
+  SequenceStore store;
+  SwapFolder folder;
+  StoryPool pool;
+  StoryShelves shelves;
+  StoryPromise noPromise;
+  final StoryTiers tiers;
+  final List<StorySequence> sequences = new ArrayList<>();
+  final List<StoryPromise> promises = new ArrayList<>();
+
+  /** Groups that are swapped out, dropped or in files, those of the preemptor aside. */
+  final List<StoryGroup> groups = new ArrayList<>();
+
+  /** What was saved under each number, whatever becomes of the cache. */
+  final List<Optional<Saving.Saved>> saved =
+      new ArrayList<>(List.of(Optional.empty(), Optional.empty(), Optional.empty()));
+
+  final List<Decoding.Group> decoding = new ArrayList<>();
+  final Pressing.Pressure pressure;
+  final Counts counts = new Counts();
+  long epoch;
+
+  /** What a cache and its prefix cache should have counted. */
+  static final class Counts {
+    long forks;
+    long copies;
+    long commits;
+    long rollbacks;
+    long requests;
+    long promptTokens;
+    long cachedTokens;
+    long returnedTokens;
+    long loadedTokens;
+    long headTokens;
+    long computedTokens;
+    long evicted;
+    long removed;
+    long cleared;
+
+    @Override
+    public String toString() {
+      return "forks "
+          + forks
+          + ", copies "
+          + copies
+          + ", commits "
+          + commits
+          + ", rollbacks "
+          + rollbacks
+          + ", requests "
+          + requests
+          + ", cached "
+          + cachedTokens
+          + ", returned "
+          + returnedTokens
+          + ", loaded "
+          + loadedTokens
+          + ", heads "
+          + headTokens
+          + ", computed "
+          + computedTokens
+          + ", evicted "
+          + evicted;
+    }
+  }
+
+  private final boolean headHits;
+  private final Optional<Integer> quota; // anna's
+  private final Checks checks;
+  private final Watermarks marks;
   private final PrefixStories.Faults faults;
+  private TokenContent content;
+  private HostStorage memory;
+  private Watermarks.Level level = Watermarks.Level.LOW;
   private int numChecks;
 
-  StoryWorld(long seed, PrefixStories.Faults faults) {
+  /** A world without tiers: what is in them is known by its key and its own tokens alone. */
+  static StoryWorld withoutTiers(long seed, PrefixStories.Faults faults) {
+    return new StoryWorld(seed, faults, new CopyFaults(), new Outcomes(), false);
+  }
+
+  StoryWorld(long seed, PrefixStories.Faults faults, CopyFaults copies, Outcomes outcomes) {
+    this(seed, faults, copies, outcomes, true);
+  }
+
+  private StoryWorld(
+      long seed,
+      PrefixStories.Faults faults,
+      CopyFaults copies,
+      Outcomes outcomes,
+      boolean hasTiers) {
     SplittableRandom choice = new SplittableRandom(seed);
-    numBlocks = choice.nextInt(4, 1 << choice.nextInt(4, 7));
-    numFree = numBlocks;
+    this.faults = faults;
+    this.copies = copies;
+    this.outcomes = outcomes;
+    numBlocks = choice.nextInt(4, 1 << choice.nextInt(4, 8));
+    numSlots = choice.nextInt(1, 24);
     blockSize = choice.nextInt(1, 6);
     headHits = choice.nextInt(4) > 0;
     quota = choice.nextInt(4) == 0 ? Optional.of(choice.nextInt(numBlocks)) : Optional.empty();
+    checks = choice.nextInt(4) == 0 ? Checks.DEBUG : Checks.STANDARD;
+    double high = choice.nextInt(1, 101) / 100.0;
+    marks = new Watermarks(high * choice.nextInt(100) / 100.0, high);
     shape =
         new KvShape(
             List.of(
                 new LayerShape(1, 2, 1, DType.FP32, DType.FP32),
                 new LayerShape(2, 1, 2, DType.FP32, DType.BF16)),
             blockSize);
-    long bytes;
-    try (PagedKvCache probe = PagedKvCache.open(shape, Backend.SCALAR, Capacity.blocks(1))) {
-      bytes = probe.layout().poolBytes(numBlocks);
-    }
-    MemorySegment segment = arena.allocate(bytes, 64);
-    Checks checks = choice.nextInt(4) == 0 ? Checks.DEBUG : Checks.STANDARD;
-    cache = PagedKvCache.open(shape, Backend.SCALAR, Capacity.within(segment), checks);
-    memory = HostStorage.over(cache.layout(), segment);
+    tiers = hasTiers ? new StoryTiers(choice, files) : StoryTiers.none(files);
+    memory = copies.allocate(shape, numBlocks);
+    cache = copies.open(memory, checks);
     content = new TokenContent(cache.layout());
-    this.faults = faults;
-    prefixes = PrefixStories.open(cache, headHits, quota, nanos::get, faults);
+    pool = newPool();
+    shelves = newShelves();
+    noPromise = new StoryPromise(pool, Optional.empty(), 0);
+    prefixes = openPrefixes();
+    space = SwapSpace.open(cache, Capacity.blocks(numSlots), checks);
+    store = files.openStore(cache);
+    folder = files.openFolder(cache);
+    watch();
+    pressure = new Pressing.Pressure(this, choice.split());
+  }
+
+  private StoryPool newPool() {
+    return new StoryPool(numBlocks, this::evicted, nanos::get);
+  }
+
+  private StoryShelves newShelves() {
+    return new StoryShelves(pool, tiers, blockSize, headHits, quota, nanos::get);
+  }
+
+  private void evicted(Shelf shelf) {
+    shelves.unshelve(shelf);
+    counts.evicted++;
+  }
+
+  private PrefixCache openPrefixes() {
+    PrefixCache opened =
+        PrefixStories.open(cache, headHits, quota, tiers.open(cache), nanos::get, faults);
+    tiers.forgetEvents();
+    opened.addListener(tiers);
+    return opened;
+  }
+
+  private void watch() {
+    level = Watermarks.Level.LOW;
+    var _ =
+        cache.watch(
+            marks,
+            (reached, statistics) -> {
+              require(reached != level, "watermark level told twice", reached);
+              level = reached;
+              outcomes.count("watermark " + reached);
+            });
+  }
+
+  // Restarts.
+
+  /** Another prefix cache over the same cache and files. Sequences stay. */
+  void reopenPrefixes() {
+    prefixes.close();
+    List.copyOf(shelves.all.values()).forEach(shelves::unshelveAndFree);
+    closeTiers();
+    for (StorySequence sequence : sequences) {
+      sequence.orphan = sequence.orphan || sequence.tokens.isPresent();
+      sequence.epoch = -1;
+    }
+    forgetPrefixCounts();
+    shelves = newShelves();
+    epoch = 0;
+    prefixes = openPrefixes();
+  }
+
+  private void closeTiers() {
+    tiers.close(outcomes);
+    outcomes.count("eviction", counts.evicted);
+    outcomes.count("eviction for a quota", shelves.numQuotaRemovals);
+    outcomes.count("publishing refused by a quota", shelves.numQuotaRefusals);
+    outcomes.count("duplicate published", shelves.numDuplicates);
+    outcomes.count("removed by name", counts.removed);
+    outcomes.count("cleared", counts.cleared);
+  }
+
+  private void forgetPrefixCounts() {
+    counts.requests = 0;
+    counts.promptTokens = 0;
+    counts.cachedTokens = 0;
+    counts.returnedTokens = 0;
+    counts.loadedTokens = 0;
+    counts.headTokens = 0;
+    counts.computedTokens = 0;
+    counts.evicted = 0;
+    counts.removed = 0;
+    counts.cleared = 0;
+  }
+
+  /** Everything is closed, and another cache opened over the same files. Nothing is away. */
+  void restart(boolean spills) {
+    if (spills) {
+      tiers.spill();
+    }
+    int onDisk = tiers.numBlocksOnDisk();
+    end();
+    pool = newPool();
+    noPromise = new StoryPromise(pool, Optional.empty(), 0);
+    shelves = newShelves();
+    counts.forks = 0;
+    counts.copies = 0;
+    counts.commits = 0;
+    counts.rollbacks = 0;
+    forgetPrefixCounts();
+    epoch = 0;
+    memory = copies.allocate(shape, numBlocks);
+    cache = copies.open(memory, checks);
+    content = new TokenContent(cache.layout());
+    prefixes = openPrefixes();
+    space = SwapSpace.open(cache, Capacity.blocks(numSlots), checks);
+    store = files.openStore(cache);
+    folder = files.openFolder(cache);
+    watch();
+    pressure.open(this);
+    if (tiers.hasDisk()) {
+      require(tiers.numFoundOnDisk() >= onDisk, "blocks found on disk", tiers);
+      outcomes.count(onDisk > 0 ? "restart found blocks on disk" : "restart found an empty disk");
+    }
   }
 
   // Choices.
@@ -112,19 +312,46 @@ final class StoryWorld implements AutoCloseable {
     return sequences.size() < SEQUENCES_MAX;
   }
 
+  boolean roomFor(int count) {
+    return sequences.size() + count <= SEQUENCES_MAX;
+  }
+
+  /** One that is nobody's and can do anything. */
   Optional<StorySequence> anyIdle() {
-    List<StorySequence> idleOnes = idleSequences();
-    return idleOnes.isEmpty()
-        ? Optional.empty()
-        : Optional.of(idleOnes.get(random.nextInt(idleOnes.size())));
+    return pick(sequences.stream().filter(s -> isHere(s) && !s.decoded).toList());
+  }
+
+  <T> Optional<T> pick(List<T> from) {
+    return from.isEmpty() ? Optional.empty() : Optional.of(from.get(random.nextInt(from.size())));
+  }
+
+  static boolean isHere(StorySequence sequence) {
+    return !sequence.busy && !sequence.away;
   }
 
   List<StorySequence> idleSequences() {
-    return sequences.stream().filter(s -> !s.busy).toList();
+    return sequences.stream().filter(StoryWorld::isHere).toList();
+  }
+
+  /** A few that are nobody's, which share more often than not. */
+  List<StorySequence> anyGroup() {
+    List<StorySequence> free =
+        new ArrayList<>(
+            sequences.stream()
+                .filter(s -> isHere(s) && !s.decoded && s.entered.isEmpty())
+                .toList());
+    List<StorySequence> group = new ArrayList<>();
+    int count = Math.min(free.size(), 1 + random.nextInt(3));
+    for (int i = 0; i < count; i++) {
+      group.add(free.remove(random.nextInt(free.size())));
+    }
+    return group;
   }
 
   String tenant() {
-    return TENANT_NAMES.get(random.nextInt(TENANT_NAMES.size()));
+    return random.nextBoolean()
+        ? TENANT_NAMES.getFirst()
+        : TENANT_NAMES.get(random.nextInt(TENANT_NAMES.size()));
   }
 
   int token() {
@@ -158,263 +385,139 @@ final class StoryWorld implements AutoCloseable {
     return random.nextBoolean() ? any : Math.clamp(boundary, 0, length);
   }
 
-  // The reference: blocks.
-
   int blocksFor(int numTokens) {
     return (numTokens + blockSize - 1) / blockSize;
   }
 
-  int numReclaimable() {
-    return idle.size();
+  static Namespace namespace(String tenant) {
+    return Objects.requireNonNull(TENANTS.get(tenant));
   }
 
-  boolean hasRoomFor(int count) {
-    return count <= numFree + numReclaimable();
+  static String tenantOf(Namespace namespace) {
+    return TENANT_NAMES.stream()
+        .filter(name -> namespace(name).equals(namespace))
+        .findFirst()
+        .orElseThrow();
   }
 
-  List<StoryBlock> take(int count) {
-    List<StoryBlock> taken = new ArrayList<>();
-    for (int i = 0; i < count; i++) {
-      if (numFree == 0) {
-        StoryBlock victim = victim(idle);
-        idle.remove(victim);
-        unshelve(victim.shelf);
-        numFree++;
-      }
-      numFree--;
-      StoryBlock block = new StoryBlock();
-      block.owners = 1;
-      taken.add(block);
-    }
-    return taken;
-  }
-
-  private static StoryBlock victim(List<StoryBlock> candidates) {
-    StoryBlock victim = candidates.getFirst();
-    for (StoryBlock block : candidates) {
-      if (block.shelf.priority < victim.shelf.priority) {
-        victim = block;
-      }
-    }
-    return victim;
-  }
-
-  void retain(StoryBlock block) {
-    if (block.owners == 0) {
-      idle.remove(block);
-      pinnedIdle.remove(block);
-    }
-    block.owners++;
-  }
-
-  void release(StoryBlock block) {
-    block.owners--;
-    if (block.owners == 0) {
-      if (block.shelf == Shelf.NONE) {
-        numFree++;
-      } else {
-        (block.shelf.pinnedUntil > nanos.get() ? pinnedIdle : idle).add(block);
-      }
-    }
-  }
-
-  /** Last one first, as sequences do. */
-  void releaseFrom(List<StoryBlock> blocks, int from) {
-    for (int i = blocks.size() - 1; i >= from; i--) {
-      release(blocks.remove(i));
-    }
-  }
-
-  boolean isWritable(StoryBlock block) {
-    return block.owners == 1 && block.shelf == Shelf.NONE;
-  }
-
-  // The reference: what is shared.
-
-  void unshelve(Shelf shelf) {
-    shelf.live = false;
-    shelf.block.shelf = Shelf.NONE;
-    shelves.remove(shelf.history());
-  }
-
-  /** As removal by name does: an idle block becomes free. */
-  void unshelveAndFree(Shelf shelf) {
-    boolean wasIdle = idle.remove(shelf.block) || pinnedIdle.remove(shelf.block);
-    unshelve(shelf);
-    numFree += wasIdle ? 1 : 0;
-  }
-
-  long historyBefore(String tenant) {
+  static long historyBefore(String tenant) {
     return TokenContent.follow(0, tenant.hashCode());
   }
 
-  long[] histories(String tenant, List<Integer> ids) {
-    long[] histories = new long[ids.size()];
-    long history = historyBefore(tenant);
-    for (int i = 0; i < histories.length; i++) {
-      history = TokenContent.follow(history, ids.get(i));
-      histories[i] = history;
-    }
-    return histories;
+  static Tokens tokens(String tenant, int... ids) {
+    return Tokens.of(historyBefore(tenant), ids);
   }
 
-  /** Shelves of the first full blocks of some tokens, as long as there is one. */
-  List<Shelf> find(String tenant, int[] ids, int numUsable) {
-    long[] histories = histories(tenant, Arrays.stream(ids).boxed().toList());
-    List<Shelf> found = new ArrayList<>();
-    while ((found.size() + 1) * blockSize <= numUsable) {
-      Shelf shelf = shelves.get(histories[(found.size() + 1) * blockSize - 1]);
-      if (shelf == null) {
-        break;
-      }
-      found.add(shelf);
-    }
-    return found;
-  }
-
-  /** A block whose first tokens are the next ones. */
-  record Head(Shelf shelf, int numTokens) {}
-
-  Head findHead(String tenant, int[] ids, int from, int to) {
-    int[] wanted = Arrays.copyOfRange(ids, from, Math.min(to, from + blockSize));
-    long[] before = histories(tenant, Arrays.stream(ids).limit(from).boxed().toList());
-    long parent = from == 0 ? historyBefore(tenant) : before[from - 1];
-    Head below = new Head(Shelf.NONE, 0);
-    Head above = new Head(Shelf.NONE, 0);
-    if (!headHits || wanted.length == 0) {
-      return below;
-    }
-    for (Shelf shelf : shelves.values()) {
-      long its =
-          shelf.histories.length == blockSize
-              ? historyBefore(shelf.tenant)
-              : shelf.histories[shelf.histories.length - blockSize - 1];
-      if (its != parent) {
-        continue;
-      }
-      int differs = Arrays.mismatch(wanted, shelf.ids);
-      Head head = new Head(shelf, differs < 0 ? wanted.length : differs);
-      int order = Arrays.compare(shelf.ids, wanted);
-      if (order <= 0
-          && (below.shelf == Shelf.NONE || Arrays.compare(shelf.ids, below.shelf.ids) > 0)) {
-        below = head;
-      }
-      if (order >= 0
-          && (above.shelf == Shelf.NONE || Arrays.compare(shelf.ids, above.shelf.ids) < 0)) {
-        above = head;
+  /** What is planted happens within the next operation, or not at all. */
+  void arm() {
+    armed = random.nextInt(8) == 0;
+    if (armed) {
+      copies.failIn(random.nextInt(1, 4), random.nextBoolean());
+      if (random.nextBoolean()) {
+        files.failIn(random.nextInt(1, 12), random.nextBoolean());
       }
     }
-    Head best = below.numTokens > above.numTokens ? below : above;
-    return best.numTokens == 0 ? new Head(Shelf.NONE, 0) : best;
   }
 
-  void raise(Shelf shelf, OpenOptions options) {
-    shelf.priority = Math.max(shelf.priority, options.retention().priority());
-    pin(shelf, options.retention().pin().toNanos());
-  }
-
-  void pin(Shelf shelf, long pinNanos) {
-    if (pinNanos > 0) {
-      shelf.pinnedUntil = Math.max(shelf.pinnedUntil, nanos.get() + pinNanos);
-    }
-  }
-
-  /** Makes full blocks whose ids were told shareable. */
-  void publish(StorySequence sequence, List<Integer> told, OpenOptions options) {
-    int numFull = Math.min(told.size(), sequence.length()) / blockSize;
-    int first = 0;
-    while (first < Math.min(numFull, sequence.chain.size()) && sequence.chain.get(first).live) {
-      first++;
-    }
-    if (sequence.epoch != epoch || first >= numFull) {
-      return;
-    }
-    sequence.chain.subList(first, sequence.chain.size()).clear();
-    // The real one holds references meanwhile, which keeps duplicates apart from victims.
-    List<StoryBlock> held = List.copyOf(sequence.blocks.subList(first, numFull));
-    held.forEach(this::retain);
-    long[] histories = histories(sequence.tenant, told);
-    for (int i = first; i < numFull; i++) {
-      Optional<Shelf> shelf = shelve(sequence, histories, i, told, options);
-      if (shelf.isEmpty()) {
-        break;
-      }
-      sequence.chain.add(shelf.get());
-    }
-    held.reversed().forEach(this::release);
-  }
-
-  private Optional<Shelf> shelve(
-      StorySequence sequence,
-      long[] histories,
-      int index,
-      List<Integer> told,
-      OpenOptions options) {
-    int end = (index + 1) * blockSize;
-    Shelf there = shelves.get(histories[end - 1]);
-    if (there != null) {
-      retain(there.block);
-      raise(there, options);
-      release(there.block);
-      return Optional.of(there);
-    }
-    StoryBlock block = sequence.blocks.get(index);
-    if (block.shelf != Shelf.NONE || !makeRoomFor(sequence.tenant)) {
-      return Optional.empty();
-    }
-    int[] ids = told.subList(end - blockSize, end).stream().mapToInt(t -> t).toArray();
-    Shelf shelf = new Shelf(sequence.tenant, Arrays.copyOf(histories, end), ids, block);
-    raise(shelf, options);
-    block.shelf = shelf;
-    shelves.put(shelf.history(), shelf);
-    return Optional.of(shelf);
-  }
-
-  private boolean makeRoomFor(String tenant) {
-    if (quota.isEmpty() || !isAnnas(tenant)) {
-      return true;
-    }
-    while (shelves.values().stream().filter(s -> isAnnas(s.tenant)).count() >= quota.get()) {
-      List<StoryBlock> its = idle.stream().filter(b -> isAnnas(b.shelf.tenant)).toList();
-      if (its.isEmpty()) {
-        return false;
-      }
-      unshelveAndFree(victim(its).shelf);
-    }
-    return true;
-  }
-
-  private boolean isAnnas(String tenant) {
-    return namespace(tenant).name().equals("anna");
-  }
-
-  /** Time passes; pins end in the order in which their blocks became idle. */
-  void advance(long byNanos) {
-    nanos.addAndGet(byNanos);
-    for (StoryBlock block : List.copyOf(pinnedIdle)) {
-      if (block.shelf.pinnedUntil <= nanos.get()) {
-        pinnedIdle.remove(block);
-        idle.add(block);
-      }
-    }
-    var _ = cache.statistics(); // has the real one look at its clock now
+  void disarm() {
+    armed = false;
+    copies.repair();
+    files.repair();
   }
 
   // Sequences.
 
   StorySequence add(
       KvSequence real, Optional<TokenSequence> tokens, String tenant, OpenOptions options) {
+    return add(real, tokens, tenant, options, noPromise);
+  }
+
+  StorySequence add(
+      KvSequence real,
+      Optional<TokenSequence> tokens,
+      String tenant,
+      OpenOptions options,
+      StoryPromise promise) {
     faults.opened(real);
-    StorySequence sequence = new StorySequence(real, tokens, tenant, options);
+    StorySequence sequence = new StorySequence(real, tokens, tenant, options, promise);
     sequence.epoch = epoch;
+    promise.join();
     sequences.add(sequence);
     return sequence;
   }
 
+  /** A fork that the real cache has made. */
+  StorySequence forked(StorySequence parent, KvSequence real, int length) {
+    return forked(parent, real, Optional.empty(), length);
+  }
+
+  StorySequence forked(
+      StorySequence parent, KvSequence real, Optional<TokenSequence> tokens, int length) {
+    StorySequence fork =
+        add(
+            real,
+            tokens,
+            parent.tenant,
+            tokens.isPresent() ? parent.options : OpenOptions.DEFAULT,
+            parent.promise);
+    for (StoryBlock block : parent.blocks.subList(0, blocksFor(length))) {
+      pool.retain(block);
+      fork.blocks.add(block);
+    }
+    fork.ids.append(parent.ids.ids(0, length));
+    fork.lengthCounted = length;
+    counts.forks++;
+    return fork;
+  }
+
+  void truncated(StorySequence sequence, int length) {
+    shorten(sequence, blocksFor(length));
+    sequence.ids.truncate(length);
+    sequence.truncated(length, blockSize);
+  }
+
+  private void shorten(StorySequence sequence, int newNumBlocks) {
+    int room = sequence.promise.room();
+    sequence.promise.freed(pool.releaseFrom(sequence.blocks, newNumBlocks), room);
+  }
+
   void close(StorySequence sequence) {
     sequence.tokens.ifPresentOrElse(TokenSequence::close, sequence.real::close);
-    releaseFrom(sequence.blocks, 0);
+    closed(sequence);
+  }
+
+  /** The real one has been closed. */
+  void closed(StorySequence sequence) {
+    require(sequence.real.isClosed(), "still open", sequence);
+    shorten(sequence, 0);
+    sequence.promise.leave(sequence.away);
+    sequence.entered.ifPresent(group -> group.members.remove(sequence));
+    sequence.away = false;
     sequences.remove(sequence);
+  }
+
+  /** Draws from another promise from now on; suspended ones were resumed. */
+  void draws(StorySequence sequence, StoryPromise promise) {
+    promise.join();
+    sequence.promise.leave(sequence.away);
+    sequence.promise = promise;
+  }
+
+  /** Tokens were committed; whatever the real one publishes by itself. */
+  void committed(StorySequence sequence, int newLength) {
+    if (sequence.tokens.isPresent()) {
+      if (!sequence.orphan) {
+        counts.computedTokens += Math.max(0, newLength - sequence.lengthCounted);
+      }
+      sequence.lengthCounted = newLength;
+      if (sequence.options.write()) {
+        publish(sequence, sequence.told, newLength, sequence.options);
+      }
+    }
+  }
+
+  int publish(StorySequence sequence, Tokens told, int length, OpenOptions options) {
+    return shelves.publish(sequence, told, length, options, epoch);
   }
 
   /** Writes the rows of some histories in all layers. */
@@ -428,64 +531,168 @@ final class StoryWorld implements AutoCloseable {
     }
   }
 
-  Namespace namespace(String tenant) {
-    return Objects.requireNonNull(TENANTS.get(tenant));
+  /** A promise that the real cache has made, and for which there is room. */
+  StoryPromise promised(BlockReservation real, int numBlocksPromised) {
+    pool.promise(numBlocksPromised);
+    StoryPromise promise = new StoryPromise(pool, Optional.of(real), numBlocksPromised);
+    promises.add(promise);
+    return promise;
+  }
+
+  void closePromises() {
+    promises.forEach(promise -> {
+      promise.real.ifPresent(BlockReservation::close);
+      promise.close();
+    });
+    promises.clear();
+  }
+
+  /** Time passes. */
+  void advance(long byNanos) {
+    nanos.addAndGet(byNanos);
+    pool.endPins();
+    var _ = cache.statistics(); // has the real one look at its clock now
   }
 
   // Comparisons.
 
   void check() {
-    BlockStatistics real = cache.statistics().blocks();
-    require(real.numFree() == numFree, "free blocks", real + " instead of " + numFree);
+    CacheStatistics statistics = cache.statistics();
+    BlockStatistics real = statistics.blocks();
     require(
-        real.numReclaimable() == idle.size()
-            && real.numIdle() == idle.size() + pinnedIdle.size()
-            && real.numInFlight() == 0,
-        "idle blocks",
-        real + " instead of " + idle.size() + ", pinned " + pinnedIdle.size());
+        real.numFree() == pool.numFree
+            && real.numReserved() == pool.numReserved
+            && real.numReclaimable() == pool.idle.size()
+            && real.numIdle() == pool.idle.size() + pool.pinnedIdle.size()
+            && real.numInFlight() == 0
+            && real.numReferences() == pool.numReferences,
+        "blocks",
+        real,
+        pool);
     require(
-        prefixes.statistics().numBlocks() == shelves.size(),
-        "shareable blocks",
-        prefixes.statistics().numBlocks() + " instead of " + shelves.size());
+        real.numAllocations() == pool.numAllocations
+            && real.numReclaimed() == pool.numReclaimed
+            && real.numRefusals() == pool.numRefusals,
+        "counters of blocks",
+        real,
+        pool);
+    require(
+        statistics.numSequences() == sequences.size()
+            && statistics.numForks() == counts.forks
+            && statistics.numBlockCopies() == counts.copies
+            && statistics.numStepsCommitted() == counts.commits
+            && statistics.numStepsRolledBack() == counts.rollbacks,
+        "counters of the cache",
+        statistics,
+        sequences.size(),
+        counts);
+    checkLevel(real);
     numChecks++;
-    if (depth == 0 && numChecks % 16 == 0) {
+    if (numChecks % 16 == 0) {
+      checkPrefixes();
+    }
+    if (depth == 0 && numChecks % 32 == 0) {
       cache.checkConservation();
       prefixes.checkConservation();
+      space.checkConservation();
+      tiers.checkConservation();
     }
-    if (numChecks % 128 == 0) {
+    if (numChecks % FULL_CHECK_EVERY == 0) {
       sequences.forEach(sequence -> check(sequence, 0));
+      shelves.all.values().forEach(this::check);
+      tiers.requireTold(shelves.all.keySet());
+      require(files.numSwapFiles() >= folder.numGroups(), "files of groups", folder);
     } else if (!sequences.isEmpty()) {
       StorySequence some = sequences.get(random.nextInt(sequences.size()));
       check(some, Math.max(0, some.length() - random.nextInt(4 * blockSize)));
     }
-    if (!shelves.isEmpty()) {
-      check(List.copyOf(shelves.values()).get(random.nextInt(shelves.size())));
+    if (!shelves.all.isEmpty() && numChecks % 4 == 0) {
+      check(List.copyOf(shelves.all.values()).get(random.nextInt(shelves.all.size())));
     }
   }
 
+  /** Between the marks either level is right, depending on what came before. */
+  private void checkLevel(BlockStatistics real) {
+    double taken = (double) (real.numBlocks() - real.numAvailable()) / real.numBlocks();
+    require(
+        taken >= marks.high()
+            ? level == Watermarks.Level.HIGH
+            : taken > marks.low() || level == Watermarks.Level.LOW,
+        "watermark level",
+        level,
+        taken,
+        marks);
+  }
+
+  private void checkPrefixes() {
+    PrefixStatistics real = prefixes.statistics();
+    require(
+        real.numBlocks() == shelves.all.size(),
+        "shareable blocks",
+        real.numBlocks(),
+        shelves.all.size());
+    require(
+        real.numRequests() == counts.requests
+            && real.promptTokens() == counts.promptTokens
+            && real.cachedTokens() == counts.cachedTokens
+            && real.returnedTokens() == counts.returnedTokens
+            && real.loadedTokens() == counts.loadedTokens
+            && real.headTokens() == counts.headTokens
+            && real.computedTokens() == counts.computedTokens
+            && real.publishedTokens() == shelves.numPublished * blockSize,
+        "counters of requests",
+        real,
+        counts);
+    require(
+        real.numDuplicates() == shelves.numDuplicates
+            && real.numQuotaRefusals() == shelves.numQuotaRefusals
+            && removals(real, RemovalReason.POOL_NEEDED_A_BLOCK) == counts.evicted
+            && removals(real, RemovalReason.QUOTA) == shelves.numQuotaRemovals
+            && removals(real, RemovalReason.REMOVED) == counts.removed
+            && removals(real, RemovalReason.CLEARED) == counts.cleared
+            && real.misses().values().stream().mapToLong(n -> n).sum() == counts.requests,
+        "counters of blocks that are shareable",
+        real,
+        shelves.numDuplicates,
+        counts);
+    require(
+        quota.isEmpty() || prefixes.numBlocksOf("anna") == shelves.numOfAnna(), "quota", prefixes);
+  }
+
+  private static long removals(PrefixStatistics real, RemovalReason reason) {
+    return real.removals().getOrDefault(reason, 0L);
+  }
+
   void check(StorySequence sequence, int first) {
+    if (sequence.away) {
+      require(
+          sequence.real.numBlocksHere() == sequence.blocks.size(),
+          "blocks kept",
+          sequence.real.numBlocksHere(),
+          sequence);
+      return;
+    }
     int[] ids = sequence.real.blockIds();
-    require(ids.length == sequence.blocks.size(), "block table of " + sequence, ids.length);
+    require(ids.length == sequence.blocks.size(), "block table", ids.length, sequence);
     for (int i = 0; i < ids.length; i++) {
-      StoryBlock block = sequence.blocks.get(i);
-      if (block.id < 0) {
-        block.id = ids[i];
-      }
-      require(block.id == ids[i], "block table of " + sequence + " at " + i, ids[i]);
+      pool.requireId(sequence.blocks.get(i), ids[i], sequence);
     }
     if (!sequence.busy) {
-      require(sequence.real.length() == sequence.length(), "length of " + sequence, ids.length);
-      long[] histories = histories(sequence.tenant, sequence.ids);
-      String difference = content.difference(memory, ids, histories, first);
-      require(difference.isEmpty(), "content of " + sequence, difference);
+      require(sequence.real.length() == sequence.length(), "length", sequence.real, sequence);
+      requireContent(ids, sequence.ids.histories(), first, sequence);
     }
+  }
+
+  void requireContent(int[] blockIds, long[] histories, int first, Object what) {
+    String difference = content.difference(memory, blockIds, histories, first);
+    require(difference.isEmpty(), "content", difference, what);
   }
 
   /** Opens a prompt, computes what is not cached, and compares every slot with the prompt. */
   void readBack() {
     String tenant = tenant();
     int[] prompt = prompt();
-    long[] histories = histories(tenant, Arrays.stream(prompt).boxed().toList());
+    long[] histories = tokens(tenant, prompt).histories();
     OpenOptions options = OpenOptions.DEFAULT.withoutRoom();
     try (TokenSequence tokens = prefixes.open(prompt, namespace(tenant), options);
         Step step = cache.newStep()) {
@@ -497,46 +704,77 @@ final class StoryWorld implements AutoCloseable {
         step.commit();
       }
       long[] there = Arrays.copyOf(histories, tokens.length());
-      String difference = content.difference(memory, tokens.sequence().blockIds(), there, 0);
-      require(difference.isEmpty(), "content of " + tokens, difference);
+      requireContent(tokens.sequence().blockIds(), there, 0, tokens);
     }
   }
 
   /** A shareable block holds what it is shared as, in use or not. */
   private void check(Shelf shelf) {
     if (shelf.block.id >= 0) {
-      int[] ids = new int[shelf.histories.length / blockSize];
-      Arrays.fill(ids, shelf.block.id);
-      int first = shelf.histories.length - blockSize;
-      String difference = content.difference(memory, ids, shelf.histories, first);
-      require(difference.isEmpty(), "content of a shareable block", difference);
+      requireContent(
+          new int[] {shelf.block.id}, shelf.histories, 0, "a shareable block");
       int[] said = prefixes.explain(shelf.block.id).block().tokenIds();
       require(Arrays.equals(said, shelf.ids), "explained block", Arrays.toString(said));
     }
   }
 
-  static void require(boolean holds, String what, Object actual) {
+  /** Told lazily, since it nearly always holds. */
+  static void require(boolean holds, String what, Object... actual) {
     if (!holds) {
-      throw new AssertionError("cache and reference disagree: " + what + "=" + actual);
+      throw new AssertionError("cache and reference disagree: " + what + "=" + List.of(actual));
     }
   }
 
-  /** Everything is closed and every block is free. */
-  void end() {
-    for (StorySequence sequence : List.copyOf(sequences)) {
-      check(sequence, 0);
-      close(sequence);
+  /** Runs what must be refused for want of blocks. */
+  OutOfBlocksException requireRefused(Runnable call) {
+    try {
+      call.run();
+    } catch (OutOfBlocksException expected) {
+      return expected;
     }
-    check();
-    cache.checkConservation();
+    throw new AssertionError("cache and reference disagree: refused=false");
+  }
+
+  void requireShortage(OutOfBlocksException refused) {
+    require(
+        refused.free() == pool.numUnreserved() && refused.reclaimable() == pool.numReclaimable(),
+        "refusal",
+        refused.getMessage(),
+        pool);
+  }
+
+  /** Everything is closed and every block is free. Nothing is away. */
+  void end() {
+    disarm();
+    closePromises();
+    boolean all = random.nextBoolean();
+    sequences.forEach(sequence -> check(sequence, 0));
+    if (!all) {
+      List.copyOf(sequences).forEach(this::close);
+      check();
+      cache.checkConservation();
+    }
+    store.close();
+    folder.close();
+    space.close();
     prefixes.close();
-    require(cache.statistics().blocks().numFree() == numBlocks, "free at the end", cache);
-    cache.close();
+    closeTiers();
+    require(files.numOpen() == 0, "open files", files.numOpen());
+    if (all) {
+      cache.closeAll();
+      sequences.forEach(sequence -> require(sequence.real.isClosed(), "still open", sequence));
+      sequences.clear();
+    } else {
+      require(cache.statistics().blocks().numFree() == numBlocks, "free at the end", cache);
+      cache.close();
+    }
   }
 
   @Override
   public void close() {
-    arena.close();
+    if (memory.segment().scope().isAlive()) {
+      memory.close();
+    }
   }
 
   @Override
@@ -545,9 +783,13 @@ final class StoryWorld implements AutoCloseable {
         + numBlocks
         + ", blockSize="
         + blockSize
+        + ", numSlots="
+        + numSlots
         + ", headHits="
         + headHits
         + ", quota="
-        + quota;
+        + quota
+        + ", "
+        + tiers;
   }
 }

@@ -227,36 +227,39 @@ final class ContextTile {
     long tokenBytes = layout.keyTokenStrideBytes(layer);
     long dimBytes = layout.keyDimStrideBytes(layer);
     long valueTokenBytes = layout.valueTokenStrideBytes(layer);
-    boolean isEight = blockSize % GatherKernel.EIGHT == 0 && tokenBytes == elementBytes;
+    boolean isEight = blockSize == GatherKernel.EIGHT && tokenBytes == elementBytes;
+    boolean isDense = dimBytes == elementBytes;
+    boolean isInts = elementBytes == Integer.BYTES;
     int step = isEight ? GatherKernel.EIGHT : 1;
     long touchStride = step * valueTokenBytes / keyDim;
     int lowest = first / step * step;
     int highest = (end - 1) / step * step;
     MemorySegment panels = scratch.panels;
+    long[] keys = gathered;
+    long[] values = gatheredLater;
     for (int i = 0; i < Lanes.GROUP; i += step) {
       for (int group = 0; group < Lanes.GROUPS; group++) {
         int position = Math.max(lowest, Math.min(start + group * Lanes.GROUP + i, highest));
         int blockId = blockIdAt(position);
         int slot = position % blockSize;
-        gathered[group] = layout.keyTileOffset(blockId, layer, kvHead) + slot * tokenBytes;
-        gatheredLater[group] =
-            layout.valueTileOffset(blockId, layer, kvHead) + slot * valueTokenBytes;
+        keys[group] = layout.keyTileOffset(blockId, layer, kvHead) + slot * tokenBytes;
+        values[group] = layout.valueTileOffset(blockId, layer, kvHead) + slot * valueTokenBytes;
       }
       long to = target + (long) i * elementBytes;
-      if (elementBytes == Integer.BYTES) {
+      if (isEight && isInts) {
+        touched += GatherKernel.eightInts(pool, keys, values, touchStride, panels, to, keyDim);
+      } else if (isEight) {
+        touched += GatherKernel.eightShorts(pool, keys, values, touchStride, panels, to, keyDim);
+      } else if (isDense && isInts) {
+        GatherKernel.denseInt(pool, keys, panels, to, keyDim);
+      } else if (isDense) {
+        GatherKernel.denseShort(pool, keys, panels, to, keyDim);
+      } else if (isInts) {
         touched +=
-            isEight
-                ? GatherKernel.eightInts(
-                    pool, gathered, dimBytes, gatheredLater, touchStride, panels, to, keyDim)
-                : GatherKernel.oneInt(
-                    pool, gathered, dimBytes, gatheredLater, touchStride, panels, to, keyDim);
+            GatherKernel.oneInt(pool, keys, dimBytes, values, touchStride, panels, to, keyDim);
       } else {
         touched +=
-            isEight
-                ? GatherKernel.eightShorts(
-                    pool, gathered, dimBytes, gatheredLater, touchStride, panels, to, keyDim)
-                : GatherKernel.oneShort(
-                    pool, gathered, dimBytes, gatheredLater, touchStride, panels, to, keyDim);
+            GatherKernel.oneShort(pool, keys, dimBytes, values, touchStride, panels, to, keyDim);
       }
     }
   }

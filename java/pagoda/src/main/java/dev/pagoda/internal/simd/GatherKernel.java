@@ -16,7 +16,8 @@ import jdk.incubator.vector.VectorSpecies;
 /**
  * Copies keys out of blocks that are no groups, unchanged, into groups that the other kernels read,
  * {@code [keyDim, 64]}: for each of the 4 groups one position, or eight that lie side by side, so
- * that four blocks stream in at once. Touches values on its way, see {@link ScoreKernel}.
+ * that four blocks stream in at once. Touches values on its way, see {@link ScoreKernel}. Blocks of
+ * eight and of one have kernels of their own, with strides that are constants.
  *
  * <p>Parameters are, everywhere: the pool; where each group's keys start in it; bytes from one dim
  * to the next; where the values start that are to be touched, and in which steps; the scratch's
@@ -46,7 +47,6 @@ final class GatherKernel {
   static int eightInts(
       MemorySegment pool,
       long[] keys,
-      long dimBytes,
       long[] values,
       long touchStride,
       MemorySegment panels,
@@ -62,7 +62,7 @@ final class GatherKernel {
     long v3 = values[3];
     int touched = 0;
     for (int d = 0; d < keyDim; d++) {
-      long from = d * dimBytes;
+      long from = (long) d * EIGHT * Integer.BYTES;
       long target = to + (long) d * INT_STRIDE;
       for (int part = 0; part < EIGHT * Integer.BYTES; part += INTS.vectorByteSize()) {
         long source = from + part;
@@ -89,7 +89,6 @@ final class GatherKernel {
   static int eightShorts(
       MemorySegment pool,
       long[] keys,
-      long dimBytes,
       long[] values,
       long touchStride,
       MemorySegment panels,
@@ -105,7 +104,7 @@ final class GatherKernel {
     long v3 = values[3];
     int touched = 0;
     for (int d = 0; d < keyDim; d++) {
-      long from = d * dimBytes;
+      long from = (long) d * EIGHT * Short.BYTES;
       long at = to + (long) d * SHORT_STRIDE;
       ShortVector.fromMemorySegment(SHORTS, pool, k0 + from, ORDER)
           .intoMemorySegment(panels, at, ORDER);
@@ -122,6 +121,45 @@ final class GatherKernel {
       touched += pool.get(ValueLayout.JAVA_BYTE, v3 + touch);
     }
     return touched;
+  }
+
+  /**
+   * One position of a type of 32 bits, its dims side by side. Touches nothing: what it reads is
+   * short.
+   */
+  static void denseInt(MemorySegment pool, long[] keys, MemorySegment panels, long to, int keyDim) {
+    long k0 = keys[0];
+    long k1 = keys[1];
+    long k2 = keys[2];
+    long k3 = keys[3];
+    for (int d = 0; d < keyDim; d++) {
+      long from = (long) d * Integer.BYTES;
+      long at = to + (long) d * INT_STRIDE;
+      panels.set(BITS32, at, pool.get(BITS32, k0 + from));
+      panels.set(BITS32, at + INT_GROUP, pool.get(BITS32, k1 + from));
+      panels.set(BITS32, at + 2 * INT_GROUP, pool.get(BITS32, k2 + from));
+      panels.set(BITS32, at + 3 * INT_GROUP, pool.get(BITS32, k3 + from));
+    }
+  }
+
+  /**
+   * One position of a type of 16 bits, its dims side by side. Touches nothing: what it reads is
+   * short.
+   */
+  static void denseShort(
+      MemorySegment pool, long[] keys, MemorySegment panels, long to, int keyDim) {
+    long k0 = keys[0];
+    long k1 = keys[1];
+    long k2 = keys[2];
+    long k3 = keys[3];
+    for (int d = 0; d < keyDim; d++) {
+      long from = (long) d * Short.BYTES;
+      long at = to + (long) d * SHORT_STRIDE;
+      panels.set(Elements.BITS16, at, pool.get(Elements.BITS16, k0 + from));
+      panels.set(Elements.BITS16, at + SHORT_GROUP, pool.get(Elements.BITS16, k1 + from));
+      panels.set(Elements.BITS16, at + 2 * SHORT_GROUP, pool.get(Elements.BITS16, k2 + from));
+      panels.set(Elements.BITS16, at + 3 * SHORT_GROUP, pool.get(Elements.BITS16, k3 + from));
+    }
   }
 
   /** One position of a type of 32 bits. */

@@ -7,7 +7,6 @@ import dev.pagoda.memory.KvStorage;
 import dev.pagoda.prefix.BlockKey;
 import dev.pagoda.prefix.LowerTier;
 import dev.pagoda.prefix.PrefixBlock;
-import dev.pagoda.tier.file.FileCalls.Entry;
 import dev.pagoda.tier.file.KvFileWriter.Durability;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -15,12 +14,9 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -53,16 +49,11 @@ public final class DiskTier implements LowerTier, AutoCloseable {
   public static final int STAGING_BLOCKS = 4;
 
   private static final System.Logger LOGGER = System.getLogger(DiskTier.class.getName());
-  private static final String SUFFIX = ".kv";
-  private static final String PART_SUFFIX = ".part";
   private static final int SEEN_KEYS = 1 << 16;
-  private static final int SKIPPED_OFFERS_MAX = 1 << 10;
 
-  private final Path folder;
-  private final FileOwner owner;
+  private final TierFolder folder;
+  private final BlockFiles files;
   private final DiskTierSettings settings;
-  private final FileCalls files;
-  private final KvFileWriter writer;
   private final FileCalls.FolderLock folderLock;
   private final HostStorage staging;
   private final List<BlockStaging> stagings; // each of them a block of it
@@ -76,8 +67,7 @@ public final class DiskTier implements LowerTier, AutoCloseable {
   private final List<BlockKey> stranded = new ArrayList<>(); // removals that failed
   private final List<Path> strandedParts = new ArrayList<>();
   private long nextPart;
-  private int failuresInARow;
-  private int offersToSkip;
+  private final WriteBackoff backoff = new WriteBackoff();
   private int numFound;
   private long numHits;
   private long numWritten;
@@ -90,23 +80,20 @@ public final class DiskTier implements LowerTier, AutoCloseable {
   private boolean closed;
 
   private DiskTier(
-      Path folder,
-      FileOwner owner,
+      TierFolder folder,
+      BlockFiles files,
       DiskTierSettings settings,
-      FileCalls files,
       FileCalls.FolderLock folderLock,
       HostStorage staging,
       List<BlockStaging> stagings,
-      long fileBytes) {
+      DiskIndex index) {
     this.folder = folder;
-    this.owner = owner;
-    this.settings = settings;
     this.files = files;
+    this.settings = settings;
     this.folderLock = folderLock;
     this.staging = staging;
     this.stagings = stagings;
-    writer = new KvFileWriter(files, settings.forced() ? Durability.FORCED : Durability.WRITTEN);
-    index = new DiskIndex(settings.bytesMax(), fileBytes);
+    this.index = index;
     seen = new SeenFilter(settings.onlySeenTwice() ? SEEN_KEYS : 1);
     idle.addAll(stagings);
   }
@@ -167,7 +154,7 @@ public final class DiskTier implements LowerTier, AutoCloseable {
     List<BlockStaging> areas = List.of();
     try {
       areas = BlockStaging.single(staging);
-      long fileBytes = fileBytes(owner);
+      long fileBytes = BlockFiles.fileBytes(owner);
       if (settings.bytesMax() < fileBytes) {
         throw new IllegalArgumentException(
             "the tier has no room for one block: fileBytes="
@@ -177,9 +164,14 @@ public final class DiskTier implements LowerTier, AutoCloseable {
       }
       FileCalls.FolderLock folderLock = files.lockFolder(folder);
       try {
+        TierFolder inside = new TierFolder(files, folder);
+        DiskIndex index = new DiskIndex(settings.bytesMax(), fileBytes);
+        TierFolder.Stock stock = inside.takeStock(index, fileBytes);
+        Durability durability = settings.forced() ? Durability.FORCED : Durability.WRITTEN;
+        BlockFiles blockFiles = new BlockFiles(files, owner, durability);
         DiskTier tier =
-            new DiskTier(folder, owner, settings, files, folderLock, staging, areas, fileBytes);
-        tier.find(fileBytes);
+            new DiskTier(inside, blockFiles, settings, folderLock, staging, areas, index);
+        tier.count(stock);
         return tier;
       } catch (Throwable refused) {
         folderLock.close();
@@ -196,49 +188,10 @@ public final class DiskTier implements LowerTier, AutoCloseable {
     }
   }
 
-  private static long fileBytes(FileOwner owner) {
-    return GroupIndex.ofBlock(new int[owner.layout().shape().blockSize()])
-        .header(owner, FileHeader.Kind.BLOCK, Digest.NONE)
-        .fileBytes();
-  }
-
-  /** Takes stock: whole files stay, parts and files of another length go. */
-  private void find(long fileBytes) throws IOException {
-    List<Entry> entries = new ArrayList<>(files.list(folder));
-    entries.sort(Comparator.comparingLong(Entry::modifiedMillis).thenComparing(Entry::name));
-    for (Entry entry : entries) {
-      Optional<BlockKey> key = keyOf(entry.name());
-      if (entry.name().endsWith(PART_SUFFIX)) {
-        files.delete(folder.resolve(entry.name()));
-      } else if (key.isPresent() && entry.bytes() == fileBytes) {
-        index.found(key.get());
-        numFound++;
-      } else if (key.isPresent()) {
-        files.delete(folder.resolve(entry.name()));
-        numRefused++;
-      }
-    }
-    for (BlockKey key : index.makeRoom(0)) {
-      files.delete(pathOf(key));
-      index.endRemoval(key);
-      numEvicted++;
-    }
-  }
-
-  private static Optional<BlockKey> keyOf(String name) {
-    if (!name.endsWith(SUFFIX)) {
-      return Optional.empty();
-    }
-    try {
-      BlockKey key = BlockKey.parse(name.substring(0, name.length() - SUFFIX.length()));
-      return name.equals(key + SUFFIX) ? Optional.of(key) : Optional.empty();
-    } catch (IllegalArgumentException other) {
-      return Optional.empty();
-    }
-  }
-
-  private Path pathOf(BlockKey key) {
-    return folder.resolve(key + SUFFIX);
+  private void count(TierFolder.Stock stock) {
+    numFound = stock.numFound();
+    numRefused = stock.numRefused();
+    numEvicted = stock.numEvicted();
   }
 
   @Override
@@ -266,12 +219,8 @@ public final class DiskTier implements LowerTier, AutoCloseable {
       return false;
     }
     boolean isHit = false;
-    try (KvFileReader reader =
-        KvFileReader.open(files, pathOf(block.key()), FileHeader.Kind.BLOCK, owner)) {
-      requireSame(reader, block);
-      reader.readPayload(
-          staging,
-          (first, count) -> StagedBlocks.in(staging, storage, new int[] {blockId}, first, count));
+    try {
+      files.read(folder.pathOf(block.key()), block, staging, storage, blockId);
       isHit = true;
     } catch (RefusedFileException refused) {
       LOGGER.log(System.Logger.Level.DEBUG, "a block on disk is not used", refused);
@@ -282,23 +231,6 @@ public final class DiskTier implements LowerTier, AutoCloseable {
       giveBack(staging, isHit);
     }
     return isHit;
-  }
-
-  /** Equal keys stand for equal tokens, and are not trusted to. */
-  private void requireSame(KvFileReader reader, PrefixBlock block) throws IOException {
-    Path path = pathOf(block.key());
-    FileHeader header = reader.header();
-    if (!header.key().equals(Digest.of(block.key().toBytes()))) {
-      throw FileHeader.damaged(path, "the file is another block's: key=" + header.key());
-    }
-    if (header.numBlocks() != 1 || header.numSequences() != 1) {
-      throw FileHeader.damaged(
-          path, "a file of a block holds one: numBlocks=" + header.numBlocks());
-    }
-    GroupIndex found = reader.readIndex(owner.layout());
-    if (!Arrays.equals(found.tokenIds(0), block.tokenIds())) {
-      throw FileHeader.damaged(path, "the file has other tokens: key=" + header.key());
-    }
   }
 
   private @Nullable BlockStaging takeForRead(BlockKey key) {
@@ -355,7 +287,7 @@ public final class DiskTier implements LowerTier, AutoCloseable {
 
   /** Deletes the file of a busy key; one that stays keeps its room, and is tried again. */
   private void delete(BlockKey key) {
-    boolean isGone = tryDelete(pathOf(key));
+    boolean isGone = tryDelete(folder.pathOf(key));
     lock.lock();
     try {
       if (isGone) {
@@ -371,7 +303,7 @@ public final class DiskTier implements LowerTier, AutoCloseable {
 
   private boolean tryDelete(Path path) {
     try {
-      files.delete(path);
+      folder.delete(path);
       return true;
     } catch (IOException refused) {
       LOGGER.log(System.Logger.Level.DEBUG, "a file cannot be removed", refused);
@@ -426,8 +358,7 @@ public final class DiskTier implements LowerTier, AutoCloseable {
       if (index.touch(key) || index.isBusy(key)) {
         return false;
       }
-      if (offersToSkip > 0) {
-        offersToSkip--;
+      if (backoff.skips()) {
         numSkipped++;
         return false;
       }
@@ -513,10 +444,7 @@ public final class DiskTier implements LowerTier, AutoCloseable {
       Outcome outcome = Outcome.FAILED;
       Path part = nextPart(block.key());
       try {
-        GroupIndex one = GroupIndex.ofBlock(block.tokenIds());
-        FileHeader header =
-            one.header(owner, FileHeader.Kind.BLOCK, Digest.of(block.key().toBytes()));
-        writer.write(part, pathOf(block.key()), header, one, staging, (first, count) -> {});
+        files.write(part, folder.pathOf(block.key()), block, staging);
         outcome = Outcome.WRITTEN;
       } catch (IOException refused) {
         LOGGER.log(System.Logger.Level.DEBUG, "a block cannot be written", refused);
@@ -538,12 +466,11 @@ public final class DiskTier implements LowerTier, AutoCloseable {
         switch (outcome) {
           case WRITTEN -> {
             numWritten++;
-            failuresInARow = 0;
+            backoff.succeeded();
           }
           case FAILED -> {
             numWriteFailures++;
-            offersToSkip = Math.min(SKIPPED_OFFERS_MAX, (1 << Math.min(failuresInARow, 20)) - 1);
-            failuresInARow++;
+            backoff.failed();
           }
           case SKIPPED -> numSkipped++;
         }
@@ -557,7 +484,7 @@ public final class DiskTier implements LowerTier, AutoCloseable {
   private Path nextPart(BlockKey key) {
     lock.lock();
     try {
-      return folder.resolve(key + "." + nextPart++ + PART_SUFFIX);
+      return folder.partOf(key, nextPart++);
     } finally {
       lock.unlock();
     }
@@ -565,7 +492,7 @@ public final class DiskTier implements LowerTier, AutoCloseable {
 
   /** What a write that failed may have left: its part, or the whole file after all. */
   private void clean(BlockKey key, Path part) {
-    for (Path path : List.of(part, pathOf(key))) {
+    for (Path path : List.of(part, folder.pathOf(key))) {
       if (!tryDelete(path)) {
         lock.lock();
         try {

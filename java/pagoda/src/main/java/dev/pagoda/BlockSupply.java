@@ -1,0 +1,99 @@
+package dev.pagoda;
+
+import dev.pagoda.block.BlockHandle;
+import dev.pagoda.block.BlockPool;
+import dev.pagoda.block.IdleOrder;
+import dev.pagoda.block.OutOfBlocksException;
+import dev.pagoda.internal.event.CacheEvents;
+import dev.pagoda.memory.KvStorage;
+
+/**
+ * Blocks of a pool for whoever must have them now: where too few are free, idle ones are given up,
+ * and somebody may save their content before it is overwritten.
+ *
+ * <p>Saving moves bytes, so that all but {@link #openCaching} and {@link #closeCaching} is called
+ * outside the cache's lock. Threads: any number.
+ */
+final class BlockSupply {
+  private static final BlockEviction NO_EVICTION = (storage, blockIds) -> {};
+
+  private final BlockPool pool;
+  private final KvStorage storage;
+
+  // Told of blocks that are given up; nobody caches any without telling whom.
+  private volatile BlockEviction eviction = NO_EVICTION;
+
+  BlockSupply(BlockPool pool, KvStorage storage) {
+    this.pool = pool;
+    this.storage = storage;
+  }
+
+  /** Has idle blocks given up in an order, and somebody told. With the lock. */
+  void openCaching(IdleOrder order, BlockEviction newEviction) {
+    if (!eviction.equals(NO_EVICTION)) {
+      throw new IllegalStateException(
+          "the cache has a prefix cache already: numBlocks=" + pool.numBlocks());
+    }
+    pool.caching().setIdleOrder(order);
+    eviction = newEviction;
+  }
+
+  /** Ends that, when nothing is cached any more. With the lock. */
+  void closeCaching(boolean isPoolOpen) {
+    if (isPoolOpen) {
+      pool.caching().unsetIdleOrder();
+    }
+    eviction = NO_EVICTION;
+  }
+
+  /** Takes blocks, all or none, and lets the content of those that are given up be saved. */
+  void take(long[] handles) {
+    int numReclaimed = pool.allocate(handles, 0, handles.length);
+    try {
+      saveReclaimed(handles, handles.length - numReclaimed, handles.length);
+    } catch (Throwable refused) {
+      var _ = pool.release(handles, 0, handles.length);
+      throw refused;
+    }
+  }
+
+  /** Lets the content of blocks that were given up be saved, before anybody overwrites it. */
+  void saveReclaimed(long[] handles, int from, int to) {
+    if (from < to) {
+      int[] blockIds = new int[to - from];
+      for (int i = 0; i < blockIds.length; i++) {
+        blockIds[i] = BlockHandle.blockId(handles[from + i]);
+      }
+      eviction.evicted(storage, blockIds);
+    }
+  }
+
+  /** Has blocks promised, all or none. */
+  void promise(int numBlocks) {
+    if (pool.promises().tryReserve(numBlocks)) {
+      return;
+    }
+    try {
+      pool.requireCapacity(numBlocks);
+      long[] handles = new long[numBlocks];
+      take(handles);
+      var _ = pool.release(handles, 0, numBlocks, numBlocks);
+    } catch (OutOfBlocksException tooFew) {
+      tellExhausted(tooFew);
+      throw tooFew;
+    }
+  }
+
+  boolean tryPromise(int numBlocks) {
+    try {
+      promise(numBlocks);
+      return true;
+    } catch (OutOfBlocksException tooFew) {
+      return false;
+    }
+  }
+
+  static void tellExhausted(OutOfBlocksException tooFew) {
+    CacheEvents.current().exhausted(tooFew.needed(), tooFew.free(), tooFew.total());
+  }
+}

@@ -1,0 +1,103 @@
+package dev.pagoda;
+
+import dev.pagoda.layout.KvLayout;
+import dev.pagoda.layout.KvShape;
+import dev.pagoda.memory.HostStorage;
+import java.util.List;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+
+/** Small caches over memory that a test can read, whose copies fail when they are told to. */
+public class CopyFaults {
+  /** Planted; nothing else throws it. */
+  public static final class Planted extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    Planted(String site) {
+      super("planted in " + site);
+    }
+  }
+
+  private int copiesUntilFailure;
+  private boolean failsAfter;
+  private boolean hasFailed;
+
+  // Kept here, since nobody else keeps a logger that was told something.
+  private static final List<Logger> SILENT =
+      List.of(Logger.getLogger("dev.pagoda"), Logger.getLogger("dev.pagoda.tier"));
+
+  static {
+    // A tier whose failure is planted says so, thousands of times.
+    SILENT.forEach(logger -> logger.setLevel(Level.OFF));
+  }
+
+  public CopyFaults() {}
+
+  /** Memory for caches of the scalar backend. */
+  public final HostStorage allocate(KvShape shape, int numBlocks) {
+    return HostStorage.allocate(new KvLayout(shape, new InterposedKernels().keyOrder()), numBlocks);
+  }
+
+  /** A cache over such memory, which it closes. */
+  public final PagedKvCache open(HostStorage host, Checks checks) {
+    return new PagedKvCache(Backend.SCALAR, new InterposedKernels(), new Storage(host), checks);
+  }
+
+  /** The n-th copy from now on fails, before or after it was made. */
+  public final void failIn(int copies, boolean after) {
+    copiesUntilFailure = copies;
+    failsAfter = after;
+    hasFailed = false;
+  }
+
+  /** No copy fails from now on. */
+  public final void repair() {
+    copiesUntilFailure = 0;
+  }
+
+  /** Whether a copy has failed since it was told to. */
+  public final boolean hasFailed() {
+    return hasFailed;
+  }
+
+  /** Which host blocks a copy into the cache reads: those it was asked to, unless overridden. */
+  protected int[] copiedIn(int[] sources, int count) {
+    return sources;
+  }
+
+  private void pass(String site, int count, Runnable copy) {
+    if (count == 0) {
+      return; // no copy at all
+    }
+    copiesUntilFailure--;
+    boolean fails = copiesUntilFailure == 0;
+    if (!fails || failsAfter) {
+      copy.run();
+    }
+    if (fails) {
+      hasFailed = true;
+      throw new Planted(site);
+    }
+  }
+
+  private final class Storage extends InterposedStorage {
+    Storage(HostStorage host) {
+      super(host);
+    }
+
+    @Override
+    public void copyBlocks(int[] sources, int[] targets, int count) {
+      pass("copyBlocks", count, () -> super.copyBlocks(sources, targets, count));
+    }
+
+    @Override
+    public void copyOut(int[] sources, HostStorage target, int[] targets, int count) {
+      pass("copyOut", count, () -> super.copyOut(sources, target, targets, count));
+    }
+
+    @Override
+    public void copyIn(HostStorage source, int[] sources, int[] targets, int count) {
+      pass("copyIn", count, () -> super.copyIn(source, copiedIn(sources, count), targets, count));
+    }
+  }
+}
