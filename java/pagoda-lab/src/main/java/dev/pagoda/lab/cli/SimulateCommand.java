@@ -259,7 +259,9 @@ final class SimulateCommand implements Callable<Integer> {
         rates,
         samples > 1 ? List.of("paged") : policies,
         machine,
-        poolTokens == UNSET ? 0 : poolTokens,
+        poolTokens == UNSET
+            ? new SimulateOptions.PoolSize.OfMachine()
+            : new SimulateOptions.PoolSize.OfTokens(poolTokens),
         blockSize,
         watermark,
         totalTokensMax == UNSET ? longest : totalTokensMax,
