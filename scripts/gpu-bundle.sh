@@ -10,7 +10,7 @@
 #   DIR/run-pagoda.sh report --backend cuda --out REPORT
 #
 # The native library is part of it: PAGODA_CUDA=AUTO in the environment makes do without.
-# All but the scripts is one archive of about 50 MiB, which the first script that runs unpacks.
+# All but the scripts is one archive of about 55 MB, which the first script that runs unpacks.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -172,7 +172,12 @@ native_test() {
 for test in "$files"/native-tests/*; do
   [[ ! -x $test ]] || run "native: ${test##*/}" native_test "$test"
 done
-run "the library" library_tests "${vector[@]}" -- --exclude-tag no-vector-module
+# Fuzzing needs Jazzer and the JDK's instrumentation, and no GPU.
+run "the library" library_tests "${vector[@]}" -- --exclude-tag no-vector-module --exclude-tag fuzz
+if [[ ${PAGODA_GPU:-OFF} == ON ]]; then
+  run "tests of any backend, on the GPU" library_tests "${vector[@]}" \
+    -Ddev.pagoda.test.backend=CUDA -- --include-tag 'any-backend & !host-memory'
+fi
 run "the lab" lab_tests "${vector[@]}" --
 run "256-bit vectors" library_tests "${vector[@]}" -XX:MaxVectorSize=32 -- --include-tag vector-width
 run "128-bit vectors" library_tests "${vector[@]}" -XX:MaxVectorSize=16 -- --include-tag vector-width

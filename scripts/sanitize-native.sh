@@ -46,7 +46,7 @@ for tool in memcheck racecheck initcheck synccheck; do
   done
   # Side by side: each keeps one processor busy, and the device hardly.
   declare -A running=()
-  for test in write_kv_test "copy_blocks_test short" "paged_decode_test short" \
+  for test in "write_kv_test short" "copy_blocks_test short" "paged_decode_test short" \
     "paged_prefill_test short" "step_test short" merge_partials_test; do
     # The arguments of a test are words.
     # shellcheck disable=SC2086
@@ -60,7 +60,9 @@ for tool in memcheck racecheck initcheck synccheck; do
       echo "$tool finds nothing in $test"
     else
       echo "$tool finds something in $test: status=$status"
+      # The tool's findings, and what the test itself had to say.
       grep -E '=========' "$logs/${test%% *}" | head -n 30 || true
+      grep -vE '=========' "$logs/${test%% *}" | tail -n 5 || true
       num_failures=$((num_failures + 1))
     fi
   done

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "device/bulk_copy.cuh"
+#include "device/cache_policy.cuh"
 
 namespace bench {
 
@@ -25,7 +26,7 @@ __global__ void __launch_bounds__(32) pure_read_kernel(const char* array, int64_
   if (threadIdx.x != 0) {
     return;
   }
-  const uint64_t policy = pagoda::read_once_policy();
+  const uint64_t policy = pagoda::evict_first_policy();
   for (int i = 0; i < kReadStages; ++i) {
     pagoda::barrier_init(full + 8 * i, 1);
   }

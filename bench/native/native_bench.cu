@@ -194,7 +194,7 @@ struct BlockSets {
     }
     kv_bytes = 4.0 * tokens * shape.num_kv_heads * shape.head_dim;
     num_sets = static_cast<int>(std::min(96.0, std::max(2.0, std::ceil(4e8 / kv_bytes))));
-    const int64_t num_blocks = blocks_per_set * num_sets;
+    num_blocks = static_cast<int32_t>(blocks_per_set * num_sets);
     pool = std::make_unique<DeviceArray<char>>(num_blocks * block_bytes);
     fill_random_kernel<<<4096, 256>>>(reinterpret_cast<__nv_bfloat16*>(pool->get()),
                                       num_blocks * block_bytes / 2, 1);
@@ -235,6 +235,7 @@ struct BlockSets {
     params->num_query_heads = shape.num_query_heads;
     params->num_kv_heads = shape.num_kv_heads;
     params->group_size = shape.num_query_heads / shape.num_kv_heads;
+    params->num_blocks = num_blocks;
     params->block_size = shape.block_size;
     params->key_head_dim = shape.head_dim;
     params->value_head_dim = shape.head_dim;
@@ -245,6 +246,7 @@ struct BlockSets {
   const int32_t num_seqs;
   const int64_t tile_bytes;
   const int64_t block_bytes;
+  int32_t num_blocks = 0;
   int32_t most_blocks = 0;
   int num_sets = 0;
   double kv_bytes = 0.0;

@@ -126,6 +126,7 @@ void use_common_fields(const AbiParams& p, Params* params) {
   params->num_query_heads = p.num_query_heads;
   params->num_kv_heads = layer.num_kv_heads;
   params->group_size = p.num_query_heads / layer.num_kv_heads;
+  params->num_blocks = layer.num_blocks;
   params->block_size = layer.block_size;
   params->key_head_dim = layer.key_head_dim;
   params->value_head_dim = layer.value_head_dim;

@@ -47,6 +47,7 @@ struct DecodeParams {
   int32_t group_size;
   int32_t tiles_per_group;
   int32_t tile_rows;  // query heads that a query tile has room for
+  int32_t num_blocks;  // of the pool
   int32_t block_size;
   int32_t key_head_dim;
   int32_t value_head_dim;

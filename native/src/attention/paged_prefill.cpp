@@ -76,6 +76,7 @@ DecodeParams decode_params_of(const PrefillParams& prefill, void* workspace,
   params.num_query_heads = prefill.num_query_heads;
   params.num_kv_heads = prefill.num_kv_heads;
   params.group_size = prefill.group_size;
+  params.num_blocks = prefill.num_blocks;
   params.block_size = prefill.block_size;
   params.key_head_dim = prefill.key_head_dim;
   params.value_head_dim = prefill.value_head_dim;

@@ -41,6 +41,7 @@ struct PrefillParams {
   int32_t num_kv_heads;
   int32_t group_size;
   int32_t tile_rows;  // of a query tile
+  int32_t num_blocks;  // of the pool
   int32_t block_size;
   int32_t key_head_dim;
   int32_t value_head_dim;

@@ -10,6 +10,7 @@
 #include "attention/paged_decode.h"
 #include "attention/work_list.cuh"
 #include "device/bulk_copy.cuh"
+#include "device/cache_policy.cuh"
 #include "device/elements.cuh"
 #include "device/launch_order.cuh"
 #include "device/tensor_core.cuh"
@@ -83,6 +84,8 @@ struct alignas(16) DecodeUnit {
 };
 
 constexpr int64_t kPrefetchedTableBytes = 16 << 10;
+/// Of keys, and as many of values: more pushes out of L2 what others have asked for.
+constexpr uint32_t kLookAheadBytes = 32 << 10;
 
 constexpr int32_t kUnitEndsPiece = 1;
 constexpr int32_t kUnitEndsWork = 2;
@@ -93,6 +96,44 @@ __device__ __forceinline__ void zip_rows(uint32_t (&pairs)[4], uint2 low, uint2 
   pairs[1] = __byte_perm(low.x, high.x, 0x7632);
   pairs[2] = __byte_perm(low.y, high.y, 0x5410);
   pairs[3] = __byte_perm(low.y, high.y, 0x7632);
+}
+
+/// Brings the first keys and values of this CTA to L2 while earlier launches still run.
+///
+/// Lengths and tables may be what such a launch is about to change. So nothing comes of them but a
+/// hint, every index is checked, and they are read past L1, where old lines would outlive the wait.
+template <int kHeadDim, int kQueryTiles>
+__device__ __forceinline__ void look_ahead(const DecodeParams& params) {
+  const int lane = threadIdx.x % 32;
+  WorkWalker walker(params, Grabs::kOnDemand);
+  Piece piece;
+  if (!walker.enter_first() || !walker.next(&piece) || piece.seq_idx < 0 ||
+      piece.seq_idx >= params.num_seqs) {
+    return;
+  }
+  const uint32_t granule_bytes =
+      params.granule_tokens * Sm90Decode<kHeadDim, kQueryTiles>::kRowBytes;
+  const int granules_per_block = params.block_size / params.granule_tokens;
+  const int granule = piece.first_granule + lane;
+  const int block_idx = granule / granules_per_block;
+  if (lane * granule_bytes >= kLookAheadBytes || granule < 0 || granule >= piece.end_granule ||
+      block_idx >= params.block_table_stride) {
+    return;
+  }
+  const int32_t block_id =
+      __ldcg(params.block_tables + piece.seq_idx * params.block_table_stride + block_idx);
+  if (block_id < 0 || block_id >= params.num_blocks) {
+    return;
+  }
+  const int64_t kv_head_idx = piece.stripe / params.tiles_per_group;
+  const char* granule_of_block = params.pool + block_id * params.block_bytes +
+                                 static_cast<int64_t>(granule % granules_per_block) * granule_bytes;
+  bulk_prefetch_to_l2(
+      granule_of_block + params.key_base_bytes + kv_head_idx * params.key_tile_bytes,
+      granule_bytes);
+  bulk_prefetch_to_l2(
+      granule_of_block + params.value_base_bytes + kv_head_idx * params.value_tile_bytes,
+      granule_bytes);
 }
 
 /// Attends with one query row per sequence over keys and values in blocks.
@@ -139,9 +180,7 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
     }
     barrier_init_fence();
   }
-  wait_for_earlier_launches();
   __syncthreads();
-  let_later_launches_start();
 
   constexpr DType kKvDType = std::is_same_v<KvType, __half> ? DType::kFp16 : DType::kBf16;
   const bool queries_need_rounding = params.row_dtype != kKvDType;
@@ -159,9 +198,13 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
 
   if (warp == Shape::kConsumerWarps) {
     // The producer. Lanes 0 to 7 queue keys, lanes 8 to 15 values, a granule each.
-    const uint64_t policy = read_once_policy();
+    const uint64_t policy = evict_first_policy();
     const uint32_t granule_bytes = granule_tokens * Shape::kRowBytes;
     const int granules_per_block = params.block_size / granule_tokens;
+    look_ahead<kHeadDim, kQueryTiles>(params);
+    // The one wait of the CTA: consumers touch nothing but shared memory before the first unit.
+    wait_for_earlier_launches();
+    let_later_launches_start();
     // Small tables come to L2 while the lengths are on their way, which say what to read of them.
     const int64_t table_bytes = params.num_seqs * params.block_table_stride * 4;
     if (table_bytes <= kPrefetchedTableBytes) {
@@ -196,8 +239,8 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
         chunk.num_granules = min(32, piece.end_granule - next_granule);
         next_granule += chunk.num_granules;
         if (lane < chunk.num_granules && piece.end_visible > 0) {
-          chunk.block_id = params.block_tables[piece.seq_idx * params.block_table_stride +
-                                               (chunk.first + lane) / granules_per_block];
+          chunk.block_id = __ldcg(params.block_tables + piece.seq_idx * params.block_table_stride +
+                                  (chunk.first + lane) / granules_per_block);
         }
       }
       return chunk;

@@ -14,7 +14,8 @@
 // demand: there is nothing to merge, and multiprocessors that read faster do more.
 //
 // Every CTA computes the same list from the context lengths in device memory, so that lengths can
-// change between replays of a graph and no plan travels from the host.
+// change between replays of a graph and no plan travels from the host. They are read past L1, where
+// lines would outlive a look ahead of the launch before (sm90_paged_decode.cuh).
 #ifndef PAGODA_ATTENTION_WORK_LIST_CUH
 #define PAGODA_ATTENTION_WORK_LIST_CUH
 
@@ -68,10 +69,10 @@ struct SequenceSpan {
     row_idx = seq_idx;
     bool is_left_out = false;
     if (params.maybe_cumulative_query_lengths != nullptr) {
-      row_idx = params.maybe_cumulative_query_lengths[seq_idx];
-      is_left_out = params.maybe_cumulative_query_lengths[seq_idx + 1] - row_idx != 1;
+      row_idx = __ldcg(params.maybe_cumulative_query_lengths + seq_idx);
+      is_left_out = __ldcg(params.maybe_cumulative_query_lengths + seq_idx + 1) - row_idx != 1;
     }
-    context_length = max(0, params.context_lengths[seq_idx]);
+    context_length = max(0, __ldcg(params.context_lengths + seq_idx));
     first_visible =
         params.window_tokens == 0 ? 0 : max(0, context_length - params.window_tokens);
     first_granule = first_visible / params.granule_tokens;
@@ -162,7 +163,11 @@ class WorkWalker {
       return true;
     }
     while (position_ >= chunk_end_) {
-      load_chunk(chunk_base_ + 32, chunk_end_);
+      if (chunk_base_ + 32 >= params_.num_seqs) {
+        return false;  // lengths have shrunk since they were added up
+      }
+      read_chunk(chunk_base_ + 32);
+      place_chunk(chunk_end_);
     }
     // Starts rise from lane to lane, and lanes behind the last sequence start at the chunk's end.
     const int owner = 31 - __clz(__ballot_sync(kAllLanes, lane_start_ <= position_));
@@ -202,21 +207,33 @@ class WorkWalker {
     position_ = split_.start_of(part_);
     end_ = split_.start_of(part_ + 1);
     if (position_ < chunk_start_) {
-      load_chunk(0, 0);
+      read_chunk(0);
+      place_chunk(0);
     }
     return true;
   }
 
   /// Reads the whole list, and leaves the first chunk loaded on the way.
   __device__ ListSize list_size() {
-    load_chunk(0, 0);
+    read_chunk(0);
     uint32_t sum = 0;
     uint32_t longest = lane_granules_;
-    for (int32_t i = 32 + lane_; i < params_.num_seqs; i += 32) {
-      const uint32_t granules = SequenceSpan(params_, i).num_granules;
-      sum += granules;
-      longest = max(longest, granules);
+    // No work begins before all lengths are known: many at a time are on their way.
+    constexpr int kAtOnce = 8;
+    for (int32_t base = 32; base < params_.num_seqs; base += 32 * kAtOnce) {
+      uint32_t granules[kAtOnce];
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i) {
+        const int32_t seq_idx = base + i * 32 + lane_;
+        granules[i] = seq_idx < params_.num_seqs ? SequenceSpan(params_, seq_idx).num_granules : 0;
+      }
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i) {
+        sum += granules[i];
+        longest = max(longest, granules[i]);
+      }
     }
+    place_chunk(0);
     for (int offset = 16; offset > 0; offset /= 2) {
       sum += __shfl_xor_sync(kAllLanes, sum, offset);
       longest = max(longest, __shfl_xor_sync(kAllLanes, longest, offset));
@@ -224,9 +241,9 @@ class WorkWalker {
     return {chunk_end_ + sum, longest};
   }
 
-  __device__ void load_chunk(int32_t base, uint32_t start) {
+  /// Reads 32 sequences; place_chunk follows, as soon as their answers are needed.
+  __device__ void read_chunk(int32_t base) {
     chunk_base_ = base;
-    chunk_start_ = start;
     lane_granules_ = 0;
     if (base + lane_ < params_.num_seqs) {
       const SequenceSpan span(params_, base + lane_);
@@ -236,6 +253,11 @@ class WorkWalker {
       lane_first_granule_ = span.first_granule;
       lane_granules_ = span.num_granules;
     }
+  }
+
+  /// Says where in the list the chunk's sequences lie.
+  __device__ void place_chunk(uint32_t start) {
+    chunk_start_ = start;
     uint32_t sum = lane_granules_;
     for (int offset = 1; offset < 32; offset *= 2) {
       const uint32_t before = __shfl_up_sync(kAllLanes, sum, offset);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "device/cache_policy.cuh"
+
 namespace pagoda {
 
 /// Overwrites target blocks with source blocks, kThreads * kVectors * 16 bytes at a time.
@@ -16,6 +18,7 @@ namespace pagoda {
 template <int kThreads, int kVectors>
 __global__ void __launch_bounds__(kThreads, 2048 / kThreads)
     copy_blocks_kernel(const __grid_constant__ CopyBlocksParams params) {
+  const uint64_t policy = evict_first_policy();
   const int64_t vectors_per_block = params.block_bytes / static_cast<int64_t>(sizeof(uint4));
   for (int64_t copy_idx = blockIdx.y; copy_idx < params.num_copies; copy_idx += gridDim.y) {
     const BlockCopy copy = params.copies[copy_idx];
@@ -36,7 +39,7 @@ __global__ void __launch_bounds__(kThreads, 2048 / kThreads)
 #pragma unroll
       for (int i = 0; i < kVectors; ++i) {
         if (first + i * kThreads < vectors_per_block) {
-          __stcs(target + first + i * kThreads, vectors[i]);
+          store_with_policy(target + first + i * kThreads, vectors[i], policy);
         }
       }
     }

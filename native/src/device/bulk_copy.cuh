@@ -67,11 +67,12 @@ __device__ __forceinline__ void prefetch_to_l2(const void* address) {
   asm volatile("prefetch.global.L2 [%0];" ::"l"(__cvta_generic_to_global(address)));
 }
 
-/// A cache policy for bytes that are read once: they leave L2 before anything else does.
-__device__ __forceinline__ uint64_t read_once_policy() {
-  uint64_t policy;
-  asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
-  return policy;
+/// Brings `num_bytes`, a multiple of 16, to L2.
+__device__ __forceinline__ void bulk_prefetch_to_l2(const void* source, uint32_t num_bytes) {
+  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(
+                   __cvta_generic_to_global(source)),
+               "r"(num_bytes)
+               : "memory");
 }
 
 /// Queues a copy from global to shared memory that completes on `barrier`.

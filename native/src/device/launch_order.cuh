@@ -7,7 +7,7 @@
 namespace pagoda {
 
 /// Waits until everything earlier in the stream has run and its writes are visible. Before it, a
-/// kernel touches no global memory.
+/// kernel writes no global memory, and what it reads is no more than a hint.
 __device__ __forceinline__ void wait_for_earlier_launches() {
   asm volatile("griddepcontrol.wait;" ::: "memory");
 }

@@ -133,6 +133,26 @@ void copies_beyond_four_gibibytes() {
           "cudaMemcpy");
     CLAIM(read == block);
   }
+  char* host = nullptr;
+  check(cudaHostAlloc(&host, kBlockBytes, cudaHostAllocMapped), "cudaHostAlloc");
+  DeviceBytes swaps(2 * sizeof(pagoda_block_copy));
+  write_all(swaps, std::vector<pagoda_block_copy>{{4999, 0}, {0, 4096}});
+  const pagoda_swap_blocks_params out{pool.address(), reinterpret_cast<uint64_t>(host),
+                                      swaps.address(), kBlockBytes, 1};
+  check(pagoda_swap_blocks(&out, nullptr, &error), error);
+  check(cudaDeviceSynchronize(), "swap out");
+  CLAIM(std::memcmp(host, block.data(), kBlockBytes) == 0);
+  const pagoda_swap_blocks_params in{reinterpret_cast<uint64_t>(host), pool.address(),
+                                     swaps.address() + sizeof(pagoda_block_copy), kBlockBytes, 1};
+  check(pagoda_swap_blocks(&in, nullptr, &error), error);
+  check(cudaDeviceSynchronize(), "swap in");
+  std::vector<char> read(kBlockBytes);
+  check(cudaMemcpy(read.data(),
+                   reinterpret_cast<const char*>(pool.address()) + int64_t{4096} * kBlockBytes,
+                   kBlockBytes, cudaMemcpyDeviceToHost),
+        "cudaMemcpy");
+  CLAIM(read == block);
+  check(cudaFreeHost(host), "cudaFreeHost");
 }
 
 }  // namespace

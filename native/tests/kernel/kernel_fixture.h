@@ -59,8 +59,8 @@ class DeviceBytes {
   DeviceBytes(const DeviceBytes&) = delete;
   DeviceBytes& operator=(const DeviceBytes&) = delete;
 
-  void poison() { check(cudaMemset(pointer_, 0xff, num_bytes_), "cudaMemset"); }
-  void clear() { check(cudaMemset(pointer_, 0, num_bytes_), "cudaMemset"); }
+  void poison() { fill(0xff); }
+  void clear() { fill(0); }
   uint64_t address() const { return reinterpret_cast<uint64_t>(pointer_); }
   size_t size() const { return num_bytes_; }
 
@@ -77,6 +77,12 @@ class DeviceBytes {
   }
 
  private:
+  /// Waits for it, as work in a stream of its own would not.
+  void fill(int byte) {
+    check(cudaMemset(pointer_, byte, num_bytes_), "cudaMemset");
+    check(cudaDeviceSynchronize(), "cudaMemset");
+  }
+
   void* pointer_ = nullptr;
   size_t num_bytes_;
 };

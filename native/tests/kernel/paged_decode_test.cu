@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <string>
 
-#include "attention_reference.h"
+#include "attention_rows.h"
 #include "kernel_fixture.h"
 #include "paged_pool.h"
 
@@ -12,19 +12,31 @@ namespace {
 
 using namespace fixture;
 
-struct DecodeCase {
-  std::string title;
-  PoolShape shape;
-  int num_query_heads = 4;
+struct DecodeCase : AttentionCase {
   std::vector<int> context_lengths;
-  pagoda_dtype row_dtype = PAGODA_DTYPE_BF16;
-  int window_tokens = 0;
-  float logit_soft_cap = 0.0f;
-  bool has_alibi = false;
-  bool has_sinks = false;
-  int row_padding = 0;             // elements behind each row of queries and output
-  std::vector<int> block_ids = {};  // the first ids to hand out; others are shuffled
 };
+
+struct Words {
+  uint64_t target;
+  uint64_t source;
+  int64_t count;
+};
+
+/// Writes words long after it has let the next launch start.
+__global__ void write_late(Words lengths, Words tables) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+  const long long start = clock64();
+  while (clock64() - start < 100000) {
+  }
+  for (const Words& words : {lengths, tables}) {
+    for (int64_t i = threadIdx.x; i < words.count; i += blockDim.x) {
+      reinterpret_cast<int32_t*>(words.target)[i] =
+          reinterpret_cast<const int32_t*>(words.source)[i];
+    }
+  }
+}
 
 /// Everything a case needs, on the host and on the device.
 class DecodeRun {
@@ -32,48 +44,52 @@ class DecodeRun {
   DecodeRun(const DecodeCase& what, uint64_t seed)
       : case_(what),
         random_(seed),
-        shape_(what.shape),
-        num_seqs_(static_cast<int>(what.context_lengths.size())) {
-    std::vector<PoolSequence> sequences;
-    for (const int length : case_.context_lengths) {
-      sequences.push_back({length, first_visible(length)});
-    }
-    pool_ = std::make_unique<PagedPool>(shape_, sequences, case_.block_ids, &random_);
-    lengths_ = std::make_unique<DeviceBytes>(num_seqs_ * 4);
+        num_seqs_(static_cast<int>(what.context_lengths.size())),
+        pool_(what.shape, sequences_of(what), what.block_ids, &random_),
+        lengths_(num_seqs_ * 4),
+        rows_(what, num_seqs_, 0, &random_),
+        workspace_(workspace_bytes()) {
     set_lengths(case_.context_lengths);
-    fill_rows();
+    workspace_.clear();
   }
 
-  pagoda_paged_decode_params params() {
+  pagoda_paged_decode_params params() const {
     pagoda_paged_decode_params params{};
-    params.layer = pool_->layer();
-    params.queries = queries_device_->address();
-    params.output = output_->address();
-    params.maybe_lse = lse_->address();
-    params.block_tables = pool_->tables();
-    params.context_lengths = lengths_->address();
-    params.maybe_alibi_slopes = case_.has_alibi ? slopes_device_->address() : 0;
-    params.maybe_sinks = case_.has_sinks ? sinks_device_->address() : 0;
-    params.workspace = workspace_->address();
-    params.workspace_bytes = static_cast<int64_t>(workspace_->size());
-    params.query_row_stride_bytes = query_stride();
-    params.output_row_stride_bytes = output_stride();
-    params.block_table_stride = pool_->table_stride();
+    rows_.use(pool_, workspace_, &params);
+    params.context_lengths = lengths_.address();
     params.num_seqs = num_seqs_;
-    params.num_query_heads = case_.num_query_heads;
-    params.row_dtype = case_.row_dtype;
-    params.window_tokens = case_.window_tokens;
-    params.softmax_scale = 1.0f / std::sqrt(static_cast<float>(shape_.key_head_dim));
-    params.logit_soft_cap = case_.logit_soft_cap;
     return params;
   }
 
-  void set_lengths(const std::vector<int>& lengths) { write_all(*lengths_, lengths); }
+  void set_lengths(const std::vector<int>& lengths) { write_all(lengths_, lengths); }
 
-  void poison_results() {
-    output_->poison();
-    lse_->poison();
+  /// Queues a launch behind one that writes lengths and tables last of all; before, they are noise.
+  void launch_behind_late_writer(cudaStream_t stream) {
+    const size_t table_bytes = num_seqs_ * pool_.table_stride() * 4;
+    DeviceBytes lengths(lengths_.size());
+    DeviceBytes tables(table_bytes);
+    const Words words[] = {
+        {lengths_.address(), lengths.address(), num_seqs_},
+        {pool_.tables(), tables.address(), static_cast<int64_t>(table_bytes / 4)}};
+    for (const Words& each : words) {
+      std::vector<uint32_t> noise(each.count);
+      for (uint32_t& word : noise) {
+        word = static_cast<uint32_t>(random_.bits() >> random_.below(32));
+      }
+      auto* target = reinterpret_cast<void*>(each.target);
+      check(cudaMemcpy(reinterpret_cast<void*>(each.source), target, each.count * 4,
+                       cudaMemcpyDeviceToDevice),
+            "cudaMemcpy");
+      check(cudaMemcpy(target, noise.data(), each.count * 4, cudaMemcpyHostToDevice),
+            "cudaMemcpy");
+    }
+    check(cudaDeviceSynchronize(), "noise");
+    write_late<<<1, 256, 0, stream>>>(words[0], words[1]);
+    launch(stream);
+    check(cudaDeviceSynchronize(), case_.title.c_str());
   }
+
+  void poison_results() { rows_.poison_results(); }
 
   void launch(cudaStream_t stream) {
     const pagoda_paged_decode_params p = params();
@@ -81,98 +97,48 @@ class DecodeRun {
     check(pagoda_paged_decode(&p, stream, &error), error);
   }
 
-  std::vector<char> output() const { return output_->read(); }
+  std::vector<char> output() const { return rows_.output(); }
 
   /// Compares with the reference for contexts of these lengths, at most those of the case.
   void compare(const std::vector<int>& lengths, const std::string& title) {
-    const std::vector<char> output = output_->read();
-    const std::vector<char> lse = lse_->read();
-    compare_rows({output, lse, output_stride(), num_seqs_, case_.num_query_heads,
-                  shape_.value_head_dim, case_.row_dtype, shape_.dtype},
-                 title,
-                 [&](int seq, int head, std::vector<double>* expected, double* expected_lse) {
-                   const int length = std::max(0, lengths[seq]);
-                   const ReferenceRow row = {
-                       seq,
-                       head / (case_.num_query_heads / shape_.num_kv_heads),
-                       length - 1,
-                       first_visible(length),
-                       length,
-                       &queries_[(int64_t{seq} * case_.num_query_heads + head) *
-                                 shape_.key_head_dim],
-                       1.0 / std::sqrt(static_cast<double>(shape_.key_head_dim)),
-                       case_.logit_soft_cap,
-                       case_.has_alibi ? slopes_[head] : 0.0,
-                       case_.has_sinks ? &sinks_[head] : nullptr};
-                   attend_reference(*pool_, shape_, row, expected, expected_lse);
-                 });
+    std::vector<AttentionRows::Place> places;
+    for (int seq = 0; seq < num_seqs_; ++seq) {
+      const int length = std::max(0, lengths[seq]);
+      places.push_back({seq, length - 1, first_visible(case_, length), length});
+    }
+    rows_.compare(pool_, places, title);
   }
 
  private:
-  int64_t query_stride() const {
-    return (int64_t{case_.num_query_heads} * shape_.key_head_dim + case_.row_padding) *
-           element_bytes(case_.row_dtype);
-  }
-  int64_t output_stride() const {
-    return (int64_t{case_.num_query_heads} * shape_.value_head_dim + case_.row_padding) *
-           element_bytes(case_.row_dtype);
+  static int first_visible(const DecodeCase& what, int length) {
+    return what.window_tokens == 0 ? 0 : std::max(0, length - what.window_tokens);
   }
 
-  int first_visible(int length) const {
-    return case_.window_tokens == 0 ? 0 : std::max(0, length - case_.window_tokens);
+  static std::vector<PoolSequence> sequences_of(const DecodeCase& what) {
+    std::vector<PoolSequence> sequences;
+    for (const int length : what.context_lengths) {
+      sequences.push_back({length, first_visible(what, length)});
+    }
+    return sequences;
   }
 
-  void fill_rows() {
-    const int heads = case_.num_query_heads;
-    std::vector<char> bytes(num_seqs_ * query_stride(), static_cast<char>(0xff));
-    queries_.resize(int64_t{num_seqs_} * heads * shape_.key_head_dim);
-    for (int seq = 0; seq < num_seqs_; ++seq) {
-      for (int i = 0; i < heads * shape_.key_head_dim; ++i) {
-        const float query = rounded(random_.normal(), case_.row_dtype);
-        queries_[int64_t{seq} * heads * shape_.key_head_dim + i] = query;
-        store(&bytes[seq * query_stride() + i * element_bytes(case_.row_dtype)], case_.row_dtype,
-              query);
-      }
-    }
-    queries_device_ = std::make_unique<DeviceBytes>(bytes.size());
-    write_all(*queries_device_, bytes);
-    slopes_.resize(heads);
-    sinks_.resize(heads);
-    for (int head = 0; head < heads; ++head) {
-      slopes_[head] = std::exp2(-8.0f * static_cast<float>(head + 1) / static_cast<float>(heads));
-      sinks_[head] = random_.normal() + 2.0f;
-    }
-    slopes_device_ = std::make_unique<DeviceBytes>(heads * 4);
-    sinks_device_ = std::make_unique<DeviceBytes>(heads * 4);
-    write_all(*slopes_device_, slopes_);
-    write_all(*sinks_device_, sinks_);
-    output_ = std::make_unique<DeviceBytes>(num_seqs_ * output_stride());
-    lse_ = std::make_unique<DeviceBytes>(int64_t{num_seqs_} * heads * 4);
+  int64_t workspace_bytes() const {
     int64_t workspace_bytes = 0;
     pagoda_error error{};
     pagoda_paged_decode_params heads_alone{};
-    heads_alone.layer = pool_->layer();
-    heads_alone.num_query_heads = heads;
+    heads_alone.layer = pool_.layer();
+    heads_alone.num_query_heads = case_.num_query_heads;
     check(pagoda_paged_decode_workspace(&heads_alone, &workspace_bytes, &error), error);
-    workspace_ = std::make_unique<DeviceBytes>(workspace_bytes);
-    workspace_->clear();
+    return workspace_bytes;
   }
 
   const DecodeCase case_;
   Random random_;
-  const PoolShape shape_;
   const int num_seqs_;
-  std::unique_ptr<PagedPool> pool_;
-  std::unique_ptr<DeviceBytes> lengths_;
-  std::unique_ptr<DeviceBytes> queries_device_;
-  std::unique_ptr<DeviceBytes> slopes_device_;
-  std::unique_ptr<DeviceBytes> sinks_device_;
-  std::unique_ptr<DeviceBytes> output_;
-  std::unique_ptr<DeviceBytes> lse_;
-  std::unique_ptr<DeviceBytes> workspace_;
-  std::vector<float> queries_;              // [num_seqs, num_query_heads, key_head_dim]
-  std::vector<float> slopes_;
-  std::vector<float> sinks_;
+  PagedPool pool_;
+  DeviceBytes lengths_;
+  AttentionRows rows_;
+  DeviceBytes workspace_;
 };
 
 void agrees_and_repeats(const DecodeCase& what, uint64_t seed) {
@@ -188,6 +154,16 @@ void agrees_and_repeats(const DecodeCase& what, uint64_t seed) {
   }
   check(cudaDeviceSynchronize(), what.title.c_str());
   CLAIM(run.output() == first);
+}
+
+/// A launch may start before the one that writes its lengths and tables has done so.
+void waits_for_late_writers(const DecodeCase& what, uint64_t seed) {
+  DecodeRun run(what, seed);
+  for (int i = 0; i < 5; ++i) {
+    run.poison_results();
+    run.launch_behind_late_writer(nullptr);
+    run.compare(what.context_lengths, what.title);
+  }
 }
 
 /// Lengths grow in device memory between replays of one captured launch.
@@ -231,8 +207,8 @@ std::vector<DecodeCase> cases(bool is_short) {
     change(what);
     all.push_back(what);
   };
+  const char* names[] = {"FP32", "FP16", "BF16"};
   for (const pagoda_dtype dtype : {PAGODA_DTYPE_BF16, PAGODA_DTYPE_FP16, PAGODA_DTYPE_FP32}) {
-    const char* names[] = {"FP32", "FP16", "BF16"};
     for (const int dim : {64, 80, 96, 112, 128, 192, 256, 40, 72, 33}) {
       if (is_short && dim != 64 && dim != 80 && dim != 256) {
         continue;
@@ -242,7 +218,7 @@ std::vector<DecodeCase> cases(bool is_short) {
         c.shape.key_head_dim = c.shape.value_head_dim = dim;
       });
     }
-    for (const int group : {1, 3, 8, 9, 16, 17, 40}) {
+    for (const int group : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 40}) {
       if (is_short && group != 3 && group != 17) {
         continue;
       }
@@ -259,8 +235,11 @@ std::vector<DecodeCase> cases(bool is_short) {
     add("block size " + std::to_string(block_size),
         [&](DecodeCase& c) { c.shape.block_size = block_size; });
   }
-  for (const pagoda_dtype dtype : {PAGODA_DTYPE_BF16, PAGODA_DTYPE_FP32}) {
-    const std::string name = dtype == PAGODA_DTYPE_BF16 ? "BF16" : "FP32";
+  for (const pagoda_dtype dtype : {PAGODA_DTYPE_BF16, PAGODA_DTYPE_FP16, PAGODA_DTYPE_FP32}) {
+    if (is_short && dtype == PAGODA_DTYPE_FP16) {
+      continue;
+    }
+    const std::string name = names[dtype];
     const auto typed = [&](const std::string& title, auto change) {
       add(name + ", " + title, [&](DecodeCase& c) {
         c.shape.dtype = c.row_dtype = dtype;
@@ -332,6 +311,17 @@ std::vector<DecodeCase> cases(bool is_short) {
     c.block_ids = {79999, 65537, 65536, 65535, 32769, 32768, 32767, 16384, 0, 1};
     c.context_lengths = {150, 1};
   });
+  add("FP32, head dim 33, a pool beyond 2^32 bytes", [](DecodeCase& c) {
+    c.shape.dtype = c.row_dtype = PAGODA_DTYPE_FP32;
+    c.shape.num_layers = 1;
+    c.shape.layer = 0;
+    c.shape.num_kv_heads = 16;
+    c.num_query_heads = 16;
+    c.shape.key_head_dim = c.shape.value_head_dim = 33;
+    c.shape.num_blocks = 70000;  // of 66 KiB: 4.7 GB
+    c.block_ids = {69999, 65537, 65536, 65535, 32768, 32767, 0};
+    c.context_lengths = {70, 1};
+  });
   return all;
 }
 
@@ -348,6 +338,22 @@ int main(int argc, char** argv) {
     if (what.title.find(part) != std::string::npos) {
       agrees_and_repeats(what, seed);
     }
+  }
+  DecodeCase late;
+  late.title = "behind a late writer, few sequences";
+  late.context_lengths = {1000, 3, 200, 64};
+  waits_for_late_writers(late, seed++);
+  if (!is_short) {
+    late.title = "behind a late writer, sequences on demand";
+    late.shape.num_kv_heads = 8;
+    late.num_query_heads = 32;
+    late.context_lengths.assign(100, 500);
+    waits_for_late_writers(late, seed++);
+    late.title = "behind a late writer, mixed lengths";
+    for (int i = 0; i < 100; ++i) {
+      late.context_lengths[i] = i % 7 == 0 ? 3000 : i;
+    }
+    waits_for_late_writers(late, seed++);
   }
   DecodeCase growing;
   growing.title = "a captured launch";

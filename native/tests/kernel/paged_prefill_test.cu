@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <string>
 
-#include "attention_reference.h"
+#include "attention_rows.h"
 #include "kernel_fixture.h"
 #include "paged_pool.h"
 
@@ -17,20 +17,10 @@ struct Rows {
   int query_length;
 };
 
-struct PrefillCase {
-  std::string title;
-  PoolShape shape;
-  int num_query_heads = 4;
+struct PrefillCase : AttentionCase {
   std::vector<Rows> sequences;
-  pagoda_dtype row_dtype = PAGODA_DTYPE_BF16;
-  int window_tokens = 0;
   bool is_causal = true;
-  float logit_soft_cap = 0.0f;
-  bool has_alibi = false;
-  bool has_sinks = false;
-  int row_padding = 0;              // elements behind each row of queries and output
-  int padded_rows = 0;              // rows behind those of the last sequence
-  std::vector<int> block_ids = {};  // the first ids to hand out; others are shuffled
+  int padded_rows = 0;  // rows behind those of the last sequence
 };
 
 /// Everything a case needs, on the host and on the device.
@@ -39,46 +29,24 @@ class PrefillRun {
   PrefillRun(const PrefillCase& what, uint64_t seed)
       : case_(what),
         random_(seed),
-        shape_(what.shape),
-        num_seqs_(static_cast<int>(what.sequences.size())) {
-    std::vector<PoolSequence> sequences;
-    for (const Rows& rows : case_.sequences) {
-      sequences.push_back(
-          {rows.context_length, visible(rows, rows.context_length - rows.query_length).begin});
-      num_tokens_ += rows.query_length;
-    }
-    num_tokens_ += case_.padded_rows;
-    pool_ = std::make_unique<PagedPool>(shape_, sequences, case_.block_ids, &random_);
-    lengths_ = std::make_unique<DeviceBytes>(num_seqs_ * 4);
-    cumulative_ = std::make_unique<DeviceBytes>((num_seqs_ + 1) * 4);
+        num_seqs_(static_cast<int>(what.sequences.size())),
+        pool_(what.shape, sequences_of(what), what.block_ids, &random_),
+        lengths_(num_seqs_ * 4),
+        cumulative_((num_seqs_ + 1) * 4),
+        rows_(what, num_rows_of(what), what.padded_rows, &random_),
+        workspace_(workspace_bytes()) {
     set_rows(case_.sequences);
-    fill_rows();
+    workspace_.clear();
   }
 
-  pagoda_paged_prefill_params params() {
+  pagoda_paged_prefill_params params() const {
     pagoda_paged_prefill_params params{};
-    params.layer = pool_->layer();
-    params.queries = queries_device_->address();
-    params.output = output_->address();
-    params.maybe_lse = lse_->address();
-    params.block_tables = pool_->tables();
-    params.context_lengths = lengths_->address();
-    params.cumulative_query_lengths = cumulative_->address();
-    params.maybe_alibi_slopes = case_.has_alibi ? slopes_device_->address() : 0;
-    params.maybe_sinks = case_.has_sinks ? sinks_device_->address() : 0;
-    params.workspace = workspace_->address();
-    params.workspace_bytes = static_cast<int64_t>(workspace_->size());
-    params.query_row_stride_bytes = query_stride();
-    params.output_row_stride_bytes = output_stride();
-    params.block_table_stride = pool_->table_stride();
+    rows_.use(pool_, workspace_, &params);
+    params.context_lengths = lengths_.address();
+    params.cumulative_query_lengths = cumulative_.address();
     params.num_seqs = num_seqs_;
-    params.num_tokens = num_tokens_;
-    params.num_query_heads = case_.num_query_heads;
-    params.row_dtype = case_.row_dtype;
-    params.window_tokens = case_.window_tokens;
+    params.num_tokens = num_rows_of(case_) + case_.padded_rows;
     params.is_causal = case_.is_causal ? 1 : 0;
-    params.softmax_scale = 1.0f / std::sqrt(static_cast<float>(shape_.key_head_dim));
-    params.logit_soft_cap = case_.logit_soft_cap;
     return params;
   }
 
@@ -90,14 +58,11 @@ class PrefillRun {
       lengths.push_back(rows.context_length);
       cumulative.push_back(cumulative.back() + rows.query_length);
     }
-    write_all(*lengths_, lengths);
-    write_all(*cumulative_, cumulative);
+    write_all(lengths_, lengths);
+    write_all(cumulative_, cumulative);
   }
 
-  void poison_results() {
-    output_->poison();
-    lse_->poison();
-  }
+  void poison_results() { rows_.poison_results(); }
 
   void launch(cudaStream_t stream) {
     const pagoda_paged_prefill_params p = params();
@@ -105,127 +70,63 @@ class PrefillRun {
     check(pagoda_paged_prefill(&p, stream, &error), error);
   }
 
-  std::vector<char> output() const { return output_->read(); }
+  std::vector<char> output() const { return rows_.output(); }
 
+  /// Compares with the reference for these rows, no more than those of the case.
   void compare(const std::vector<Rows>& sequences, const std::string& title) {
-    const std::vector<char> output = output_->read();
-    const std::vector<char> lse = lse_->read();
-    std::vector<int> seq_of;
-    std::vector<int> position_of;
+    std::vector<AttentionRows::Place> places;
     for (int seq = 0; seq < num_seqs_; ++seq) {
-      for (int i = 0; i < sequences[seq].query_length; ++i) {
-        seq_of.push_back(seq);
-        position_of.push_back(sequences[seq].context_length - sequences[seq].query_length + i);
+      const Rows& rows = sequences[seq];
+      for (int i = 0; i < rows.query_length; ++i) {
+        places.push_back(place_of(case_, seq, rows, rows.context_length - rows.query_length + i));
       }
     }
-    const auto num_rows = static_cast<int>(seq_of.size());
-    compare_rows({output, lse, output_stride(), num_rows, case_.num_query_heads,
-                  shape_.value_head_dim, case_.row_dtype, shape_.dtype},
-                 title,
-                 [&](int row, int head, std::vector<double>* expected, double* expected_lse) {
-                   const VisibleTokens seen = visible(sequences[seq_of[row]], position_of[row]);
-                   const ReferenceRow reference = {
-                       seq_of[row],
-                       head / (case_.num_query_heads / shape_.num_kv_heads),
-                       position_of[row],
-                       seen.begin,
-                       seen.end,
-                       &queries_[(int64_t{row} * case_.num_query_heads + head) *
-                                 shape_.key_head_dim],
-                       1.0 / std::sqrt(static_cast<double>(shape_.key_head_dim)),
-                       case_.logit_soft_cap,
-                       case_.has_alibi ? slopes_[head] : 0.0,
-                       case_.has_sinks ? &sinks_[head] : nullptr};
-                   attend_reference(*pool_, shape_, reference, expected, expected_lse);
-                 });
-    for (size_t i = num_rows * output_stride(); i < output.size(); ++i) {
-      if (output[i] != static_cast<char>(0xff)) {
-        CLAIM(!"rows of no sequence are written");
-        break;
-      }
-    }
-    for (size_t i = int64_t{4} * num_rows * case_.num_query_heads; i < lse.size(); ++i) {
-      if (lse[i] != static_cast<char>(0xff)) {
-        CLAIM(!"the LSE of rows of no sequence is written");
-        break;
-      }
-    }
+    rows_.compare(pool_, places, title);
   }
 
  private:
-  struct VisibleTokens {
-    int begin;
-    int end;
-  };
-
-  VisibleTokens visible(const Rows& rows, int position) const {
-    return {case_.window_tokens == 0 ? 0 : std::max(0, position - case_.window_tokens + 1),
-            case_.is_causal ? std::min(position + 1, rows.context_length) : rows.context_length};
+  static AttentionRows::Place place_of(const PrefillCase& what, int seq, const Rows& rows,
+                                       int position) {
+    return {seq, position,
+            what.window_tokens == 0 ? 0 : std::max(0, position - what.window_tokens + 1),
+            what.is_causal ? std::min(position + 1, rows.context_length) : rows.context_length};
   }
 
-  int64_t query_stride() const {
-    return (int64_t{case_.num_query_heads} * shape_.key_head_dim + case_.row_padding) *
-           element_bytes(case_.row_dtype);
-  }
-  int64_t output_stride() const {
-    return (int64_t{case_.num_query_heads} * shape_.value_head_dim + case_.row_padding) *
-           element_bytes(case_.row_dtype);
-  }
-
-  void fill_rows() {
-    const int heads = case_.num_query_heads;
-    const int num_rows = num_tokens_ - case_.padded_rows;
-    std::vector<char> bytes(num_tokens_ * query_stride(), static_cast<char>(0xff));
-    queries_.resize(int64_t{num_rows} * heads * shape_.key_head_dim);
-    for (int row = 0; row < num_rows; ++row) {
-      for (int i = 0; i < heads * shape_.key_head_dim; ++i) {
-        const float query = rounded(random_.normal(), case_.row_dtype);
-        queries_[int64_t{row} * heads * shape_.key_head_dim + i] = query;
-        store(&bytes[row * query_stride() + i * element_bytes(case_.row_dtype)], case_.row_dtype,
-              query);
-      }
+  static std::vector<PoolSequence> sequences_of(const PrefillCase& what) {
+    std::vector<PoolSequence> sequences;
+    for (const Rows& rows : what.sequences) {
+      const int first_position = rows.context_length - rows.query_length;
+      sequences.push_back({rows.context_length, place_of(what, 0, rows, first_position).begin});
     }
-    queries_device_ = std::make_unique<DeviceBytes>(bytes.size());
-    write_all(*queries_device_, bytes);
-    slopes_.resize(heads);
-    sinks_.resize(heads);
-    for (int head = 0; head < heads; ++head) {
-      slopes_[head] = std::exp2(-8.0f * static_cast<float>(head + 1) / static_cast<float>(heads));
-      sinks_[head] = random_.normal() + 2.0f;
+    return sequences;
+  }
+
+  static int num_rows_of(const PrefillCase& what) {
+    int num_rows = 0;
+    for (const Rows& rows : what.sequences) {
+      num_rows += rows.query_length;
     }
-    slopes_device_ = std::make_unique<DeviceBytes>(heads * 4);
-    sinks_device_ = std::make_unique<DeviceBytes>(heads * 4);
-    write_all(*slopes_device_, slopes_);
-    write_all(*sinks_device_, sinks_);
-    output_ = std::make_unique<DeviceBytes>(num_tokens_ * output_stride());
-    lse_ = std::make_unique<DeviceBytes>(int64_t{num_tokens_} * heads * 4);
+    return num_rows;
+  }
+
+  int64_t workspace_bytes() const {
     int64_t workspace_bytes = 0;
     pagoda_error error{};
     pagoda_paged_prefill_params heads_alone{};
-    heads_alone.layer = pool_->layer();
-    heads_alone.num_query_heads = heads;
+    heads_alone.layer = pool_.layer();
+    heads_alone.num_query_heads = case_.num_query_heads;
     check(pagoda_paged_prefill_workspace(&heads_alone, &workspace_bytes, &error), error);
-    workspace_ = std::make_unique<DeviceBytes>(workspace_bytes);
-    workspace_->clear();
+    return workspace_bytes;
   }
 
   const PrefillCase case_;
   Random random_;
-  const PoolShape shape_;
   const int num_seqs_;
-  int num_tokens_ = 0;
-  std::unique_ptr<PagedPool> pool_;
-  std::unique_ptr<DeviceBytes> lengths_;
-  std::unique_ptr<DeviceBytes> cumulative_;
-  std::unique_ptr<DeviceBytes> queries_device_;
-  std::unique_ptr<DeviceBytes> slopes_device_;
-  std::unique_ptr<DeviceBytes> sinks_device_;
-  std::unique_ptr<DeviceBytes> output_;
-  std::unique_ptr<DeviceBytes> lse_;
-  std::unique_ptr<DeviceBytes> workspace_;
-  std::vector<float> queries_;  // [rows, num_query_heads, key_head_dim]
-  std::vector<float> slopes_;
-  std::vector<float> sinks_;
+  PagedPool pool_;
+  DeviceBytes lengths_;
+  DeviceBytes cumulative_;
+  AttentionRows rows_;
+  DeviceBytes workspace_;
 };
 
 void agrees_and_repeats(const PrefillCase& what, uint64_t seed) {
@@ -288,8 +189,8 @@ std::vector<PrefillCase> cases(bool is_short) {
     change(what);
     all.push_back(what);
   };
+  const char* names[] = {"FP32", "FP16", "BF16"};
   for (const pagoda_dtype dtype : {PAGODA_DTYPE_BF16, PAGODA_DTYPE_FP16, PAGODA_DTYPE_FP32}) {
-    const char* names[] = {"FP32", "FP16", "BF16"};
     for (const int dim : {64, 80, 96, 112, 128, 192, 256, 40, 72, 33}) {
       if (is_short && dim != 64 && dim != 80 && dim != 256) {
         continue;
@@ -299,7 +200,7 @@ std::vector<PrefillCase> cases(bool is_short) {
         c.shape.key_head_dim = c.shape.value_head_dim = dim;
       });
     }
-    for (const int group : {1, 3, 8, 9, 16, 17, 40}) {
+    for (const int group : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 40}) {
       if (is_short && group != 3 && group != 17) {
         continue;
       }
@@ -316,8 +217,11 @@ std::vector<PrefillCase> cases(bool is_short) {
     add("block size " + std::to_string(block_size),
         [&](PrefillCase& c) { c.shape.block_size = block_size; });
   }
-  for (const pagoda_dtype dtype : {PAGODA_DTYPE_BF16, PAGODA_DTYPE_FP32}) {
-    const std::string name = dtype == PAGODA_DTYPE_BF16 ? "BF16" : "FP32";
+  for (const pagoda_dtype dtype : {PAGODA_DTYPE_BF16, PAGODA_DTYPE_FP16, PAGODA_DTYPE_FP32}) {
+    if (is_short && dtype == PAGODA_DTYPE_FP16) {
+      continue;
+    }
+    const std::string name = names[dtype];
     const auto typed = [&](const std::string& title, auto change) {
       add(name + ", " + title, [&](PrefillCase& c) {
         c.shape.dtype = c.row_dtype = dtype;
@@ -399,6 +303,17 @@ std::vector<PrefillCase> cases(bool is_short) {
     c.shape.num_blocks = 80000;  // of 64 KiB: 5.2 GB, 2.6 * 10^9 elements
     c.block_ids = {79999, 65537, 65536, 65535, 32769, 32768, 32767, 16384, 0, 1};
     c.sequences = {{150, 90}, {1, 1}};
+  });
+  add("FP32, head dim 33, a pool beyond 2^32 bytes", [](PrefillCase& c) {
+    c.shape.dtype = c.row_dtype = PAGODA_DTYPE_FP32;
+    c.shape.num_layers = 1;
+    c.shape.layer = 0;
+    c.shape.num_kv_heads = 16;
+    c.num_query_heads = 16;
+    c.shape.key_head_dim = c.shape.value_head_dim = 33;
+    c.shape.num_blocks = 70000;  // of 66 KiB: 4.7 GB
+    c.block_ids = {69999, 65537, 65536, 65535, 32768, 32767, 0};
+    c.sequences = {{70, 20}, {1, 1}};
   });
   return all;
 }

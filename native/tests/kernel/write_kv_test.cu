@@ -84,10 +84,78 @@ void writes_its_slots_and_nothing_else(const WriteCase& what, uint64_t seed) {
   CLAIM(is_equal);
 }
 
+/// Slots around powers of two: those beyond 2^32 bytes hold what was written, their neighbours and
+/// the places that 32-bit offsets would mean do not.
+void writes_beyond_four_gibibytes() {
+  PoolShape shape;
+  shape.num_layers = 1;
+  shape.layer = 0;
+  shape.num_kv_heads = 8;
+  shape.num_blocks = 80000;  // of 64 KiB: 5.2 GB, 2.6 * 10^9 elements
+  pagoda_kv_layer layer = layer_of(shape, 0);
+  DeviceBytes pool(shape.num_blocks * layer.block_bytes);
+  layer.pool = pool.address();
+  const std::vector<int64_t> blocks = {79999, 65537, 65536, 65535, 32769, 32768, 32767};
+  const int num_tokens = static_cast<int>(blocks.size());
+  std::vector<int64_t> slots;
+  for (const int64_t block : blocks) {
+    slots.push_back(block * shape.block_size + 3);
+  }
+  const int row_elements = shape.num_kv_heads * shape.key_head_dim;
+  Random random(9);
+  std::vector<char> rows(int64_t{num_tokens} * row_elements * 2);
+  for (int64_t i = 0; i < int64_t{num_tokens} * row_elements; ++i) {
+    store(&rows[i * 2], PAGODA_DTYPE_BF16, random.normal());
+  }
+  DeviceBytes rows_device(rows.size());
+  DeviceBytes slots_device(slots.size() * 8);
+  write_all(rows_device, rows);
+  write_all(slots_device, slots);
+  pagoda_write_kv_params params{};
+  params.layer = layer;
+  params.keys = rows_device.address();
+  params.values = rows_device.address();
+  params.slot_mapping = slots_device.address();
+  params.key_row_stride_bytes = row_elements * 2;
+  params.value_row_stride_bytes = row_elements * 2;
+  params.num_tokens = num_tokens;
+  params.row_dtype = PAGODA_DTYPE_BF16;
+  pagoda_error error{};
+  check(pagoda_write_kv(&params, nullptr, &error), error);
+  check(cudaDeviceSynchronize(), "write_kv");
+  const auto block_of = [&](int64_t block) {
+    std::vector<char> bytes(layer.block_bytes);
+    check(cudaMemcpy(bytes.data(),
+                     reinterpret_cast<const char*>(pool.address()) + block * layer.block_bytes,
+                     bytes.size(), cudaMemcpyDeviceToHost),
+          "cudaMemcpy");
+    return bytes;
+  };
+  const std::vector<char> untouched(layer.block_bytes, static_cast<char>(0xff));
+  for (int token = 0; token < num_tokens; ++token) {
+    std::vector<char> expected = untouched;
+    for (int head = 0; head < shape.num_kv_heads; ++head) {
+      const char* row = &rows[(int64_t{token} * row_elements + head * shape.key_head_dim) * 2];
+      const int64_t in_tile = int64_t{3} * shape.key_head_dim * 2;
+      std::copy_n(row, shape.key_head_dim * 2,
+                  &expected[layer.key_base_bytes + head * layer.key_tile_bytes + in_tile]);
+      std::copy_n(row, shape.key_head_dim * 2,
+                  &expected[layer.value_base_bytes + head * layer.value_tile_bytes + in_tile]);
+    }
+    CLAIM(block_of(blocks[token]) == expected);
+  }
+  for (const int64_t block : {0, 1, 79999 - 65536, 79998, 65538, 65534, 32766, 32770}) {
+    CLAIM(block_of(block) == untouched);
+  }
+}
+
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   require_gpu();
+  if (argc < 2 || std::strcmp(argv[1], "short") != 0) {
+    writes_beyond_four_gibibytes();
+  }
   uint64_t seed = 100;
   const char* names[] = {"FP32", "FP16", "BF16"};
   for (const pagoda_dtype dtype : {PAGODA_DTYPE_FP32, PAGODA_DTYPE_FP16, PAGODA_DTYPE_BF16}) {

@@ -17,6 +17,7 @@ public final class ParkedGroup {
   private final int firstBlockIndex;
   private final int numBlocks;
   private final int[][] tables;
+  private final int[] heads;
   private final int[] lengths;
   private final long parking;
 
@@ -25,6 +26,7 @@ public final class ParkedGroup {
     firstBlockIndex = tables.firstBlockIndex;
     numBlocks = tables.numBlocks;
     this.tables = tables.numbers;
+    heads = tables.heads;
     this.lengths = lengths;
     this.parking = parking;
   }
@@ -35,9 +37,10 @@ public final class ParkedGroup {
    * @param firstBlockIndex block index of the first of them
    * @param numBlocks distinct ones
    * @param numbers per sequence the blocks from that index on, as numbers in {@code [0, numBlocks)}
+   * @param heads per sequence the first one that kept the same blocks, as an index
    */
   @SuppressWarnings("ArrayRecordComponent") // inside the package only, nobody compares it
-  record Tables(int firstBlockIndex, int numBlocks, int[][] numbers) {}
+  record Tables(int firstBlockIndex, int numBlocks, int[][] numbers, int[] heads) {}
 
   /**
    * The sequences, in the order they were given.
@@ -84,6 +87,16 @@ public final class ParkedGroup {
    */
   public int[] blockNumbers(int sequenceIndex) {
     return tables[sequenceIndex].clone();
+  }
+
+  /**
+   * Tells apart what sequences kept.
+   *
+   * @param sequenceIndex index into {@link #sequences}
+   * @return index of the first sequence that kept the same blocks, itself perhaps
+   */
+  public int firstWithSameHead(int sequenceIndex) {
+    return heads[sequenceIndex];
   }
 
   /** Tells this group from a later one of the same sequences. */

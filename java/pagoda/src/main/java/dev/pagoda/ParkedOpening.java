@@ -89,7 +89,7 @@ final class ParkedOpening {
         sequence.reservation.park();
         group.add(sequence);
       }
-      ParkedGroup.Tables all = new ParkedGroup.Tables(0, numBlocks, tables);
+      ParkedGroup.Tables all = new ParkedGroup.Tables(0, numBlocks, tables, new int[tables.length]);
       return new ParkedGroup(group, all, lengths, parking);
     } finally {
       cache.lock().unlock();

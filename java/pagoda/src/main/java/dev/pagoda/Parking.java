@@ -72,7 +72,7 @@ final class Parking {
         numbers[i] = Arrays.copyOf(ahead, ahead.length + before.length);
         System.arraycopy(before, 0, numbers[i], ahead.length, before.length);
       }
-      tables = new ParkedGroup.Tables(firstBlockIndex, more.numBlocks(), numbers);
+      tables = new ParkedGroup.Tables(firstBlockIndex, more.numBlocks(), numbers, more.heads());
     } catch (Throwable refused) {
       markAll(KvSequence.State.BUSY, KvSequence.State.PARKED);
       throw refused;
@@ -129,16 +129,22 @@ final class Parking {
   private ParkedGroup.Tables number(int firstBlockIndex, int firstNumber) {
     Map<Integer, Integer> numberOf = new HashMap<>();
     int[][] numbers = new int[group.size()][];
+    int[][] kepts = new int[numbers.length][];
+    int[] heads = new int[numbers.length];
     for (int i = 0; i < numbers.length; i++) {
       int[] ids = group.get(i).blockIds();
       int kept = Math.min(firstBlockIndex, ids.length);
+      kepts[i] = Arrays.copyOf(ids, kept);
+      while (!Arrays.equals(kepts[heads[i]], kepts[i])) {
+        heads[i]++;
+      }
       numbers[i] = Arrays.copyOfRange(ids, kept, ids.length);
       for (int j = 0; j < numbers[i].length; j++) {
         int next = firstNumber + numberOf.size();
         numbers[i][j] = numberOf.computeIfAbsent(numbers[i][j], id -> next);
       }
     }
-    return new ParkedGroup.Tables(firstBlockIndex, firstNumber + numberOf.size(), numbers);
+    return new ParkedGroup.Tables(firstBlockIndex, firstNumber + numberOf.size(), numbers, heads);
   }
 
   /** The block ids behind the numbers, those from the first one on. */

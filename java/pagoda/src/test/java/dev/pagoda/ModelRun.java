@@ -8,6 +8,8 @@ import java.util.SplittableRandom;
  * episode that failed first of all.
  */
 public final class ModelRun {
+  private static final long REPORT_EVERY = 1_000_000;
+
   private final String name;
   private final long operations;
   private final long seed;
@@ -52,7 +54,11 @@ public final class ModelRun {
     for (long i = 0; done < operations; i++) {
       long episodeSeed = i == 0 ? seed : new SplittableRandom(seed + i).nextLong();
       try {
+        long before = done;
         done += episode.run(episodeSeed);
+        if (done < operations && done / REPORT_EVERY > before / REPORT_EVERY) {
+          System.out.println(name + ": operations done=" + done);
+        }
       } catch (RuntimeException | AssertionError failure) {
         throw new AssertionError(
             name

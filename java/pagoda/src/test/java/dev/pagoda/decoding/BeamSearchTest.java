@@ -12,11 +12,13 @@ import dev.pagoda.block.OutOfBlocksException;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@Tag("any-backend")
 class BeamSearchTest {
   private static final float IMPOSSIBLE = Float.NEGATIVE_INFINITY;
 

@@ -9,9 +9,11 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.random.RandomGenerator;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Random reassignments and appends against tables of plain objects that count their own copies. */
+@Tag("any-backend")
 class ForkGroupModelTest {
   private static final int NUM_SEEDS = 40;
   private static final int NUM_OPERATIONS = 60;

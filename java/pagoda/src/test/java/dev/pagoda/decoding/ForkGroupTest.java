@@ -11,12 +11,14 @@ import dev.pagoda.block.OutOfBlocksException;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@Tag("any-backend")
 class ForkGroupTest {
   private static final int BLOCK_SIZE = 4;
 
@@ -228,6 +230,7 @@ class ForkGroupTest {
   }
 
   @Test
+  @Tag("host-memory")
   void aBlockCopyThatFailsLeavesGroupAndPoolUnchanged() {
     try (ReadableCache fragile = ReadableCache.openConfined(BLOCK_SIZE, 16)) {
       ForkGroup group = ForkGroup.of(fragile.counting(6), 3, PromptHandle.MOVE);

@@ -10,10 +10,12 @@ import dev.pagoda.Step;
 import dev.pagoda.block.OutOfBlocksException;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+@Tag("any-backend")
 class ParallelSamplingTest {
   private final ReadableCache memory = ReadableCache.open(16, 64);
   private final Step step = memory.cache().newStep();

@@ -8,11 +8,15 @@ import dev.pagoda.Checks;
 import dev.pagoda.KvSequence;
 import dev.pagoda.PagedKvCache;
 import dev.pagoda.Step;
+import dev.pagoda.cuda.CudaCache;
+import dev.pagoda.internal.cuda.NativeBuild;
 import dev.pagoda.layout.BFloat16;
 import dev.pagoda.layout.DType;
 import dev.pagoda.layout.KvLayout;
 import dev.pagoda.layout.KvShape;
 import dev.pagoda.layout.LayerShape;
+import dev.pagoda.memory.HostStorage;
+import dev.pagoda.memory.KvStorage;
 import dev.pagoda.memory.Rows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -20,28 +24,54 @@ import java.lang.foreign.ValueLayout;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /**
  * A small cache whose keys and values say in every element which token they belong to, and whose
  * memory can be read: whatever mixes blocks up is seen.
+ *
+ * <p>It lies on the device when {@code -Ddev.pagoda.test.backend=CUDA} says so, which is how the
+ * tests tagged {@code any-backend} run once more; those of them that also are tagged {@code
+ * host-memory} need the scalar backend.
  */
 public final class ReadableCache implements AutoCloseable {
+  private static final boolean ON_DEVICE =
+      Backend.valueOf(System.getProperty("dev.pagoda.test.backend", "SCALAR")) == Backend.CUDA;
+
   private static final KvShape LAYERS =
       new KvShape(
           List.of(
               new LayerShape(1, 2, 1, DType.FP32, DType.FP32),
-              new LayerShape(2, 3, 2, DType.BF16, DType.FP16)),
+              // The device wants keys and values alike.
+              new LayerShape(2, 3, 2, DType.BF16, ON_DEVICE ? DType.BF16 : DType.FP16)),
           KvShape.BLOCK_SIZE_DEFAULT);
 
   private final Arena arena;
-  private final MemorySegment memory;
+  private final MemorySegment memory; // of all blocks; on a device a copy, as old as its last read
   private final PagedKvCache cache;
 
   private ReadableCache(KvShape shape, int numBlocks, Arena arena, Checks checks) {
     this.arena = arena;
     memory = arena.allocate(poolBytes(shape, numBlocks), KvLayout.TILE_ALIGNMENT_BYTES);
-    cache = PagedKvCache.open(shape, Backend.SCALAR, Capacity.within(memory), checks);
+    if (ON_DEVICE) {
+      NativeBuild.requireDevices();
+      cache = PagedKvCache.open(shape, Backend.CUDA, Capacity.blocks(numBlocks), checks);
+    } else {
+      cache = PagedKvCache.open(shape, Backend.SCALAR, Capacity.within(memory), checks);
+    }
     assertThat(cache.statistics().blocks().numBlocks()).isEqualTo(numBlocks);
+  }
+
+  /** The bytes of all blocks as they are now. */
+  private MemorySegment bytes() {
+    if (ON_DEVICE) {
+      int numBlocks = cache.statistics().blocks().numBlocks();
+      int[] all = IntStream.range(0, numBlocks).toArray();
+      try (HostStorage copy = HostStorage.over(cache.layout(), memory)) {
+        ((KvStorage) cache.unwrap(CudaCache.class)).copyOut(all, copy, all, numBlocks);
+      }
+    }
+    return memory;
   }
 
   private static long poolBytes(KvShape shape, int numBlocks) {
@@ -64,7 +94,7 @@ public final class ReadableCache implements AutoCloseable {
         LAYERS.withBlockSize(blockSize), numBlocks, Arena.ofConfined(), Checks.STANDARD);
   }
 
-  /** Where the blocks lie. */
+  /** Where the blocks of the scalar backend lie. */
   public MemorySegment memory() {
     return memory;
   }
@@ -140,11 +170,12 @@ public final class ReadableCache implements AutoCloseable {
     int blockSize = layout.shape().blockSize();
     int[] blockIds = sequence.blockIds();
     int[] tokens = new int[sequence.length()];
+    MemorySegment bytes = bytes();
     for (int position = 0; position < tokens.length; position++) {
       int blockId = blockIds[position / blockSize];
       int slot = position % blockSize;
       long first = layout.valueTileOffset(blockId, 0, 0) + slot * layout.valueTokenStrideBytes(0);
-      tokens[position] = (int) memory.get(ValueLayout.JAVA_FLOAT, first);
+      tokens[position] = (int) bytes.get(ValueLayout.JAVA_FLOAT, first);
       for (int layer = 0; layer < layout.shape().numLayers(); layer++) {
         requireElements(tokens[position], layer, blockId, slot);
       }
@@ -202,7 +233,7 @@ public final class ReadableCache implements AutoCloseable {
 
   /** All bytes of a block, those of unowned slots included. */
   public byte[] blockBytes(int blockId) {
-    return memory
+    return bytes()
         .asSlice(cache.layout().blockOffset(blockId), cache.layout().blockBytes())
         .toArray(ValueLayout.JAVA_BYTE);
   }

@@ -4,9 +4,11 @@ import static dev.pagoda.prefix.ChatCache.tokens;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pagoda.story.Stories;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Keys that collide, as those of SHA-256 never will: hits are right all the same. */
+@Tag("any-backend")
 class CollidingKeysTest {
   @Test
   void whateverTheKeysNoWrongBlockIsServed() {

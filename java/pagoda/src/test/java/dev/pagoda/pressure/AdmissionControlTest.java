@@ -11,10 +11,12 @@ import dev.pagoda.tier.PrefillModel;
 import dev.pagoda.tier.TransferModel;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+@Tag("any-backend")
 class AdmissionControlTest {
   private static final int BLOCK_SIZE = 4;
   private final ReadableCache memory = ReadableCache.open(BLOCK_SIZE, 10);

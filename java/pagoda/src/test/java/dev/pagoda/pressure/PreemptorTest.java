@@ -26,8 +26,10 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@Tag("any-backend")
 class PreemptorTest {
   private static final int BLOCK_SIZE = 4;
   private static final int NUM_BLOCKS = 16;

@@ -120,7 +120,7 @@ final class Decoding implements Concern {
       StorySequence child =
           carriedOn.add(parent) ? parent : fork(world, group, parent, reals.get(i));
       child.decoded = true;
-      StoryWorld.require(child.real == reals.get(i), "member " + i, reals.get(i));
+      StoryWorld.require(child.real == reals.get(i), "member", i, reals.get(i));
       children.add(child);
     }
     for (StorySequence member : group.members) {

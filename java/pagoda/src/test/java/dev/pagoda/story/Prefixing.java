@@ -8,7 +8,6 @@ import dev.pagoda.prefix.Retention;
 import dev.pagoda.prefix.TokenSequence;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -129,8 +128,9 @@ final class Prefixing implements Concern {
       boolean undisturbed = !world.armed && reclaimed == world.pool.numReclaimed;
       StoryWorld.require(
           numLoaded <= gaps.size() && (numLoaded == gaps.size() || !undisturbed),
-          "blocks loaded of " + gaps.size(),
-          numLoaded);
+          "blocks loaded",
+          numLoaded,
+          gaps.size());
       world.outcomes.count(numLoaded == gaps.size() ? "tier hit" : "tier hit that was lost");
       for (int i = 0; i < taken.size(); i++) {
         blocks.set(gaps.get(i), taken.get(i));
@@ -214,7 +214,7 @@ final class Prefixing implements Concern {
     long heads = world.counts.headTokens;
     int length = found.adopt(world, sequence, loaded / world.blockSize);
     StoryWorld.require(
-        real.length() == length, "cached tokens of " + sequence + " instead of " + length, real);
+        real.length() == length, "cached tokens", real, length, sequence);
     sequence.ids.append(sequence.told.ids(0, length));
     sequence.lengthCounted = length;
     world.counts.requests++;
@@ -259,8 +259,10 @@ final class Prefixing implements Concern {
     int expected = expected(world, StoryWorld.tokens(tenant, prompt));
     StoryWorld.require(
         match.cachedTokens() == expected,
-        "probe of " + Arrays.toString(prompt) + " instead of " + expected,
-        match);
+        "probe",
+        match,
+        expected,
+        tenant);
   }
 
   private static void publish(StoryWorld world) {
@@ -275,7 +277,7 @@ final class Prefixing implements Concern {
           int expected =
               world.publish(sequence, sequence.ids, sequence.length(), OpenOptions.DEFAULT);
           StoryWorld.require(
-              published == expected * world.blockSize, "published of " + expected, published);
+              published == expected * world.blockSize, "published", published, expected);
         });
   }
 
@@ -297,7 +299,7 @@ final class Prefixing implements Concern {
             int expected =
                 world.publish(sequence, sequence.told, sequence.length(), sequence.options);
             StoryWorld.require(
-                published == expected * world.blockSize, "published of " + expected, published);
+                published == expected * world.blockSize, "published", published, expected);
           }
         });
   }

@@ -158,7 +158,7 @@ final class Pressing implements Concern {
     for (Preemption<PreemptibleGroup> each : done.reversed()) {
       preempted(world, each);
     }
-    StoryWorld.require(world.pool.numAvailable() >= needed, "room made for " + needed, done);
+    StoryWorld.require(world.pool.numAvailable() >= needed, "room made", done, needed);
     world.outcomes.count(done.isEmpty() ? "room was there" : "room made");
     return true;
   }
@@ -222,7 +222,7 @@ final class Pressing implements Concern {
         }
       }
     }
-    StoryWorld.require(isBack == expected, "restored " + away, isBack);
+    StoryWorld.require(isBack == expected, "restored", isBack, away);
     if (isBack) {
       first.get().away = Optional.empty();
     }

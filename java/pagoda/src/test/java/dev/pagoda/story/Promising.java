@@ -100,8 +100,9 @@ final class Promising implements Concern {
             && real.numLeft() == promise.left
             && real.isSuspended() == promise.isSuspended()
             && real.isClosed() == promise.isClosed(),
-        "promise instead of " + promise,
-        real);
+        "promise",
+        real,
+        promise);
   }
 
   private static void admit(StoryWorld world) {

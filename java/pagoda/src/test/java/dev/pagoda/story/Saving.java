@@ -130,8 +130,9 @@ final class Saving implements Concern {
       }
       StoryWorld.require(
           Arrays.equals(group.tokenIds(i), saved.tokenIds.get(i)),
-          "token ids of " + sequence,
-          Arrays.toString(group.tokenIds(i)));
+          "token ids",
+          sequence,
+          i);
       world.check(sequence, 0);
     }
     world.outcomes.count("restore of a file");

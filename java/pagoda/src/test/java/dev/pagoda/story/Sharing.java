@@ -93,7 +93,7 @@ final class Sharing implements Concern {
     }
     if (sequence.length() > 0) {
       int length = real.resume();
-      StoryWorld.require(length == sequence.length(), "resumed length of " + sequence, length);
+      StoryWorld.require(length == sequence.length(), "resumed length", length, sequence);
     } else {
       Prefixing.Found found = Prefixing.find(world, known, sequence.options);
       if (!found.hasRoom(world, sequence.options, known.length())) {
@@ -104,7 +104,7 @@ final class Sharing implements Concern {
       }
       long loaded = real.use().loadedTokens();
       int length = real.resume();
-      StoryWorld.require(length == real.length(), "resumed length of " + sequence, length);
+      StoryWorld.require(length == real.length(), "resumed length", length, sequence);
       sequence.told.truncate(0);
       sequence.told.append(known.ids());
       sequence.chain.clear();

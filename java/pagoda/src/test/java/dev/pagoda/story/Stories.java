@@ -15,7 +15,7 @@ public final class Stories {
    */
   public static void readBack(Faults faults) {
     for (long seed = 1; seed <= 10; seed++) {
-      try (StoryWorld world = new StoryWorld(seed, faults)) {
+      try (StoryWorld world = StoryWorld.withoutTiers(seed, faults)) {
         world.random = new SplittableRandom(seed);
         for (int i = 0; i < 300; i++) {
           world.readBack();

@@ -1,6 +1,7 @@
 package dev.pagoda.story;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -140,12 +141,74 @@ final class StoryGroup {
     }
   }
 
+  /** Of a member's blocks behind the cut, those it can have from one before it, and from whom. */
+  private record Source(int index, int numBlocks) {}
+
+  private List<Integer> longestFirst() {
+    List<Integer> order = new ArrayList<>();
+    for (int i = 0; i < members.size(); i++) {
+      order.add(i);
+    }
+    order.sort(Comparator.comparingInt((Integer i) -> members.get(i).length()).reversed());
+    return order;
+  }
+
+  private Source source(int index, List<Integer> earlier) {
+    Source best = new Source(index, 0);
+    List<StoryBlock> table = tables.get(index);
+    for (int other : earlier) {
+      List<StoryBlock> its = tables.get(other);
+      int kept = Math.min(cut, table.size());
+      if (Math.min(cut, its.size()) == kept && table.subList(0, kept).equals(its.subList(0, kept))) {
+        int common = Math.min(table.size(), its.size());
+        while (common > kept && table.get(common - 1) != its.get(common - 1)) {
+          common--;
+        }
+        if (common - kept > best.numBlocks) {
+          best = new Source(other, common - kept);
+        }
+      }
+    }
+    return best;
+  }
+
+  /** Blocks that it takes to compute the group again. */
+  private int numBlocksComputed() {
+    List<Integer> order = longestFirst();
+    int count = 0;
+    for (int turn = 0; turn < order.size(); turn++) {
+      int index = order.get(turn);
+      count += behind(tables.get(index), cut).size();
+      count -= source(index, order.subList(0, turn)).numBlocks;
+    }
+    return count;
+  }
+
+  private void handOutComputed(StoryWorld world, List<StoryBlock> taken) {
+    List<Integer> order = longestFirst();
+    int next = 0;
+    for (int turn = 0; turn < order.size(); turn++) {
+      StorySequence member = members.get(order.get(turn));
+      Source source = source(order.get(turn), order.subList(0, turn));
+      int kept = member.blocks.size();
+      for (int i = kept; i < kept + source.numBlocks; i++) {
+        StoryBlock shared = members.get(source.index).blocks.get(i);
+        world.pool.retain(shared);
+        member.blocks.add(shared);
+      }
+      while (member.blocks.size() < world.blocksFor(member.length())) {
+        member.blocks.add(taken.get(next++));
+      }
+      member.away = false;
+    }
+  }
+
   /** What a feeder did for a group that was dropped. */
   record Fed(StorySequence sequence, int length, int numBlocksTaken) {}
 
   /** Whether computing it again would be refused; if so, what the attempt leaves is done. */
   boolean isRestoreRefused(StoryWorld world) {
-    int planned = numBlocks();
+    int planned = numBlocksComputed();
     if (!world.pool.hasRoomFor(planned)) {
       return true;
     }
@@ -162,17 +225,17 @@ final class StoryGroup {
    * #isRestoreRefused} said no.
    */
   void restored(StoryWorld world, List<Fed> fed, boolean failed) {
-    int planned = numBlocks();
+    int planned = numBlocksComputed();
     world.pool.promise(StoryPromise.toResume(members));
     reopen(world);
     StoryPromise room = new StoryPromise(world.pool, Optional.empty(), planned);
     List<StoryPromise> own = members.stream().map(member -> member.promise).toList();
     members.forEach(member -> draw(member, room));
     int taken = fed.stream().mapToInt(Fed::numBlocksTaken).sum();
-    StoryWorld.require(taken == planned || failed, "blocks computed again of " + planned, taken);
+    StoryWorld.require(taken == planned || failed, "blocks computed again", taken, planned);
     List<StoryBlock> blocks = world.pool.take(taken, room.use(taken));
     if (!failed) {
-      handOut(world, blocks);
+      handOutComputed(world, blocks);
     } else {
       world.pool.releaseFrom(new ArrayList<>(blocks), 0);
     }

@@ -153,16 +153,37 @@ final class StoryPool {
   }
 
   /** The pool's number for a block was read: it must be what it was, and nobody else's. */
-  void requireId(StoryBlock block, int id, String where) {
+  void requireId(StoryBlock block, int id, Object where) {
     if (block.id < 0) {
       StoryBlock before = lastSeenAs[id];
       StoryWorld.require(
           before.owners == 0 && before.shelf == Shelf.NONE,
-          "block that belongs to somebody else too, " + where,
-          id);
+          "block that belongs to somebody else too",
+          id,
+          where);
       block.id = id;
       lastSeenAs[id] = block;
     }
-    StoryWorld.require(block.id == id && lastSeenAs[id] == block, "block id, " + where, id);
+    StoryWorld.require(block.id == id && lastSeenAs[id] == block, "block id", id, where);
+  }
+
+  @Override
+  public String toString() {
+    return "free "
+        + numFree
+        + ", reserved "
+        + numReserved
+        + ", idle "
+        + idle.size()
+        + ", pinned "
+        + pinnedIdle.size()
+        + ", references "
+        + numReferences
+        + ", allocations "
+        + numAllocations
+        + ", reclaimed "
+        + numReclaimed
+        + ", refusals "
+        + numRefusals;
   }
 }

@@ -42,6 +42,17 @@ final class StoryTiers implements PrefixListener {
   private Optional<HostTier> host = Optional.empty();
   private Optional<DiskTier> disk = Optional.empty();
 
+  private StoryTiers(StoryFiles files) {
+    this.files = files;
+    hostSlots = Optional.empty();
+    diskSettings = Optional.empty();
+  }
+
+  /** No tiers. */
+  static StoryTiers none(StoryFiles files) {
+    return new StoryTiers(files);
+  }
+
   StoryTiers(SplittableRandom choice, StoryFiles files) {
     this.files = files;
     hostSlots = choice.nextBoolean() ? Optional.of(choice.nextInt(1, 24)) : Optional.empty();

@@ -116,6 +116,32 @@ final class StoryWorld implements AutoCloseable {
     long evicted;
     long removed;
     long cleared;
+
+    @Override
+    public String toString() {
+      return "forks "
+          + forks
+          + ", copies "
+          + copies
+          + ", commits "
+          + commits
+          + ", rollbacks "
+          + rollbacks
+          + ", requests "
+          + requests
+          + ", cached "
+          + cachedTokens
+          + ", returned "
+          + returnedTokens
+          + ", loaded "
+          + loadedTokens
+          + ", heads "
+          + headTokens
+          + ", computed "
+          + computedTokens
+          + ", evicted "
+          + evicted;
+    }
   }
 
   private final boolean headHits;
@@ -128,11 +154,21 @@ final class StoryWorld implements AutoCloseable {
   private Watermarks.Level level = Watermarks.Level.LOW;
   private int numChecks;
 
-  StoryWorld(long seed, PrefixStories.Faults faults) {
-    this(seed, faults, new CopyFaults(), new Outcomes());
+  /** A world without tiers: what is in them is known by its key and its own tokens alone. */
+  static StoryWorld withoutTiers(long seed, PrefixStories.Faults faults) {
+    return new StoryWorld(seed, faults, new CopyFaults(), new Outcomes(), false);
   }
 
   StoryWorld(long seed, PrefixStories.Faults faults, CopyFaults copies, Outcomes outcomes) {
+    this(seed, faults, copies, outcomes, true);
+  }
+
+  private StoryWorld(
+      long seed,
+      PrefixStories.Faults faults,
+      CopyFaults copies,
+      Outcomes outcomes,
+      boolean hasTiers) {
     SplittableRandom choice = new SplittableRandom(seed);
     this.faults = faults;
     this.copies = copies;
@@ -151,7 +187,7 @@ final class StoryWorld implements AutoCloseable {
                 new LayerShape(1, 2, 1, DType.FP32, DType.FP32),
                 new LayerShape(2, 1, 2, DType.FP32, DType.BF16)),
             blockSize);
-    tiers = new StoryTiers(choice, files);
+    tiers = hasTiers ? new StoryTiers(choice, files) : StoryTiers.none(files);
     memory = copies.allocate(shape, numBlocks);
     cache = copies.open(memory, checks);
     content = new TokenContent(cache.layout());
@@ -531,13 +567,15 @@ final class StoryWorld implements AutoCloseable {
             && real.numInFlight() == 0
             && real.numReferences() == pool.numReferences,
         "blocks",
-        real + " instead of " + picture());
+        real,
+        pool);
     require(
         real.numAllocations() == pool.numAllocations
             && real.numReclaimed() == pool.numReclaimed
             && real.numRefusals() == pool.numRefusals,
         "counters of blocks",
-        real + " instead of " + picture());
+        real,
+        pool);
     require(
         statistics.numSequences() == sequences.size()
             && statistics.numForks() == counts.forks
@@ -545,7 +583,9 @@ final class StoryWorld implements AutoCloseable {
             && statistics.numStepsCommitted() == counts.commits
             && statistics.numStepsRolledBack() == counts.rollbacks,
         "counters of the cache",
-        statistics + " instead of sequences " + sequences.size() + ", " + counts.forks);
+        statistics,
+        sequences.size(),
+        counts);
     checkLevel(real);
     numChecks++;
     if (numChecks % 16 == 0) {
@@ -571,25 +611,6 @@ final class StoryWorld implements AutoCloseable {
     }
   }
 
-  private String picture() {
-    return "free "
-        + pool.numFree
-        + ", reserved "
-        + pool.numReserved
-        + ", idle "
-        + pool.idle.size()
-        + ", pinned "
-        + pool.pinnedIdle.size()
-        + ", references "
-        + pool.numReferences
-        + ", allocations "
-        + pool.numAllocations
-        + ", reclaimed "
-        + pool.numReclaimed
-        + ", refusals "
-        + pool.numRefusals;
-  }
-
   /** Between the marks either level is right, depending on what came before. */
   private void checkLevel(BlockStatistics real) {
     double taken = (double) (real.numBlocks() - real.numAvailable()) / real.numBlocks();
@@ -597,8 +618,10 @@ final class StoryWorld implements AutoCloseable {
         taken >= marks.high()
             ? level == Watermarks.Level.HIGH
             : taken > marks.low() || level == Watermarks.Level.LOW,
-        "watermark level at " + taken + " of " + marks,
-        level);
+        "watermark level",
+        level,
+        taken,
+        marks);
   }
 
   private void checkPrefixes() {
@@ -606,7 +629,8 @@ final class StoryWorld implements AutoCloseable {
     require(
         real.numBlocks() == shelves.all.size(),
         "shareable blocks",
-        real.numBlocks() + " instead of " + shelves.all.size());
+        real.numBlocks(),
+        shelves.all.size());
     require(
         real.numRequests() == counts.requests
             && real.promptTokens() == counts.promptTokens
@@ -617,7 +641,8 @@ final class StoryWorld implements AutoCloseable {
             && real.computedTokens() == counts.computedTokens
             && real.publishedTokens() == shelves.numPublished * blockSize,
         "counters of requests",
-        real + " instead of " + counts.requests + ", computed " + counts.computedTokens);
+        real,
+        counts);
     require(
         real.numDuplicates() == shelves.numDuplicates
             && real.numQuotaRefusals() == shelves.numQuotaRefusals
@@ -627,7 +652,9 @@ final class StoryWorld implements AutoCloseable {
             && removals(real, RemovalReason.CLEARED) == counts.cleared
             && real.misses().values().stream().mapToLong(n -> n).sum() == counts.requests,
         "counters of blocks that are shareable",
-        real + " instead of duplicates " + shelves.numDuplicates + ", evicted " + counts.evicted);
+        real,
+        shelves.numDuplicates,
+        counts);
     require(
         quota.isEmpty() || prefixes.numBlocksOf("anna") == shelves.numOfAnna(), "quota", prefixes);
   }
@@ -640,24 +667,25 @@ final class StoryWorld implements AutoCloseable {
     if (sequence.away) {
       require(
           sequence.real.numBlocksHere() == sequence.blocks.size(),
-          "blocks that " + sequence + " kept",
-          sequence.real.numBlocksHere());
+          "blocks kept",
+          sequence.real.numBlocksHere(),
+          sequence);
       return;
     }
     int[] ids = sequence.real.blockIds();
-    require(ids.length == sequence.blocks.size(), "block table of " + sequence, ids.length);
+    require(ids.length == sequence.blocks.size(), "block table", ids.length, sequence);
     for (int i = 0; i < ids.length; i++) {
-      pool.requireId(sequence.blocks.get(i), ids[i], sequence + " at " + i);
+      pool.requireId(sequence.blocks.get(i), ids[i], sequence);
     }
     if (!sequence.busy) {
-      require(sequence.real.length() == sequence.length(), "length of " + sequence, ids.length);
-      requireContent(ids, sequence.ids.histories(), first, "content of " + sequence);
+      require(sequence.real.length() == sequence.length(), "length", sequence.real, sequence);
+      requireContent(ids, sequence.ids.histories(), first, sequence);
     }
   }
 
-  void requireContent(int[] blockIds, long[] histories, int first, String what) {
+  void requireContent(int[] blockIds, long[] histories, int first, Object what) {
     String difference = content.difference(memory, blockIds, histories, first);
-    require(difference.isEmpty(), what, difference);
+    require(difference.isEmpty(), "content", difference, what);
   }
 
   /** Opens a prompt, computes what is not cached, and compares every slot with the prompt. */
@@ -676,7 +704,7 @@ final class StoryWorld implements AutoCloseable {
         step.commit();
       }
       long[] there = Arrays.copyOf(histories, tokens.length());
-      requireContent(tokens.sequence().blockIds(), there, 0, "content of " + tokens);
+      requireContent(tokens.sequence().blockIds(), there, 0, tokens);
     }
   }
 
@@ -684,15 +712,16 @@ final class StoryWorld implements AutoCloseable {
   private void check(Shelf shelf) {
     if (shelf.block.id >= 0) {
       requireContent(
-          new int[] {shelf.block.id}, shelf.histories, 0, "content of a shareable block");
+          new int[] {shelf.block.id}, shelf.histories, 0, "a shareable block");
       int[] said = prefixes.explain(shelf.block.id).block().tokenIds();
       require(Arrays.equals(said, shelf.ids), "explained block", Arrays.toString(said));
     }
   }
 
-  static void require(boolean holds, String what, Object actual) {
+  /** Told lazily, since it nearly always holds. */
+  static void require(boolean holds, String what, Object... actual) {
     if (!holds) {
-      throw new AssertionError("cache and reference disagree: " + what + "=" + actual);
+      throw new AssertionError("cache and reference disagree: " + what + "=" + List.of(actual));
     }
   }
 
@@ -710,7 +739,8 @@ final class StoryWorld implements AutoCloseable {
     require(
         refused.free() == pool.numUnreserved() && refused.reclaimable() == pool.numReclaimable(),
         "refusal",
-        refused.getMessage() + " instead of " + picture());
+        refused.getMessage(),
+        pool);
   }
 
   /** Everything is closed and every block is free. Nothing is away. */

@@ -182,7 +182,7 @@ class WholeModelTest {
             var _ = episode(seed, OPERATIONS_PER_EPISODE, setting);
           }
         })
-        .withMessageContaining("content of");
+        .withMessageContaining("content=");
   }
 
   private static boolean fails(long seed, List<Line> script, Setting setting) {

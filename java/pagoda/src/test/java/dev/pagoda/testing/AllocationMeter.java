@@ -10,6 +10,11 @@ public final class AllocationMeter {
 
   private AllocationMeter() {}
 
+  /** Bytes that this thread has allocated so far. */
+  public static long allocatedBytes() {
+    return THREADS.getCurrentThreadAllocatedBytes();
+  }
+
   /** Work that is repeated; told how often it ran before. */
   public interface Work {
     void run(int round);

@@ -45,6 +45,11 @@ public final class BlockPatterns implements AutoCloseable {
     return storage.segment().asSlice(LAYOUT.blockOffset(blockId), LAYOUT.blockBytes());
   }
 
+  /** What a block holds. */
+  public byte[] bytesOf(int blockId) {
+    return bytes(blockId).toArray(ValueLayout.JAVA_BYTE);
+  }
+
   private static long word(long number, long index) {
     long x = number * 0x9e3779b97f4a7c15L + index;
     x = (x ^ (x >>> 30)) * 0xbf58476d1ce4e5b9L;

@@ -9,6 +9,10 @@ import dev.pagoda.KvSequence;
 import dev.pagoda.Step;
 import dev.pagoda.block.OutOfBlocksException;
 import dev.pagoda.decoding.ReadableCache;
+import dev.pagoda.prefix.Namespace;
+import dev.pagoda.prefix.PrefixCache;
+import dev.pagoda.prefix.PrefixSettings;
+import dev.pagoda.prefix.TokenSequence;
 import dev.pagoda.tier.RecomputePlan.Feed;
 import dev.pagoda.tier.RecomputePlan.Share;
 import java.util.Arrays;
@@ -17,8 +21,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
+@Tag("any-backend")
 class DroppedGroupTest {
   private static final int BLOCK_SIZE = 4;
   private static final int NUM_BLOCKS = 32;
@@ -133,6 +141,36 @@ class DroppedGroupTest {
     assertThat(dropped.plan().numTokens()).isEqualTo(16);
     dropped.restore(this::feed);
     assertThat(memory.numUsed()).isEqualTo(4);
+  }
+
+  /** Two sequences that computed the same, and a third one with the beginning of one of them. */
+  @ParameterizedTest
+  @CsvSource({"0, 2", "1, 4"})
+  void aBlockThatIsSharedBehindOthersComesBack(int firstBlockIndex, int numBlocks) {
+    int[] prompt = range(0, 2 * BLOCK_SIZE + 1);
+    Namespace tenant = Namespace.of("tenant");
+    try (PrefixCache prefixes = PrefixCache.open(memory.cache(), PrefixSettings.of("model"));
+        KvSequence first = memory.counting(BLOCK_SIZE);
+        KvSequence second = memory.counting(2 * BLOCK_SIZE)) {
+      int[] ids = memory.tokensOf(second);
+      int published = prefixes.publish(first, memory.tokensOf(first), tenant);
+      published += prefixes.publish(second, ids, tenant);
+      assertThat(published).isEqualTo(2 * BLOCK_SIZE);
+      int[] longer = Arrays.copyOf(ids, prompt.length);
+      try (TokenSequence found = prefixes.open(longer, tenant)) {
+        List<KvSequence> group = List.of(second, found.sequence());
+        assertThat(found.sequence().blockIds()[0]).isEqualTo(first.blockIds()[0]);
+        assertThat(found.sequence().blockIds()[1]).isEqualTo(second.blockIds()[1]);
+        group.forEach(sequence -> kept.put(sequence, memory.tokensOf(sequence)));
+
+        DroppedGroup dropped = DroppedGroup.dropTail(memory.cache(), group, firstBlockIndex);
+        dropped.restore(this::feed);
+
+        requireRestored(group);
+        assertThat(group.stream().flatMapToInt(s -> IntStream.of(s.blockIds())).distinct())
+            .hasSize(numBlocks);
+      }
+    }
   }
 
   @Test

@@ -21,8 +21,10 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@Tag("any-backend")
 class SwapSpaceTest {
   private static final int BLOCK_SIZE = 4;
   private static final int NUM_BLOCKS = 16;

@@ -76,7 +76,8 @@ final class ChatSection {
             + " that is possible. Both take turns after a round that warms up; times are medians of"
             + " the rounds. Seed "
             + conditions.seed()
-            + ".");
+            + "."
+            + conditions.noteOnProjections());
   }
 
   private static Chart chart(

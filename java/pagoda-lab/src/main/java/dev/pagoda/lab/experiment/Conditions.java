@@ -22,4 +22,13 @@ record Conditions(Backend backend, boolean quick, long seed, DoubleConsumer prog
     return new Conditions(
         backend, quick, seed, share -> progress.accept(from + share * (to - from)));
   }
+
+  /** What must be said beside times that include projections: nothing, or a sentence. */
+  String noteOnProjections() {
+    return backend == Backend.CUDA
+        ? " Projections run on the host in plain Java, beside a GPU too, where they are most of the"
+            + " time that computing takes: a model that projects on the GPU computes that much"
+            + " sooner."
+        : "";
+  }
 }

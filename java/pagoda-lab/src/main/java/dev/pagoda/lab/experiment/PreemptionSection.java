@@ -51,7 +51,8 @@ final class PreemptionSection {
             + " timed in turns; times are medians. The same sequence moves again and again, so"
             + " short ones stay in the processor's caches. Fitted: the library's `PreemptionModel`,"
             + " least squares over these measurements. Modelled: formulas over stated numbers,"
-            + " nothing measured.");
+            + " nothing measured."
+            + conditions.noteOnProjections());
   }
 
   private static List<String> paragraphs(PreemptionResult result) {

@@ -52,7 +52,8 @@ final class PressureSection {
             + " groups. All ways take turns after a round that warms up; times are medians."
             + " Calibrated by `PreemptionCalibration` before the first round. Seed "
             + conditions.seed()
-            + ".");
+            + "."
+            + conditions.noteOnProjections());
   }
 
   private static List<String> paragraphs(PressureResult result) {

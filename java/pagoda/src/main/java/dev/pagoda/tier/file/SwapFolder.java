@@ -16,6 +16,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.regex.Pattern;
 
 /**
  * Files for sequences that must make room in a cache, or in a {@link SwapSpace}, for longer.
@@ -41,6 +42,7 @@ import java.util.concurrent.locks.ReentrantLock;
 public final class SwapFolder implements AutoCloseable {
   private static final String SUFFIX = ".swap";
   private static final String PART_SUFFIX = ".part";
+  private static final Pattern OURS = Pattern.compile("[0-9a-f]{1,16}\\.swap(\\.part)?");
 
   private final PagedKvCache cache;
   private final Path folder;
@@ -90,7 +92,7 @@ public final class SwapFolder implements AutoCloseable {
       FileCalls.FolderLock folderLock = files.lockFolder(folder);
       try {
         for (FileCalls.Entry entry : files.list(folder)) {
-          if (entry.name().endsWith(SUFFIX) || entry.name().endsWith(PART_SUFFIX)) {
+          if (OURS.matcher(entry.name()).matches()) {
             files.delete(folder.resolve(entry.name()));
           }
         }

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
  * The folder of a disk tier: what its files are called, and which of them a tier that starts finds.
@@ -23,6 +24,7 @@ import java.util.Optional;
 final class TierFolder {
   private static final String SUFFIX = ".kv";
   private static final String PART_SUFFIX = ".part";
+  private static final Pattern PART = Pattern.compile("[0-9a-f]{64}\\.[0-9]+\\.part");
 
   private final FileCalls files;
   private final Path folder;
@@ -59,7 +61,7 @@ final class TierFolder {
     entries.sort(Comparator.comparingLong(Entry::modifiedMillis).thenComparing(Entry::name));
     for (Entry entry : entries) {
       Optional<BlockKey> key = keyOf(entry.name());
-      if (entry.name().endsWith(PART_SUFFIX)) {
+      if (PART.matcher(entry.name()).matches()) {
         files.delete(folder.resolve(entry.name()));
       } else if (key.isPresent() && entry.bytes() == fileBytes) {
         index.found(key.get());

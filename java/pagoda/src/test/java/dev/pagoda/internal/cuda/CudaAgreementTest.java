@@ -244,6 +244,7 @@ class CudaAgreementTest {
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("cases")
+  @Tag("nvidia")
   void aStepOfTheWholeBatchAgreesWithPlainJava(Case shape) {
     run(shape, Calls.WHOLE_STEP);
   }

@@ -13,6 +13,9 @@ import org.junit.jupiter.api.Test;
 /** What a cache says after work on the device broke it. */
 @Tag("gpu")
 class CudaFaultTest {
+  /** Empty as if it were not set. */
+  private static final String NAMED_LIBRARY = System.getProperty(LibrarySearch.PATH_PROPERTY, "");
+
   @Test
   void aFaultFailsTheCacheForGoodAndEveryLaterCallSaysSo() throws Exception {
     NativeBuild.requireDevices();
@@ -34,6 +37,7 @@ class CudaFaultTest {
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--enable-native-access=ALL-UNNAMED",
+                "-D" + LibrarySearch.PATH_PROPERTY + "=" + NAMED_LIBRARY,
                 "-cp",
                 classPath(),
                 program.getName())

@@ -159,6 +159,7 @@ class CudaMemoryTest {
    * 2^31: one token per block at ids around powers of two, everything else NaN.
    */
   @Test
+  @Tag("nvidia")
   void blocksBeyondFourGibibytesAreFoundByEveryKernel() {
     KvShape shape = KvShape.uniform(2, 8, 128, DType.BF16); // 128 KiB per block
     int numBlocks = 90_000; // 11.8 GB, 5.9 * 10^9 elements

@@ -62,6 +62,7 @@ class CudaPlaceTest {
   }
 
   @Test
+  @Tag("nvidia")
   void aForeignContextAndStreamAreUsedAndTheCallersOwnStaysCurrent() throws Throwable {
     Driver driver = new Driver();
     try (Arena arena = Arena.ofConfined()) {
@@ -139,6 +140,7 @@ class CudaPlaceTest {
   }
 
   @Test
+  @Tag("nvidia")
   void theBestBackendIsTheDevice() {
     assertThat(Backend.best()).isEqualTo(Backend.CUDA);
   }

@@ -11,7 +11,7 @@ import java.util.List;
  * <p>Without it the test is skipped with a sentence, or fails with the same sentence where the
  * environment promises it: {@code PAGODA_CUDA=ON} a native library, {@code PAGODA_GPU=ON} a GPU.
  */
-final class NativeBuild {
+public final class NativeBuild {
   private NativeBuild() {}
 
   static void requireLibrary() {
@@ -20,7 +20,12 @@ final class NativeBuild {
     }
   }
 
-  static List<CudaDevice> requireDevices() {
+  /** A device, or no test. */
+  public static void requireDevices() {
+    devices();
+  }
+
+  static List<CudaDevice> devices() {
     requireLibrary();
     return switch (CudaDevices.query()) {
       case DeviceAnswer.Present(List<CudaDevice> devices) -> devices;

@@ -163,6 +163,8 @@ class DiskTierTest {
       assertThat(load(tier, 1)).isEqualTo(1);
     }
     Files.write(file(8), new byte[3]);
+    Path part = folder().resolve(BlockPatterns.block(8).key() + ".17.part");
+    Files.write(part, new byte[3]);
     Files.write(folder().resolve("a.part"), new byte[3]);
     Files.write(folder().resolve("notes.txt"), new byte[3]);
     try (DiskTier tier = open(ROOMY)) {
@@ -170,7 +172,8 @@ class DiskTierTest {
       assertThat(tier.statistics().numFound()).isEqualTo(2);
     }
     assertThat(Files.exists(file(8))).isFalse();
-    assertThat(Files.exists(folder().resolve("a.part"))).isFalse();
+    assertThat(Files.exists(part)).isFalse();
+    assertThat(Files.exists(folder().resolve("a.part"))).as("not ours").isTrue();
     assertThat(Files.exists(folder().resolve("notes.txt"))).as("not ours").isTrue();
     try (DiskTier tier = open(ModelFingerprint.ofDescription("model", "2"), ROOMY)) {
       assertThat(load(tier, 1)).as("another model's").isZero();

@@ -13,6 +13,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -21,6 +22,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * Every call to the file system fails in turn. What was to be saved or restored is as before or as
  * after, blocks are right or missing, and no file, block or sequence is left open.
  */
+@Tag("any-backend")
 class FileFailureTest {
   private static final Path FOLDER = Path.of("/memory/store");
   private static final Path FILE = FOLDER.resolve("chat.kv");

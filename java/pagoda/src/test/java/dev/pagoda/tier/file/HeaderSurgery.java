@@ -40,6 +40,22 @@ final class HeaderSurgery {
     return sealed(file);
   }
 
+  /**
+   * Makes every checksum right for the parts that the header declares, as far as they are there.
+   */
+  static byte[] sealedAsDeclared(byte[] file) {
+    if (file.length < FileHeader.BYTES) {
+      return file;
+    }
+    ByteBuffer b = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
+    long words = 2L * b.getInt(44) + b.getInt(48) + b.getInt(52);
+    long indexBytes = Math.clamp(64 * Math.ceilDiv(4 * words, 64), 0, file.length - 256);
+    CRC32C crc = new CRC32C();
+    crc.update(file, 256 + (int) indexBytes, file.length - 256 - (int) indexBytes);
+    b.putInt(156, (int) crc.getValue());
+    return resealed(file, (int) indexBytes);
+  }
+
   /** Makes every checksum right, whatever the bytes are. */
   static byte[] resealedWhole(byte[] file) {
     int indexBytes = 64;

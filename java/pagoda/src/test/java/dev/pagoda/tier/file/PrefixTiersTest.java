@@ -22,12 +22,14 @@ import dev.pagoda.tier.HostTier;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.random.RandomGenerator;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A prefix cache over a host tier over a disk tier, through a restart. */
+@Tag("any-backend")
 class PrefixTiersTest {
   private static final ModelFingerprint MODEL = ModelFingerprint.ofDescription("model");
   private static final DiskTierSettings ROOMY = DiskTierSettings.ofBytes(1 << 24);

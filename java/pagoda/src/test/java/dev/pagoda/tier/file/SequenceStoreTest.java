@@ -32,11 +32,13 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
+@Tag("any-backend")
 class SequenceStoreTest {
   private static final int BLOCK_SIZE = 4;
   private static final ModelFingerprint MODEL = ModelFingerprint.ofDescription("model", "1");
