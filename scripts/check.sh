@@ -52,6 +52,9 @@ fi
 step "heap: JMH -prof gc, bounded, and a planted allocation that must be noticed"
 scripts/bench.sh --built allocations
 
+step "lock-free parts: scripts/stress.sh quick"
+scripts/stress.sh quick
+
 step "smoke: scripts/pagoda --help"
 scripts/pagoda --help
 
