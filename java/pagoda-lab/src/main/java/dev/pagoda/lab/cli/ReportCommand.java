@@ -1,23 +1,14 @@
 package dev.pagoda.lab.cli;
 
-import dev.pagoda.lab.report.Fact;
-import dev.pagoda.lab.report.MachineFacts;
-import dev.pagoda.lab.report.Report;
-import dev.pagoda.lab.report.ReportFolder;
-import dev.pagoda.lab.report.TerminalReport;
 import java.io.IOException;
 import java.io.PrintStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Clock;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -80,18 +71,8 @@ final class ReportCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     ReportOptions options = new ReportOptions(backend, quick, seed, chosen());
-    requireWritable(folder);
-    Report report;
-    try {
-      report = experiments.run(options, progress).withFacts(facts());
-    } finally {
-      progress.finish();
-    }
-    List<String> leftOut = new ReportFolder(folder).write(report);
-    out.print(TerminalReport.render(report));
-    leftOut.forEach(out::println);
-    out.printf("Wrote %s%n", folder.resolve(ReportFolder.PAGE));
-    return report.isFailed() ? ExitCode.FAILED : ExitCode.DONE;
+    return new ReportRun(folder, out, progress)
+        .make(spec, seed, () -> experiments.run(options, progress));
   }
 
   private SortedSet<Integer> chosen() {
@@ -108,32 +89,5 @@ final class ReportCommand implements Callable<Integer> {
       }
     }
     return new TreeSet<>(only);
-  }
-
-  /** Before the experiments, not after three minutes of them. */
-  static void requireWritable(Path folder) throws IOException {
-    if (Files.exists(folder) && !Files.isDirectory(folder)) {
-      throw new Refusal("--out is not a folder, path=" + folder);
-    }
-    Files.createDirectories(folder);
-    if (!Files.isWritable(folder)) {
-      throw new Refusal("--out cannot be written to, path=" + folder);
-    }
-  }
-
-  private List<Fact> facts() {
-    List<Fact> facts = new ArrayList<>(MachineFacts.collect(Clock.systemUTC()));
-    facts.add(new Fact("Seed", Long.toString(seed)));
-    facts.add(new Fact("Command", commandLine(spec)));
-    return facts;
-  }
-
-  /** The command as it can be typed again. */
-  static String commandLine(CommandSpec spec) {
-    return Stream.concat(
-            Stream.of("pagoda"), spec.root().commandLine().getParseResult().originalArgs().stream())
-        .map(
-            word -> word.matches("[\\w@%+=:,./-]+") ? word : "'" + word.replace("'", "'\\''") + "'")
-        .collect(Collectors.joining(" "));
   }
 }

@@ -1,10 +1,5 @@
 package dev.pagoda.lab.cli;
 
-import dev.pagoda.lab.report.Fact;
-import dev.pagoda.lab.report.MachineFacts;
-import dev.pagoda.lab.report.Report;
-import dev.pagoda.lab.report.ReportFolder;
-import dev.pagoda.lab.report.TerminalReport;
 import dev.pagoda.lab.workload.LengthDistribution;
 import dev.pagoda.lab.workload.Trace;
 import dev.pagoda.lab.workload.TraceReader;
@@ -12,8 +7,6 @@ import dev.pagoda.lab.workload.Workload;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
-import java.time.Clock;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -216,18 +209,8 @@ final class SimulateCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     SimulateOptions options = options();
-    ReportCommand.requireWritable(folder);
-    Report report;
-    try {
-      report = simulations.run(options, progress).withFacts(facts());
-    } finally {
-      progress.finish();
-    }
-    List<String> leftOut = new ReportFolder(folder).write(report);
-    out.print(TerminalReport.render(report));
-    leftOut.forEach(out::println);
-    out.printf("Wrote %s%n", folder.resolve(ReportFolder.PAGE));
-    return report.isFailed() ? ExitCode.FAILED : ExitCode.DONE;
+    return new ReportRun(folder, out, progress)
+        .make(spec, seed, () -> simulations.run(options, progress));
   }
 
   private SimulateOptions options() throws IOException {
@@ -259,7 +242,9 @@ final class SimulateCommand implements Callable<Integer> {
         rates,
         samples > 1 ? List.of("paged") : policies,
         machine,
-        poolTokens == UNSET ? 0 : poolTokens,
+        poolTokens == UNSET
+            ? new SimulateOptions.PoolSize.OfMachine()
+            : new SimulateOptions.PoolSize.OfTokens(poolTokens),
         blockSize,
         watermark,
         totalTokensMax == UNSET ? longest : totalTokensMax,
@@ -318,12 +303,5 @@ final class SimulateCommand implements Callable<Integer> {
         new LengthDistribution.Fixed(prompt),
         new LengthDistribution.Fixed(output),
         prompt + output);
-  }
-
-  private List<Fact> facts() {
-    List<Fact> facts = new ArrayList<>(MachineFacts.collect(Clock.systemUTC()));
-    facts.add(new Fact("Seed", Long.toString(seed)));
-    facts.add(new Fact("Command", ReportCommand.commandLine(spec)));
-    return facts;
   }
 }

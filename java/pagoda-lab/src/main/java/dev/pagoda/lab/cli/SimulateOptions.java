@@ -5,7 +5,7 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * What to simulate. Numbers that are 0 leave the choice to the machine.
+ * What to simulate.
  *
  * @param task what to do
  * @param calibrationFile where {@link Task#CALIBRATE} writes
@@ -15,7 +15,7 @@ import java.util.List;
  * @param rates requests per second to try; empty for some around what the server sustains
  * @param policies names of memory policies
  * @param machine name of a machine, or path of a calibration file
- * @param poolTokens token slots of the pool, or 0 for the machine's
+ * @param pool how large the pool is
  * @param blockSize tokens per block
  * @param watermark share of the blocks that stays free at admission
  * @param totalTokensMax longest request that is allowed
@@ -38,7 +38,7 @@ public record SimulateOptions(
     List<Double> rates,
     List<String> policies,
     String machine,
-    int poolTokens,
+    PoolSize pool,
     int blockSize,
     double watermark,
     int totalTokensMax,
@@ -59,6 +59,26 @@ public record SimulateOptions(
     PAPER,
     /** Measure this machine's kernels. */
     CALIBRATE
+  }
+
+  /** How large the pool is. */
+  public sealed interface PoolSize {
+    /** As large as the machine's memory allows. */
+    record OfMachine() implements PoolSize {}
+
+    /**
+     * As large as it is told.
+     *
+     * @param tokens token slots, at least 1
+     */
+    record OfTokens(int tokens) implements PoolSize {
+      /** Checks the number. */
+      public OfTokens {
+        if (tokens < 1) {
+          throw new IllegalArgumentException("a pool holds a token: tokens=" + tokens);
+        }
+      }
+    }
   }
 
   /** Copies the lists. */

@@ -48,7 +48,10 @@ final class ServeReport {
     server =
         new ServerSettings(
             policies.getLast(),
-            options.poolTokens() > 0 ? options.poolTokens() : machine.poolTokens(),
+            switch (options.pool()) {
+              case SimulateOptions.PoolSize.OfMachine _ -> machine.poolTokens();
+              case SimulateOptions.PoolSize.OfTokens given -> given.tokens();
+            },
             options.blockSize(),
             options.watermark(),
             options.totalTokensMax(),
