@@ -23,7 +23,12 @@ final class GroupTables {
   private final int blockSize;
 
   private GroupTables(
-      List<KvSequence> sequences, int firstBlockIndex, int[][] tables, int[] heads, int[] lengths, int size) {
+      List<KvSequence> sequences,
+      int firstBlockIndex,
+      int[][] tables,
+      int[] heads,
+      int[] lengths,
+      int size) {
     this.sequences = sequences;
     this.firstBlockIndex = firstBlockIndex;
     this.tables = tables;

@@ -213,8 +213,7 @@ final class Prefixing implements Concern {
     int loaded = Math.toIntExact(real.use().loadedTokens() - loadedBefore);
     long heads = world.counts.headTokens;
     int length = found.adopt(world, sequence, loaded / world.blockSize);
-    StoryWorld.require(
-        real.length() == length, "cached tokens", real, length, sequence);
+    StoryWorld.require(real.length() == length, "cached tokens", real, length, sequence);
     sequence.ids.append(sequence.told.ids(0, length));
     sequence.lengthCounted = length;
     world.counts.requests++;
@@ -257,12 +256,7 @@ final class Prefixing implements Concern {
     int[] prompt = world.prompt();
     PrefixMatch match = world.prefixes.probe(prompt, StoryWorld.namespace(tenant));
     int expected = expected(world, StoryWorld.tokens(tenant, prompt));
-    StoryWorld.require(
-        match.cachedTokens() == expected,
-        "probe",
-        match,
-        expected,
-        tenant);
+    StoryWorld.require(match.cachedTokens() == expected, "probe", match, expected, tenant);
   }
 
   private static void publish(StoryWorld world) {

@@ -129,10 +129,7 @@ final class Saving implements Concern {
         sequence.blocks.add(blocks.get(block));
       }
       StoryWorld.require(
-          Arrays.equals(group.tokenIds(i), saved.tokenIds.get(i)),
-          "token ids",
-          sequence,
-          i);
+          Arrays.equals(group.tokenIds(i), saved.tokenIds.get(i)), "token ids", sequence, i);
       world.check(sequence, 0);
     }
     world.outcomes.count("restore of a file");

@@ -159,7 +159,8 @@ final class StoryGroup {
     for (int other : earlier) {
       List<StoryBlock> its = tables.get(other);
       int kept = Math.min(cut, table.size());
-      if (Math.min(cut, its.size()) == kept && table.subList(0, kept).equals(its.subList(0, kept))) {
+      if (Math.min(cut, its.size()) == kept
+          && table.subList(0, kept).equals(its.subList(0, kept))) {
         int common = Math.min(table.size(), its.size());
         while (common > kept && table.get(common - 1) != its.get(common - 1)) {
           common--;

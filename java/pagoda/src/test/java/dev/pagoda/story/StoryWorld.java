@@ -711,8 +711,7 @@ final class StoryWorld implements AutoCloseable {
   /** A shareable block holds what it is shared as, in use or not. */
   private void check(Shelf shelf) {
     if (shelf.block.id >= 0) {
-      requireContent(
-          new int[] {shelf.block.id}, shelf.histories, 0, "a shareable block");
+      requireContent(new int[] {shelf.block.id}, shelf.histories, 0, "a shareable block");
       int[] said = prefixes.explain(shelf.block.id).block().tokenIds();
       require(Arrays.equals(said, shelf.ids), "explained block", Arrays.toString(said));
     }
