@@ -99,17 +99,13 @@ final class Reservation {
     } finally {
       lock.unlock();
     }
-    BlockEviction.Return eviction = BlockEviction.Return.NONE;
-    int numWritten = 0;
     try {
-      eviction = cache.supply().saveReclaimed(handles, numNew - numReclaimed, numNew);
-      numWritten = numCopies;
+      cache.supply().saveReclaimed(handles, numNew - numReclaimed, numNew);
       cache.storage().copyBlocks(sources, targets, numCopies);
       describe(batch);
       kernels.begin();
       tellTaken(numCopies);
     } catch (Throwable refused) {
-      takeBack(eviction, numWritten);
       lock.lock();
       try {
         uncountCopies(numCopies);
@@ -119,32 +115,6 @@ final class Reservation {
       }
       throw refused;
     }
-  }
-
-  /**
-   * Blocks that were given up for this step, and that no copy has overwritten, are cached again.
-   * Not where blocks were promised: which of them become free counts for the promise.
-   */
-  private void takeBack(BlockEviction.Return eviction, int numWritten) {
-    for (int i = 0; i < numEntries; i++) {
-      if (numPromised[i] > 0) {
-        return;
-      }
-    }
-    for (int i = numNew - 1; i >= numNew - numReclaimed; i--) {
-      if (!isTarget(BlockHandle.blockId(handles[i]), numWritten)) {
-        eviction.cacheAgain(handles[i]);
-      }
-    }
-  }
-
-  private boolean isTarget(int blockId, int numCopies) {
-    for (int i = 0; i < numCopies; i++) {
-      if (targets[i] == blockId) {
-        return true;
-      }
-    }
-    return false;
   }
 
   private void tellTaken(int numCopies) {
