@@ -13,7 +13,7 @@ if [[ $# -ne 1 ]]; then
 fi
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 library=$1
-sources=("$root/native/tests/stand_in/device_stand_in.cpp" "$root/native/include/pagoda/pagoda.h")
+folder=$root/native/tests/stand_in
 compiler=${CXX:-c++}
 if ! command -v "$compiler" >/dev/null; then
   rm -f "$library"
@@ -21,11 +21,11 @@ if ! command -v "$compiler" >/dev/null; then
   [[ ${PAGODA_CUDA:-AUTO} != ON ]]
   exit
 fi
-if [[ -f $library && $library -nt ${sources[0]} && $library -nt ${sources[1]} &&
-  $library -nt ${BASH_SOURCE[0]} ]]; then
+sources=("$folder"/*.cpp "$folder"/*.h "$root/native/include/pagoda/pagoda.h" "${BASH_SOURCE[0]}")
+if [[ -f $library && -z $(find "${sources[@]}" -newer "$library") ]]; then
   exit
 fi
 mkdir -p "$(dirname "$library")"
 "$compiler" -std=c++17 -O2 -Wall -Wextra -Werror -fvisibility=hidden -shared -fPIC \
-  -I "$root/native/include" -o "$library" "${sources[0]}"
+  -I "$root/native/include" -o "$library" "$folder"/*.cpp
 echo "stand-in for a GPU: built with $compiler"
