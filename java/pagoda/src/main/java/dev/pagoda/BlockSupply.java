@@ -15,7 +15,7 @@ import dev.pagoda.memory.KvStorage;
  * outside the cache's lock. Threads: any number.
  */
 final class BlockSupply {
-  private static final BlockEviction NO_EVICTION = (storage, blockIds) -> {};
+  private static final BlockEviction NO_EVICTION = (storage, blockIds) -> BlockEviction.Return.NONE;
 
   private final BlockPool pool;
   private final KvStorage storage;
@@ -50,22 +50,27 @@ final class BlockSupply {
   void take(long[] handles) {
     int numReclaimed = pool.allocate(handles, 0, handles.length);
     try {
-      saveReclaimed(handles, handles.length - numReclaimed, handles.length);
+      var _ = saveReclaimed(handles, handles.length - numReclaimed, handles.length);
     } catch (Throwable refused) {
       var _ = pool.release(handles, 0, handles.length);
       throw refused;
     }
   }
 
-  /** Lets the content of blocks that were given up be saved, before anybody overwrites it. */
-  void saveReclaimed(long[] handles, int from, int to) {
+  /**
+   * Lets the content of blocks that were given up be saved, before anybody overwrites it.
+   *
+   * @return how to take that back while nobody has
+   */
+  BlockEviction.Return saveReclaimed(long[] handles, int from, int to) {
     if (from < to) {
       int[] blockIds = new int[to - from];
       for (int i = 0; i < blockIds.length; i++) {
         blockIds[i] = BlockHandle.blockId(handles[from + i]);
       }
-      eviction.evicted(storage, blockIds);
+      return eviction.evicted(storage, blockIds);
     }
+    return BlockEviction.Return.NONE;
   }
 
   /** Has blocks promised, all or none. */

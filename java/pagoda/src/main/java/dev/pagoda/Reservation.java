@@ -24,7 +24,7 @@ import java.util.concurrent.locks.ReentrantLock;
  *   originals                [numEntries]   the shared block a copy stands in for, or NONE
  *   numSharers               [numEntries]   sharers of the block this entry may write in place
  *   promises, numPromised    [numEntries]   whose reserved blocks an entry takes, and how many
- *   handles                  [numNew]       new blocks, in the order the entries take them
+ *   handles                  [numNew]       new blocks: reserved, free, given up for this step
  *   sources, targets         [numCopies]    block copies
  * </pre>
  */
@@ -42,6 +42,7 @@ final class Reservation {
   private int[] targets = new int[8];
   private int numEntries;
   private int numNew;
+  private int numFromPromises;
   private int numReclaimed;
 
   Reservation(PagedKvCache cache) {
@@ -99,13 +100,17 @@ final class Reservation {
     } finally {
       lock.unlock();
     }
+    BlockEviction.Return eviction = BlockEviction.Return.NONE;
+    int numWritten = 0;
     try {
-      cache.supply().saveReclaimed(handles, numNew - numReclaimed, numNew);
+      eviction = cache.supply().saveReclaimed(handles, numNew - numReclaimed, numNew);
+      numWritten = numCopies;
       cache.storage().copyBlocks(sources, targets, numCopies);
       describe(batch);
       kernels.begin();
       tellTaken(numCopies);
     } catch (Throwable refused) {
+      takeBack(eviction, numWritten);
       lock.lock();
       try {
         uncountCopies(numCopies);
@@ -115,6 +120,27 @@ final class Reservation {
       }
       throw refused;
     }
+  }
+
+  /**
+   * Blocks that were given up for this step are cached again, but for those that its copies may
+   * have overwritten.
+   */
+  private void takeBack(BlockEviction.Return eviction, int numWritten) {
+    for (int i = numNew - 1; i >= numNew - numReclaimed; i--) {
+      if (!isTarget(BlockHandle.blockId(handles[i]), numWritten)) {
+        eviction.cacheAgain(handles[i]);
+      }
+    }
+  }
+
+  private boolean isTarget(int blockId, int numCopies) {
+    for (int i = 0; i < numCopies; i++) {
+      if (targets[i] == blockId) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private void tellTaken(int numCopies) {
@@ -229,9 +255,9 @@ final class Reservation {
     if (numNew > handles.length) {
       handles = new long[Math.max(numNew, 2 * handles.length)];
     }
-    int promised = usePromises();
+    numFromPromises = usePromises();
     try {
-      numReclaimed = cache.pool().allocate(handles, 0, numNew, promised);
+      numReclaimed = cache.pool().allocate(handles, 0, numNew, numFromPromises);
     } catch (Throwable refused) {
       for (int i = 0; i < numEntries; i++) {
         promises[i].giveBack(numPromised[i]);
@@ -254,25 +280,34 @@ final class Reservation {
     return total;
   }
 
-  /** Puts the new blocks into the tables; returns the number of copies. Cannot fail. */
+  /**
+   * Puts the new blocks into the tables; returns the number of copies. Cannot fail.
+   *
+   * <p>Who was promised blocks takes those that were reserved. Of the others copies come first, and
+   * blocks that were given up for this step last: what lies in them is lost only if they are
+   * written, and only copies are written before the step has begun.
+   */
   private int extendTables() {
-    int blockSize = cache.shape().blockSize();
-    int numTaken = 0;
+    int numReserved = 0;
+    int numOthers = numFromPromises; // behind the reserved ones
     int numCopies = 0;
     for (int i = 0; i < numEntries; i++) {
-      BlockTable table = sequences[i].table;
       if (originals[i] != BlockHandle.NONE) {
+        long copy = handles[numPromised[i] > 0 ? numReserved++ : numOthers++];
         sources[numCopies] = BlockHandle.blockId(originals[i]);
-        targets[numCopies] = BlockHandle.blockId(handles[numTaken]);
+        targets[numCopies] = BlockHandle.blockId(copy);
         numCopies++;
-        table.replaceLast(handles[numTaken]);
+        sequences[i].table.replaceLast(copy);
         sequences[i].numBlockCopies++;
-        numTaken++;
       }
-      int contextLength = sequences[i].length() + numAppended[i];
-      while (table.numBlocks() < Math.ceilDiv(contextLength, blockSize)) {
-        table.append(handles[numTaken]);
-        numTaken++;
+    }
+    for (int i = 0; i < numEntries; i++) {
+      BlockTable table = sequences[i].table;
+      int numBlocks = cache.shape().blocksFor(sequences[i].length() + numAppended[i]);
+      int numOwn = numPromised[i] - (originals[i] == BlockHandle.NONE ? 0 : 1);
+      while (table.numBlocks() < numBlocks) {
+        table.append(handles[numOwn > 0 ? numReserved++ : numOthers++]);
+        numOwn--;
       }
     }
     cache.countBlockCopies(numCopies);
@@ -328,19 +363,21 @@ final class Reservation {
 
   /** Takes everything back since the plan, and drops the plan. */
   private void restore() {
-    // Backwards: the pool's stack then hands the blocks out again in the same order.
-    for (int i = numEntries - 1; i >= 0; i--) {
+    int numReserved = 0;
+    for (int i = 0; i < numEntries; i++) {
+      BlockTable table = sequences[i].table;
+      table.detach(tableSizes[i]);
+      if (originals[i] != BlockHandle.NONE) {
+        table.replaceLast(originals[i]);
+      }
       // A reservation that was closed meanwhile has no room for what it had promised.
       int room = Math.min(numPromised[i], promises[i].room());
-      BlockTable table = sequences[i].table;
-      int numFreed = table.truncate(tableSizes[i], room);
-      if (originals[i] != BlockHandle.NONE) {
-        originals[i] = table.replaceLast(originals[i]);
-        numFreed += cache.pool().release(originals, i, i + 1, Math.max(0, room - numFreed));
-      }
-      promises[i].giveBack(Math.min(room, numFreed));
+      promises[i].giveBack(room);
+      numReserved += room;
       sequences[i].state = KvSequence.State.IDLE;
     }
+    // Reserved blocks were free ones and nobody else saw them: at least as many are free again.
+    var _ = cache.pool().release(handles, 0, numNew, numReserved);
     clear();
   }
 

@@ -130,13 +130,28 @@ public final class BlockTable {
    * @throws IllegalArgumentException if there are fewer entries than that
    */
   public int truncate(int newNumBlocks, int numReservedMax) {
+    requireShorter(newNumBlocks);
+    int freed = pool.release(handles, newNumBlocks, numBlocks, numReservedMax);
+    numBlocks = newNumBlocks;
+    return freed;
+  }
+
+  /**
+   * Drops the tail, whose references are the caller's from here on.
+   *
+   * @param newNumBlocks entries to keep
+   * @throws IllegalArgumentException if there are fewer entries than that
+   */
+  public void detach(int newNumBlocks) {
+    requireShorter(newNumBlocks);
+    numBlocks = newNumBlocks;
+  }
+
+  private void requireShorter(int newNumBlocks) {
     if (newNumBlocks < 0 || newNumBlocks > numBlocks) {
       throw new IllegalArgumentException(
           "a table only shrinks here: numBlocks=" + numBlocks + ", newNumBlocks=" + newNumBlocks);
     }
-    int freed = pool.release(handles, newNumBlocks, numBlocks, numReservedMax);
-    numBlocks = newNumBlocks;
-    return freed;
   }
 
   /**

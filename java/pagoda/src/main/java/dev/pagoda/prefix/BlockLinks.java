@@ -23,6 +23,17 @@ final class BlockLinks {
     list.tail = blockId;
   }
 
+  void prepend(BlockList list, int blockId) {
+    before[blockId] = NONE;
+    after[blockId] = list.head;
+    if (list.isEmpty()) {
+      list.tail = blockId;
+    } else {
+      before[list.head] = blockId;
+    }
+    list.head = blockId;
+  }
+
   void remove(BlockList list, int blockId) {
     if (before[blockId] == NONE) {
       list.head = after[blockId];

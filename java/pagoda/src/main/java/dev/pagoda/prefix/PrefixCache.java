@@ -1,5 +1,6 @@
 package dev.pagoda.prefix;
 
+import dev.pagoda.BlockEviction;
 import dev.pagoda.CachedBlocks;
 import dev.pagoda.KvSequence;
 import dev.pagoda.PagedKvCache;
@@ -271,11 +272,15 @@ public final class PrefixCache implements AutoCloseable {
   // Removal.
 
   /** The pool has given blocks up; the caller is the thread that got them. */
-  private void evicted(KvStorage storage, int[] blockIds) {
-    List<CachedEntry> entries = shelf.evicted(blockIds);
-    publisher.offer(entries, storage);
-    CacheEvents.current().evicted(entries.size());
+  private BlockEviction.Return evicted(KvStorage storage, int[] blockIds) {
+    Shelf.GivenUp givenUp = shelf.evicted(blockIds);
+    publisher.offer(givenUp.entries(), storage);
+    CacheEvents.current().evicted(givenUp.entries().size());
     events.deliver();
+    return handle -> {
+      shelf.putBack(handle, givenUp);
+      events.deliver();
+    };
   }
 
   /**

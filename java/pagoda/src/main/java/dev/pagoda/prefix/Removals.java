@@ -29,6 +29,11 @@ final class Removals {
     last.set(blockId, new Removal(block, reason, standing));
   }
 
+  /** It was taken back. */
+  void returned(int blockId) {
+    last.set(blockId, NONE);
+  }
+
   BlockExplanation explain(int blockId) {
     Removal removal = last.get(blockId);
     BlockExplanation.Fate fate =

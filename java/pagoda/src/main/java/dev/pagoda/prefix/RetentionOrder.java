@@ -15,7 +15,7 @@ import java.util.function.LongSupplier;
  * comes before its beginning in the list, and nothing needs sorting. Pinned blocks wait in a list
  * of their own until their deadline has passed.
  *
- * <p>Footprint: 47 bytes per block. Threads: one lock, in which nobody else is called; each call is
+ * <p>Footprint: 48 bytes per block. Threads: one lock, in which nobody else is called; each call is
  * O(1), except that the first one after a pin's deadline looks through all pinned blocks.
  */
 class RetentionOrder implements IdleOrder {
@@ -37,6 +37,7 @@ class RetentionOrder implements IdleOrder {
   private final boolean[] pinned;
   private final long[] pinDeadlines;
   private final long[] idleSince;
+  private final boolean[] returning; // idle again at the place where they were
   private final int[] numHits;
   private int numReclaimable;
   private long earliestDeadline; // no later than that of any block in pinnedIdle
@@ -54,6 +55,7 @@ class RetentionOrder implements IdleOrder {
     pinDeadlines = new long[numBlocks];
     idleSince = new long[numBlocks];
     numHits = new int[numBlocks];
+    returning = new boolean[numBlocks];
   }
 
   /** One of the same size and clock, for subclasses. */
@@ -81,8 +83,31 @@ class RetentionOrder implements IdleOrder {
       tenants[blockId] = tenant;
       priorities[blockId] = (byte) retention.priority();
       pinned[blockId] = false;
+      returning[blockId] = false;
       numHits[blockId] = 0;
       pinUntil(blockId, deadline(retention.pin()));
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * A victim is about to be cached again, as if it had not been taken: with the priority and the
+   * pin that it had, and in front of all others when it is idle. Of several the last one that was
+   * taken comes first.
+   *
+   * @return false if the tenant has as many as it may
+   */
+  boolean readmit(int blockId, Tenant tenant) {
+    lock.lock();
+    try {
+      if (tenant.numCached >= tenant.quotaBlocks) {
+        return false;
+      }
+      tenant.numCached++;
+      tenants[blockId] = tenant;
+      returning[blockId] = true;
       return true;
     } finally {
       lock.unlock();
@@ -106,6 +131,7 @@ class RetentionOrder implements IdleOrder {
       long deadline = deadline(retention.pin());
       for (int i = 0; i < count; i++) {
         int blockId = blockIds[i];
+        returning[blockId] = false; // somebody uses it: it is not what it was
         numHits[blockId] += hits;
         boolean isIdle = lists[blockId] != NOT_IDLE;
         boolean changes = retention.priority() > priorities[blockId] || !retention.pin().isZero();
@@ -204,8 +230,11 @@ class RetentionOrder implements IdleOrder {
   public void idle(int blockId) {
     lock.lock();
     try {
-      idleSince[blockId] = nanoTime.getAsLong();
+      if (!returning[blockId]) {
+        idleSince[blockId] = nanoTime.getAsLong();
+      }
       link(blockId);
+      returning[blockId] = false;
     } finally {
       lock.unlock();
     }
@@ -280,8 +309,15 @@ class RetentionOrder implements IdleOrder {
     }
     pinned[blockId] = false;
     lists[blockId] = priorities[blockId];
-    links.append(idleByPriority[priorities[blockId]], blockId);
-    tenantLinks.append(tenants[blockId].idleByPriority[priorities[blockId]], blockId);
+    BlockList all = idleByPriority[priorities[blockId]];
+    BlockList its = tenants[blockId].idleByPriority[priorities[blockId]];
+    if (returning[blockId]) {
+      links.prepend(all, blockId);
+      tenantLinks.prepend(its, blockId);
+    } else {
+      links.append(all, blockId);
+      tenantLinks.append(its, blockId);
+    }
     numReclaimable++;
   }
 

@@ -192,19 +192,57 @@ final class Shelf {
     order.dismiss(entry.tenant);
   }
 
-  /** The pool has given blocks up; returns what they held. */
-  List<CachedEntry> evicted(int[] blockIds) {
+  /**
+   * Blocks that the pool has given up.
+   *
+   * @param entries what they held
+   * @param found those of them that could be found until then
+   * @param epoch when that was
+   */
+  record GivenUp(List<CachedEntry> entries, List<CachedEntry> found, long epoch) {}
+
+  /** The pool has given blocks up. */
+  GivenUp evicted(int[] blockIds) {
     List<CachedEntry> entries = new ArrayList<>(blockIds.length);
+    List<CachedEntry> found = new ArrayList<>(blockIds.length);
     lock.lock();
     try {
       for (int blockId : blockIds) {
         CachedEntry entry = entryOf.getAndSet(blockId, CachedEntry.NONE);
         if (entry.hasBlock()) {
+          if (entry.isLive()) {
+            found.add(entry);
+          }
           takeOff(entry, RemovalReason.POOL_NEEDED_A_BLOCK);
           entries.add(entry);
         }
       }
-      return entries;
+      return new GivenUp(entries, found, epoch.get());
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** A block was given up for a request that has failed and has not touched it. */
+  void putBack(long handle, GivenUp givenUp) {
+    int blockId = BlockHandle.blockId(handle);
+    lock.lock();
+    try {
+      for (CachedEntry old : givenUp.found) {
+        if (BlockHandle.blockId(old.handle) == blockId
+            && isOpenSince(givenUp.epoch)
+            && index.find(old.key()).isEmpty() // or somebody has computed it again
+            && order.readmit(blockId, old.tenant)) {
+          CachedEntry entry = new CachedEntry(old.block, handle, old.parent());
+          var _ = blocks.cache(handle);
+          entryOf.set(blockId, entry);
+          index.add(entry);
+          evictedKeys.remove(old.key());
+          removals.returned(blockId);
+          counters.removed(RemovalReason.POOL_NEEDED_A_BLOCK, -1);
+          events.stored(old.block);
+        }
+      }
     } finally {
       lock.unlock();
     }

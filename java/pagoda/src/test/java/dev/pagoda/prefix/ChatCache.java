@@ -38,6 +38,12 @@ final class ChatCache implements AutoCloseable {
     prefixes = new PrefixCache(cache, settings, faults.parts(cache, right));
   }
 
+  /** Whose memory fails on every thread but this one. */
+  static ChatCache confined(int numBlocks) {
+    return new ChatCache(
+        ReadableCache.openConfined(BLOCK_SIZE, numBlocks), PrefixSettings.of("model"));
+  }
+
   /** Over a tier that keeps everything. */
   static ChatCache overHeapTier(int numBlocks) {
     ReadableCache memory = ReadableCache.open(BLOCK_SIZE, numBlocks);

@@ -26,6 +26,38 @@ public final class PrefixStories {
     public void opened(KvSequence sequence) {}
   }
 
+  /** Blocks that were given up for a step that fails do not come back. */
+  public static final Faults VICTIMS_STAY_AWAY =
+      new Faults() {
+        @Override
+        PrefixCache.Parts parts(PagedKvCache cache, PrefixCache.Parts right) {
+          RetentionOrder order =
+              new RetentionOrder(right.order()) {
+                @Override
+                boolean readmit(int blockId, Tenant tenant) {
+                  return false;
+                }
+              };
+          return new PrefixCache.Parts(right.encoding(), right.index(), order);
+        }
+      };
+
+  /** They come back as if they had just been used. */
+  public static final Faults VICTIMS_COME_BACK_YOUNG =
+      new Faults() {
+        @Override
+        PrefixCache.Parts parts(PagedKvCache cache, PrefixCache.Parts right) {
+          RetentionOrder order =
+              new RetentionOrder(right.order()) {
+                @Override
+                boolean readmit(int blockId, Tenant tenant) {
+                  return admit(blockId, tenant, Retention.DEFAULT);
+                }
+              };
+          return new PrefixCache.Parts(right.encoding(), right.index(), order);
+        }
+      };
+
   private PrefixStories() {}
 
   public static PrefixCache open(

@@ -117,6 +117,8 @@ final class Outcomes {
           "tier hit",
           "tier hit that was lost",
           "tier hit without room",
+          "victims lost to a failed copy",
+          "victims put back",
           "watermark HIGH",
           "watermark LOW");
 

@@ -160,10 +160,16 @@ final class Stepping implements Concern {
     } catch (CopyFaults.Planted planted) {
       failed = true;
     }
+    List<Shelf> idle = world.pool.idle.stream().map(block -> block.shelf).toList();
     begun(world, entries, world.pool.take(needed, promised));
     if (failed) {
+      int numVictims = (int) idle.stream().filter(shelf -> !shelf.live).count();
+      int numLost = numLost(entries, needed - promised - numVictims);
       rolledBack(world, entries);
+      world.counts.evicted -= world.shelves.putBack(idle, numLost);
       world.outcomes.count("step failed to begin");
+      world.outcomes.count("victims put back", numVictims - numLost);
+      world.outcomes.count("victims lost to a failed copy", numLost);
       return Ending.FAILED;
     }
     long copied = entries.stream().filter(entry -> entry.original.isPresent()).count();
@@ -193,6 +199,13 @@ final class Stepping implements Concern {
     world.counts.rollbacks++;
     world.outcomes.count("rollback");
     return Ending.ROLLED_BACK;
+  }
+
+  /** Copies that found no free block, promised or not, overwrite blocks given up for the step. */
+  private static int numLost(List<Entry> entries, int numFree) {
+    long numCopies =
+        entries.stream().filter(e -> e.original.isPresent() && e.numPromised == 0).count();
+    return Math.max(0, Math.toIntExact(numCopies) - numFree);
   }
 
   private static long[] histories(List<Entry> entries, int numRows) {

@@ -4,6 +4,7 @@ import dev.pagoda.prefix.OpenOptions;
 import dev.pagoda.prefix.Retention;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -57,6 +58,37 @@ final class StoryShelves {
   void unshelveAndFree(Shelf shelf) {
     unshelve(shelf);
     pool.unshelved(shelf.block);
+  }
+
+  /**
+   * What was given up for a request that failed is shareable again, and as old as it was.
+   *
+   * @param idleBefore all that was idle before the request, in order
+   * @param numLost so many of those that were given up, the first ones, were overwritten
+   * @return how many were put back
+   */
+  int putBack(List<Shelf> idleBefore, int numLost) {
+    List<Shelf> back =
+        idleBefore.stream()
+            .filter(shelf -> !shelf.live)
+            .sorted(Comparator.comparingInt(shelf -> shelf.priority))
+            .skip(numLost)
+            .toList();
+    pool.idle.clear();
+    for (Shelf shelf : idleBefore) {
+      if (back.contains(shelf)) {
+        Shelf again =
+            new Shelf(shelf.tenant, shelf.parent, shelf.histories, shelf.ids, shelf.block);
+        again.priority = shelf.priority;
+        shelf.block.shelf = again;
+        all.put(again.history(), again);
+        pool.numFree--;
+      }
+      if (shelf.block.shelf != Shelf.NONE) {
+        pool.idle.add(shelf.block);
+      }
+    }
+    return back.size();
   }
 
   /** The first full blocks of some tokens, as long as they are on shelves or, if asked, below. */

@@ -2,16 +2,21 @@ package dev.pagoda.story;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import dev.pagoda.CopyFaults;
 import dev.pagoda.ModelRun;
 import dev.pagoda.Shrinking;
+import dev.pagoda.prefix.PrefixStories;
 import dev.pagoda.prefix.PrefixStories.Faults;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Random operations on small caches with everything that goes with them, against a naive reference:
@@ -183,6 +188,24 @@ class WholeModelTest {
           }
         })
         .withMessageContaining("content=");
+  }
+
+  static Stream<Arguments> plantedFaults() {
+    return Stream.of(
+        arguments("victims stay away", PrefixStories.VICTIMS_STAY_AWAY),
+        arguments("victims come back young", PrefixStories.VICTIMS_COME_BACK_YOUNG));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("plantedFaults")
+  void aPlantedFaultIsFound(String name, Faults faults) {
+    assertThatExceptionOfType(Failure.class)
+        .as(name)
+        .isThrownBy(() -> {
+          for (long seed = 1; seed < 400; seed++) {
+            play(seed, script(seed, OPERATIONS_PER_EPISODE), Setting.of(faults));
+          }
+        });
   }
 
   private static boolean fails(long seed, List<Line> script, Setting setting) {

@@ -291,6 +291,25 @@ class DiskTierTest {
   }
 
   @Test
+  void aTaskThatWasQueuedAndRefusedAtOnceWritesNothingLater() {
+    // As a pool of threads does that cannot start one for what it has just queued.
+    Deque<Runnable> queue = new ArrayDeque<>();
+    DiskTierSettings settings =
+        ROOMY.writtenBy(task -> {
+          queue.add(task);
+          throw new OutOfMemoryError("planted");
+        });
+    try (DiskTier tier = open(settings)) {
+      assertThatExceptionOfType(OutOfMemoryError.class).isThrownBy(() -> give(tier, 1));
+      queue.forEach(Runnable::run);
+      assertThat(tier.contains(BlockPatterns.block(1))).isFalse();
+      assertThat(tier.statistics().numWritten()).isZero();
+      assertThat(tier.statistics().numSkipped()).isEqualTo(1);
+      assertThat(tier.statistics().bytes()).isZero();
+    }
+  }
+
+  @Test
   void blocksComeBackFromTheDiskBelowTheHost() {
     try (DiskTier disk = open(ROOMY);
         HostTier host = HostTier.over(HostStorage.allocate(BlockPatterns.LAYOUT, 2), disk)) {
