@@ -5,7 +5,10 @@ import dev.pagoda.block.BlockPool;
 import dev.pagoda.block.IdleOrder;
 import dev.pagoda.block.OutOfBlocksException;
 import dev.pagoda.internal.event.CacheEvents;
+import dev.pagoda.internal.move.PinnedMoves;
 import dev.pagoda.memory.KvStorage;
+import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * Blocks of a pool for whoever must have them now: where too few are free, idle ones are given up,
@@ -19,6 +22,7 @@ final class BlockSupply {
 
   private final BlockPool pool;
   private final KvStorage storage;
+  private final PinnedMoves moves;
 
   // Told of blocks that are given up; nobody caches any without telling whom.
   private volatile BlockEviction eviction = NO_EVICTION;
@@ -26,6 +30,7 @@ final class BlockSupply {
   BlockSupply(BlockPool pool, KvStorage storage) {
     this.pool = pool;
     this.storage = storage;
+    moves = new PinnedMoves(pool);
   }
 
   /** Has idle blocks given up in an order, and somebody told. With the lock. */
@@ -46,8 +51,24 @@ final class BlockSupply {
     eviction = NO_EVICTION;
   }
 
+  /** Keeps blocks that somebody owns still until what copies them has passed. */
+  void move(long[] handles, Runnable copies) {
+    moves.move(storage, handles, copies);
+  }
+
+  /** Before blocks are taken: those that only wait for a copy to pass may be among them. */
+  void await(int numBlocks) {
+    moves.await(numBlocks);
+  }
+
+  /** Before the pool closes. */
+  void awaitAll() {
+    moves.await();
+  }
+
   /** Takes blocks, all or none, and lets the content of those that are given up be saved. */
   void take(long[] handles) {
+    await(handles.length);
     int numReclaimed = pool.allocate(handles, 0, handles.length);
     try {
       var _ = saveReclaimed(handles, handles.length - numReclaimed, handles.length);
@@ -68,13 +89,18 @@ final class BlockSupply {
       for (int i = 0; i < blockIds.length; i++) {
         blockIds[i] = BlockHandle.blockId(handles[from + i]);
       }
-      return eviction.evicted(storage, blockIds);
+      AtomicReference<BlockEviction.Return> back = new AtomicReference<>(BlockEviction.Return.NONE);
+      move(
+          Arrays.copyOfRange(handles, from, to),
+          () -> back.set(eviction.evicted(storage, blockIds)));
+      return back.get();
     }
     return BlockEviction.Return.NONE;
   }
 
   /** Has blocks promised, all or none. */
   void promise(int numBlocks) {
+    await(numBlocks);
     if (pool.promises().tryReserve(numBlocks)) {
       return;
     }

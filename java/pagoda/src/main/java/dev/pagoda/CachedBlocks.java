@@ -1,7 +1,6 @@
 package dev.pagoda;
 
 import dev.pagoda.block.BlockCaching;
-import dev.pagoda.block.BlockPins;
 import dev.pagoda.block.BlockPool;
 import dev.pagoda.block.BlockTable;
 import dev.pagoda.block.IdleOrder;
@@ -158,25 +157,19 @@ public final class CachedBlocks {
    * @throws dev.pagoda.block.OutOfBlocksException if there is no room; nothing has changed
    */
   public int adopt(long[] handles, int from, int to, int numMore) {
+    cache.supply().await(to - from + numMore);
     return pool().caching().adopt(handles, from, to, numMore);
   }
 
   /**
-   * Pins blocks, see {@link BlockPins#pin}.
+   * Has content moved into blocks or out of them, and keeps them pinned until the copies have
+   * passed: after this call returns or throws perhaps, and whoever drops his references meanwhile.
    *
-   * @param handles blocks that are owned or cached
+   * @param handles distinct blocks that the caller has a reference of
+   * @param copies asks the {@link #storage} for it
    */
-  public void pin(long[] handles) {
-    pool().pins().pin(handles, 0, handles.length);
-  }
-
-  /**
-   * Takes pins back, see {@link BlockPins#unpin}.
-   *
-   * @param handles blocks that were pinned
-   */
-  public void unpin(long[] handles) {
-    var _ = pool().pins().unpin(handles, 0, handles.length);
+  public void move(long[] handles, Runnable copies) {
+    cache.supply().move(handles, copies);
   }
 
   /**

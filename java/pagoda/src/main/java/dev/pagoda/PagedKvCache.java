@@ -447,6 +447,20 @@ public final class PagedKvCache implements AutoCloseable {
   }
 
   /**
+   * What {@link #parkMore} would make of a group, for whoever wants to know first what it costs.
+   * Nothing moves, and the result can be read but not brought back.
+   *
+   * @param group a group that is parked
+   * @param firstBlockIndex block index from which on blocks would leave, less than before
+   * @return the group as it would be
+   * @throws IllegalArgumentException if the index is not less than before
+   * @throws IllegalStateException if a sequence of the group was closed, or parked again since
+   */
+  public ParkedGroup asIfParkedFrom(ParkedGroup group, int firstBlockIndex) {
+    return new Parking(this, group.sequences()).asIfParkedFrom(group, firstBlockIndex);
+  }
+
+  /**
    * Has blocks outlive their owners, as somebody says: the door for a prefix cache.
    *
    * @param order which idle blocks are given up first
@@ -464,6 +478,7 @@ public final class PagedKvCache implements AutoCloseable {
    * @return a snapshot
    */
   public CacheStatistics statistics() {
+    supply.await(0);
     lock.lock();
     try {
       return new CacheStatistics(
@@ -518,6 +533,7 @@ public final class PagedKvCache implements AutoCloseable {
                 + holders
                 + "]");
       }
+      supply.awaitAll();
       pool.close();
       closed = true;
     } finally {

@@ -19,9 +19,12 @@ import java.util.Set;
  *
  * <p>Content moves outside the cache's lock. What keeps it still meanwhile: on the way out the
  * sequences are marked busy and keep their references, on the way in the new blocks belong to
- * nobody else.
+ * nobody else, and either way they are pinned until the copies have passed, whatever becomes of the
+ * references.
  */
 final class Parking {
+  private static final long NO_PARKING = -1;
+
   private final PagedKvCache cache;
   private final List<KvSequence> group;
 
@@ -38,7 +41,8 @@ final class Parking {
     ParkedGroup.Tables tables;
     try {
       tables = number(firstBlockIndex, 0);
-      mover.move(cache.storage(), blockIds(tables, 0));
+      long[] handles = handles(tables, 0);
+      cache.supply().move(handles, () -> mover.move(cache.storage(), blockIds(handles)));
     } catch (Throwable refused) {
       markAll(KvSequence.State.BUSY, KvSequence.State.IDLE);
       throw refused;
@@ -64,15 +68,9 @@ final class Parking {
     ParkedGroup.Tables tables;
     try {
       ParkedGroup.Tables more = number(firstBlockIndex, parked.numBlocks());
-      mover.move(cache.storage(), blockIds(more, parked.numBlocks()));
-      int[][] numbers = new int[group.size()][];
-      for (int i = 0; i < numbers.length; i++) {
-        int[] before = parked.tables()[i];
-        int[] ahead = more.numbers()[i];
-        numbers[i] = Arrays.copyOf(ahead, ahead.length + before.length);
-        System.arraycopy(before, 0, numbers[i], ahead.length, before.length);
-      }
-      tables = new ParkedGroup.Tables(firstBlockIndex, more.numBlocks(), numbers, more.heads());
+      long[] handles = handles(more, parked.numBlocks());
+      cache.supply().move(handles, () -> mover.move(cache.storage(), blockIds(handles)));
+      tables = joined(more, parked);
     } catch (Throwable refused) {
       markAll(KvSequence.State.BUSY, KvSequence.State.PARKED);
       throw refused;
@@ -80,6 +78,38 @@ final class Parking {
     cache.lock().lock();
     try {
       return cutOff(tables, lengths);
+    } finally {
+      cache.lock().unlock();
+    }
+  }
+
+  /**
+   * Numbers of the blocks that stay after all, and behind them those of blocks that left before.
+   */
+  private static ParkedGroup.Tables joined(ParkedGroup.Tables more, ParkedGroup parked) {
+    int[][] numbers = new int[more.numbers().length][];
+    for (int i = 0; i < numbers.length; i++) {
+      int[] before = parked.tables()[i];
+      int[] ahead = more.numbers()[i];
+      numbers[i] = Arrays.copyOf(ahead, ahead.length + before.length);
+      System.arraycopy(before, 0, numbers[i], ahead.length, before.length);
+    }
+    return new ParkedGroup.Tables(more.firstBlockIndex(), more.numBlocks(), numbers, more.heads());
+  }
+
+  /** What {@link #parkMore} would return, for counting: to every other call it is a stranger. */
+  ParkedGroup asIfParkedFrom(ParkedGroup parked, int firstBlockIndex) {
+    requireIndex(firstBlockIndex, parked.firstBlockIndex());
+    cache.lock().lock();
+    try {
+      for (KvSequence sequence : group) {
+        cache.sequences().requireState(sequence, KvSequence.State.PARKED);
+        requireParking(sequence, parked);
+      }
+      int[] lengths = new int[group.size()];
+      Arrays.setAll(lengths, parked::length);
+      ParkedGroup.Tables more = number(firstBlockIndex, parked.numBlocks());
+      return new ParkedGroup(group, joined(more, parked), lengths, NO_PARKING);
     } finally {
       cache.lock().unlock();
     }
@@ -132,7 +162,8 @@ final class Parking {
     int[][] kepts = new int[numbers.length][];
     int[] heads = new int[numbers.length];
     for (int i = 0; i < numbers.length; i++) {
-      int[] ids = group.get(i).blockIds();
+      int[] ids = new int[group.get(i).table.numBlocks()];
+      group.get(i).table.copyIds(ids, 0);
       int kept = Math.min(firstBlockIndex, ids.length);
       kepts[i] = Arrays.copyOf(ids, kept);
       while (!Arrays.equals(kepts[heads[i]], kepts[i])) {
@@ -147,17 +178,22 @@ final class Parking {
     return new ParkedGroup.Tables(firstBlockIndex, firstNumber + numberOf.size(), numbers, heads);
   }
 
-  /** The block ids behind the numbers, those from the first one on. */
-  private int[] blockIds(ParkedGroup.Tables tables, int firstNumber) {
-    int[] blockIds = new int[tables.numBlocks() - firstNumber];
+  /** The blocks behind the numbers, those from the first one on. */
+  private long[] handles(ParkedGroup.Tables tables, int firstNumber) {
+    long[] handles = new long[tables.numBlocks() - firstNumber];
     for (int i = 0; i < group.size(); i++) {
-      int[] ids = group.get(i).blockIds();
+      BlockTable table = group.get(i).table; // nobody else changes it while the sequence is busy
       int[] numbers = tables.numbers()[i];
-      for (int j = 0; j < numbers.length; j++) {
-        blockIds[numbers[j] - firstNumber] = ids[ids.length - numbers.length + j];
+      int first = Math.min(tables.firstBlockIndex(), table.numBlocks());
+      for (int j = 0; first + j < table.numBlocks(); j++) {
+        handles[numbers[j] - firstNumber] = table.handle(first + j);
       }
     }
-    return blockIds;
+    return handles;
+  }
+
+  private static int[] blockIds(long[] handles) {
+    return Arrays.stream(handles).mapToInt(BlockHandle::blockId).toArray();
   }
 
   /** Drops the references of what was moved. Cannot fail. */
@@ -178,11 +214,8 @@ final class Parking {
     long[] handles = new long[0];
     try {
       handles = allocate(numBlocks, resumption.total());
-      int[] blockIds = new int[numBlocks];
-      for (int i = 0; i < blockIds.length; i++) {
-        blockIds[i] = BlockHandle.blockId(handles[i]);
-      }
-      mover.move(cache.storage(), blockIds);
+      long[] targets = Arrays.copyOf(handles, numBlocks);
+      cache.supply().move(targets, () -> mover.move(cache.storage(), blockIds(targets)));
     } catch (Throwable refused) {
       var _ = cache.pool().release(handles, 0, handles.length);
       markAll(KvSequence.State.BUSY, KvSequence.State.PARKED);

@@ -256,6 +256,7 @@ final class Reservation {
       handles = new long[Math.max(numNew, 2 * handles.length)];
     }
     numFromPromises = usePromises();
+    cache.supply().await(numNew - numFromPromises);
     try {
       numReclaimed = cache.pool().allocate(handles, 0, numNew, numFromPromises);
     } catch (Throwable refused) {

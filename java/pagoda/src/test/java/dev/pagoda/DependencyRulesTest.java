@@ -74,12 +74,14 @@ class DependencyRulesTest {
                   "dev.pagoda.internal.event",
                   "dev.pagoda.tier")),
           entry("dev.pagoda.internal.event", Set.of()),
+          entry("dev.pagoda.internal.move", Set.of("dev.pagoda.block", "dev.pagoda.memory")),
           entry(
               "dev.pagoda.tier",
               Set.of(
                   "dev.pagoda",
                   "dev.pagoda.block",
                   "dev.pagoda.internal.event",
+                  "dev.pagoda.internal.move",
                   "dev.pagoda.layout",
                   "dev.pagoda.memory",
                   "dev.pagoda.prefix")),
@@ -101,6 +103,7 @@ class DependencyRulesTest {
                   "dev.pagoda.internal.cuda",
                   "dev.pagoda.internal.event",
                   "dev.pagoda.internal.kernel",
+                  "dev.pagoda.internal.move",
                   "dev.pagoda.internal.scalar",
                   "dev.pagoda.internal.simd",
                   "dev.pagoda.layout",

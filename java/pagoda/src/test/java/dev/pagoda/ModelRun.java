@@ -22,7 +22,12 @@ public final class ModelRun {
 
   /** A run as the properties say, announced on standard output. */
   public static ModelRun announced(String name) {
-    long operations = Long.getLong("dev.pagoda.test.operations", 1_000_000);
+    return announced(name, 1_000_000);
+  }
+
+  /** A run as the properties say, of so many operations if they say nothing. */
+  public static ModelRun announced(String name, long operationsDefault) {
+    long operations = Long.getLong("dev.pagoda.test.operations", operationsDefault);
     long seed = Long.getLong("dev.pagoda.test.seed", new SplittableRandom().nextLong());
     System.out.println(name + ": operations=" + operations + ", dev.pagoda.test.seed=" + seed);
     return new ModelRun(name, operations, seed);

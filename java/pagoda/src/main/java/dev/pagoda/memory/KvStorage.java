@@ -9,6 +9,10 @@ import java.util.Optional;
  * <p>Knows blocks by number alone. Whoever opens a storage closes it, once; using it afterwards is
  * an {@link IllegalStateException}. Threads: calls on different blocks may run at the same time;
  * ordering calls on the same block is the caller's business.
+ *
+ * <p>Copies happen in the order in which they were asked for, possibly after the call that did so
+ * has returned or thrown: host memory that one reads or writes is touched by others, and a block
+ * becomes another's, when a {@link #fence} behind it has passed.
  */
 public interface KvStorage extends AutoCloseable {
   /**
@@ -69,6 +73,16 @@ public interface KvStorage extends AutoCloseable {
    *     copied
    */
   void copyIn(HostStorage source, int[] sources, int[] targets, int count);
+
+  /**
+   * A point behind all copies that were asked for so far. Never throws: on a device that broke
+   * nothing moves any more.
+   *
+   * @return {@link Fence#PASSED} if they have happened
+   */
+  default Fence fence() {
+    return Fence.PASSED;
+  }
 
   /**
    * Fills a block with bytes that read as NaN in every {@link dev.pagoda.layout.DType}, so that a

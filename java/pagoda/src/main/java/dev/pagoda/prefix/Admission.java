@@ -93,17 +93,16 @@ final class Admission {
       missing.add(chain.get(gaps[i]).block);
       blockIds[i] = BlockHandle.blockId(taken[i]);
     }
-    int numFilled = tier.load(missing, blocks.storage(), blockIds);
-    for (int i = 0; i < numFilled; i++) {
+    blocks.move(taken, () -> numLoaded = tier.load(missing, blocks.storage(), blockIds));
+    for (int i = 0; i < numLoaded; i++) {
       CachedEntry gap = chain.get(gaps[i]);
       CachedEntry parent = gaps[i] == 0 ? gap.parent() : chain.get(gaps[i] - 1);
       chain.set(
           gaps[i],
           publisher.shelve(gap.block, taken[i], parent, retention, since).entry().orElse(gap));
     }
-    numLoaded = numFilled;
-    if (numFilled < gaps.length) {
-      cut(gaps[numFilled]);
+    if (numLoaded < gaps.length) {
+      cut(gaps[numLoaded]);
     }
   }
 

@@ -90,24 +90,16 @@ public final class PreemptibleGroup implements Victim {
   }
 
   /**
-   * What it would have to move or compute again. For a group that is away already: the further
-   * blocks, their tokens counted as full, in a feed that is due anyway.
+   * What it would have to move or compute again. For a group that is away already: what comes on
+   * top, so that the slots a swap takes are known whatever others share its blocks.
    */
   @Override
   public PreemptionLoad load(int firstBlockIndex) {
-    if (!isAway()) {
-      return PreemptionLoad.ofTail(cache, sequences(), firstBlockIndex);
-    }
-    int blockSize = cache.shape().blockSize();
-    int numBlocks = numFreed(firstBlockIndex);
-    long from = (long) firstBlockIndex * blockSize;
-    long to = (long) numBlocksHere() * blockSize;
-    return new PreemptionLoad(
-        numBlocks,
-        numBlocks * cache.layout().blockBytes(),
-        (long) numBlocks * blockSize,
-        0,
-        (long) numBlocks * blockSize * (from + to + 1) / 2);
+    return switch (place) {
+      case Place.Swapped swapped -> PreemptionLoad.ofMore(cache, swapped.group(), firstBlockIndex);
+      case Place.Dropped dropped -> PreemptionLoad.ofMore(cache, dropped.group(), firstBlockIndex);
+      case Place.Here _, Place.Gone _ -> PreemptionLoad.ofTail(cache, sequences(), firstBlockIndex);
+    };
   }
 
   @Override
@@ -123,7 +115,7 @@ public final class PreemptibleGroup implements Victim {
   boolean canLeave() {
     return !onTheMove
         && (isAway()
-            ? numBlocksHere() > 0
+            ? numBlocksHere() > 0 && sequences().stream().noneMatch(KvSequence::isClosed)
             : !sequences().isEmpty() && sequences().stream().allMatch(KvSequence::isIdle));
   }
 

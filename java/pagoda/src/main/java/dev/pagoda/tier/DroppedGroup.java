@@ -116,6 +116,10 @@ public final class DroppedGroup {
     return parked.firstBlockIndex();
   }
 
+  ParkedGroup parked() {
+    return parked;
+  }
+
   /**
    * Which tokens to feed again, and who shares them.
    *

@@ -2,6 +2,7 @@ package dev.pagoda.tier;
 
 import dev.pagoda.Capacity;
 import dev.pagoda.PagedKvCache;
+import dev.pagoda.memory.Fence;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
 import dev.pagoda.prefix.BlockKey;
@@ -63,6 +64,7 @@ public final class HostTier implements LowerTier, AutoCloseable {
   private final int[] freeSlots;
   private int numFree;
   private int numMoving;
+  private Fence lastCopy = Fence.PASSED; // of those between here and the cache
   private long numHits;
   private long numStored;
   private long numEvicted;
@@ -195,6 +197,7 @@ public final class HostTier implements LowerTier, AutoCloseable {
     } finally {
       lock.lock();
       try {
+        lastCopy = storage.fence();
         numMoving -= run.size();
         numHits += done ? run.size() : 0;
         for (Held each : run.reversed()) { // so that the first one is given up last
@@ -236,7 +239,7 @@ public final class HostTier implements LowerTier, AutoCloseable {
         }
         done = true;
       } finally {
-        arrive(move, done);
+        arrive(move, done, storage.fence());
       }
     }
   }
@@ -299,11 +302,27 @@ public final class HostTier implements LowerTier, AutoCloseable {
     return -1;
   }
 
+  /**
+   * Before the host reads or frees slots. Copies alone need not wait for each other: they happen in
+   * order.
+   */
+  private void awaitCopies() {
+    Fence copied;
+    lock.lock();
+    try {
+      copied = lastCopy;
+    } finally {
+      lock.unlock();
+    }
+    copied.await();
+  }
+
   /** The tier below is a favour: what it throws costs blocks, not the request. */
   private void offerBelow(List<Held> victims) {
     if (victims.isEmpty()) {
       return;
     }
+    awaitCopies();
     List<PrefixBlock> blocks = victims.stream().map(victim -> victim.block).toList();
     int[] slots = victims.stream().mapToInt(victim -> victim.slot).toArray();
     try {
@@ -319,9 +338,10 @@ public final class HostTier implements LowerTier, AutoCloseable {
     }
   }
 
-  private void arrive(Move move, boolean done) {
+  private void arrive(Move move, boolean done, Fence copied) {
     lock.lock();
     try {
+      lastCopy = copied;
       numMoving -= move.arriving.size();
       for (Held each : move.arriving) {
         if (done && held.putIfAbsent(each.block.key(), each) == null) {
@@ -470,6 +490,7 @@ public final class HostTier implements LowerTier, AutoCloseable {
     } finally {
       lock.unlock();
     }
+    awaitCopies();
     host.close();
   }
 

@@ -2,6 +2,7 @@ package dev.pagoda.tier;
 
 import dev.pagoda.KvSequence;
 import dev.pagoda.PagedKvCache;
+import dev.pagoda.ParkedGroup;
 import java.util.List;
 
 /**
@@ -65,5 +66,49 @@ public record PreemptionLoad(
         plan.numTokens(),
         plan.numFeeds(),
         plan.numAttended());
+  }
+
+  /**
+   * The load of further blocks of a group whose last ones were swapped out: what comes on top of
+   * what has to be moved or computed again in any case.
+   *
+   * @param cache the cache of the group
+   * @param group a group that is away
+   * @param firstBlockIndex block index from which on blocks would be given up, less than before
+   * @return their load
+   * @throws IllegalArgumentException if the index is not less than before
+   * @throws IllegalStateException if a sequence was closed, or the group came back
+   */
+  public static PreemptionLoad ofMore(PagedKvCache cache, SwappedGroup group, int firstBlockIndex) {
+    return ofMore(cache, group.parked(), firstBlockIndex);
+  }
+
+  /**
+   * The load of further blocks of a group whose last ones were dropped: what comes on top of what
+   * has to be computed again in any case.
+   *
+   * @param cache the cache of the group
+   * @param group a group that is away
+   * @param firstBlockIndex block index from which on blocks would be given up, less than before
+   * @return their load
+   * @throws IllegalArgumentException if the index is not less than before
+   * @throws IllegalStateException if a sequence was closed, or the group came back
+   */
+  public static PreemptionLoad ofMore(PagedKvCache cache, DroppedGroup group, int firstBlockIndex) {
+    return ofMore(cache, group.parked(), firstBlockIndex);
+  }
+
+  private static PreemptionLoad ofMore(PagedKvCache cache, ParkedGroup group, int firstBlockIndex) {
+    ParkedGroup all = cache.asIfParkedFrom(group, firstBlockIndex);
+    RecomputePlan due = RecomputePlan.of(GroupTables.of(cache, group));
+    RecomputePlan plan = RecomputePlan.of(GroupTables.of(cache, all));
+    int numBlocks = all.numBlocks() - group.numBlocks();
+    // What had different blocks before it was cut may be shared after that, and cost less.
+    return new PreemptionLoad(
+        numBlocks,
+        cache.layout().poolBytes(numBlocks),
+        Math.max(0, plan.numTokens() - due.numTokens()),
+        Math.max(0, plan.numFeeds() - due.numFeeds()),
+        Math.max(0, plan.numAttended() - due.numAttended()));
   }
 }

@@ -9,6 +9,7 @@ import dev.pagoda.ParkedGroup;
 import dev.pagoda.block.BlockHandle;
 import dev.pagoda.block.BlockPool;
 import dev.pagoda.internal.event.CacheEvents;
+import dev.pagoda.internal.move.PinnedMoves;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
 import java.util.Arrays;
@@ -37,7 +38,8 @@ import java.util.concurrent.locks.ReentrantLock;
  * cannot come back.
  *
  * <p>Failure: all or nothing. Host slots are reserved before a byte moves, and whatever throws
- * leaves both pools, the sequences and the counters as they were.
+ * leaves both pools, the sequences and the counters as they were. Blocks and slots that a copy
+ * still uses are in flight until it has passed, and nobody's.
  *
  * <p>Memory: {@code numSlots * blockBytes} bytes off the heap, or the caller's. Whoever opens a
  * swap space closes it, once all groups have left; closing twice is an {@link
@@ -47,6 +49,7 @@ public final class SwapSpace implements AutoCloseable {
   private final PagedKvCache cache;
   private final HostStorage host;
   private final BlockPool slots;
+  private final PinnedMoves slotMoves;
   private final ReentrantLock lock = new ReentrantLock();
 
   // Guarded by the lock.
@@ -60,6 +63,7 @@ public final class SwapSpace implements AutoCloseable {
     this.host = host;
     boolean debug = checks == Checks.DEBUG;
     slots = new BlockPool(host.numBlocks(), debug, debug ? host::poison : slot -> {});
+    slotMoves = new PinnedMoves(slots);
   }
 
   /**
@@ -261,6 +265,7 @@ public final class SwapSpace implements AutoCloseable {
   public ParkedGroup handOn(SwappedGroup group, BlockMover mover) {
     claim(group);
     try {
+      slotMoves.await(); // what is still on its way out is read by the host now
       mover.move(host, new SlotRun(group.slots()).slotIds());
     } catch (Throwable refused) {
       unclaim(group);
@@ -282,7 +287,7 @@ public final class SwapSpace implements AutoCloseable {
   public SwappedGroup takeOver(ParkedGroup parked, BlockMover mover) {
     requireOpen();
     long[] reserved = new long[parked.numBlocks()];
-    slots.allocate(reserved, 0, reserved.length);
+    allocate(reserved);
     SlotRun run = new SlotRun(reserved);
     try {
       mover.move(host, run.slotIds());
@@ -291,6 +296,11 @@ public final class SwapSpace implements AutoCloseable {
       throw refused;
     }
     return enter(new SwappedGroup(this, parked, reserved), TransferTotals.NONE);
+  }
+
+  private void allocate(long[] reserved) {
+    slotMoves.await(reserved.length);
+    slots.allocate(reserved, 0, reserved.length);
   }
 
   private void claim(SwappedGroup group) {
@@ -345,10 +355,11 @@ public final class SwapSpace implements AutoCloseable {
 
     void moveOut(KvStorage device, int[] blockIds) {
       long[] reserved = new long[blockIds.length];
-      slots.allocate(reserved, 0, reserved.length);
+      allocate(reserved);
       handles = reserved;
       long start = System.nanoTime();
-      device.copyOut(blockIds, host, slotIds(), blockIds.length);
+      slotMoves.move(
+          device, handles, () -> device.copyOut(blockIds, host, slotIds(), blockIds.length));
       nanos = System.nanoTime() - start;
       tell("out");
       meanwhile.run();
@@ -356,7 +367,8 @@ public final class SwapSpace implements AutoCloseable {
 
     void moveIn(KvStorage device, int[] blockIds) {
       long start = System.nanoTime();
-      device.copyIn(host, slotIds(), blockIds, blockIds.length);
+      slotMoves.move(
+          device, handles, () -> device.copyIn(host, slotIds(), blockIds, blockIds.length));
       nanos = System.nanoTime() - start;
       tell("in");
     }
@@ -392,6 +404,7 @@ public final class SwapSpace implements AutoCloseable {
    * @return a snapshot
    */
   public SwapStatistics statistics() {
+    slotMoves.letGo();
     lock.lock();
     try {
       return new SwapStatistics(
@@ -442,6 +455,7 @@ public final class SwapSpace implements AutoCloseable {
    */
   @Override
   public void close() {
+    slotMoves.await();
     lock.lock();
     try {
       requireOpen();

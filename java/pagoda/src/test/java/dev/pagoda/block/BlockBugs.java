@@ -1,7 +1,9 @@
 package dev.pagoda.block;
 
 import dev.pagoda.HistoricalBug;
+import dev.pagoda.LateCopies;
 import dev.pagoda.block.QueuedCopiesTest.Fault;
+import dev.pagoda.story.Stories;
 import java.util.EnumSet;
 import java.util.List;
 
@@ -10,6 +12,8 @@ public final class BlockBugs {
   private static final String GITHUB = "https://github.com/";
   private static final String COPIES =
       "QueuedCopiesTest.whatIsPinnedStaysWhatItWasUntilItsCopiesHavePassed";
+  private static final String SWAPS =
+      "QueuedSwapsTest.whatAQueuedCopyUsesIsNobodyElsesUntilItHasPassed";
   private static final String POOLS =
       "PoolPropertyTest.blockPoolAndANaiveOneWithoutMistakesHaveAllProperties";
   private static final String PINNED =
@@ -40,12 +44,12 @@ public final class BlockBugs {
             "two offloads of one step go to the same host block",
             STILL,
             Fault.SAME_SLOT_TWICE),
-        copies(
+        swaps(
             "vllm#45704",
             "vllm-project/vllm/issues/45704",
-            "a copy is taken to have passed after one step",
+            "a copy is taken to have passed when the call that queued it returns",
             PINNED,
-            Fault.FREED_ONE_STEP_LATER),
+            LateCopies.Fault.PASSED_AT_ONCE),
         copies(
             "vllm#45357",
             "vllm-project/vllm/pull/45357",
@@ -64,12 +68,12 @@ public final class BlockBugs {
             "a host slot is given up while it is copied from",
             PINNED,
             Fault.HOST_SLOT_EVICTED_DURING_COPY),
-        copies(
+        swaps(
             "sglang#20611",
             "sgl-project/sglang/pull/20611",
-            "a block is read while it is still being loaded",
+            "a block is read while it is still on its way",
             "content is visible after its copy has passed, never before",
-            Fault.READ_BEFORE_ARRIVAL),
+            LateCopies.Fault.NOBODY_WAITS),
         copies(
             "vllm#46283",
             "vllm-project/vllm/issues/46283",
@@ -119,6 +123,18 @@ public final class BlockBugs {
         COPIES,
         () -> QueuedCopiesTest.requireRight(EnumSet.noneOf(Fault.class)),
         () -> QueuedCopiesTest.requireRight(EnumSet.of(fault)));
+  }
+
+  private static HistoricalBug swaps(
+      String where, String path, String what, String invariant, LateCopies.Fault fault) {
+    return new HistoricalBug(
+        where,
+        GITHUB + path,
+        what,
+        invariant,
+        SWAPS,
+        () -> Stories.queuedSwaps(LateCopies.Fault.NONE),
+        () -> Stories.queuedSwaps(fault));
   }
 
   private static HistoricalBug pools(

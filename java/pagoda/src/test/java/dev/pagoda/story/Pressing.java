@@ -133,7 +133,23 @@ final class Pressing implements Concern {
     }
   }
 
+  /** What groups that are away would still have to move is told exactly. */
+  private static void requireLoads(StoryWorld world) {
+    for (Group group : world.pressure.groups) {
+      int numBlocksHere = group.away.map(StoryGroup::numBlocksHere).orElse(0);
+      if (numBlocksHere > 0) {
+        int cut = world.random.nextInt(numBlocksHere);
+        StoryWorld.require(
+            group.real.load(cut).numBlocks() == StoryGroup.numBlocks(group.members, cut),
+            "load of a group that is away",
+            cut,
+            group.away);
+      }
+    }
+  }
+
   private static void makeRoom(StoryWorld world) {
+    requireLoads(world);
     List<StorySequence> keep =
         world.sequences.stream().filter(s -> world.random.nextInt(6) == 0).toList();
     var _ = makeRoom(world, world.random.nextInt(1 + world.numBlocks), keep);

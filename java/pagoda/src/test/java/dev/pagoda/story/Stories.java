@@ -1,5 +1,6 @@
 package dev.pagoda.story;
 
+import dev.pagoda.LateCopies;
 import dev.pagoda.prefix.PrefixStories.Faults;
 import java.util.SplittableRandom;
 
@@ -22,6 +23,11 @@ public final class Stories {
         }
       }
     }
+  }
+
+  /** Swaps, files and tiers over a backend whose copies pass later. */
+  public static void queuedSwaps(LateCopies.Fault fault) {
+    QueuedSwapsTest.requireRight(fault);
   }
 
   /** Plays stories of the first seeds until one fails. */

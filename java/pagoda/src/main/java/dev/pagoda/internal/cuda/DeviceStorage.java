@@ -10,6 +10,7 @@ import dev.pagoda.internal.cuda.abi.pagoda_merge_partials_params;
 import dev.pagoda.internal.cuda.abi.pagoda_swap_blocks_params;
 import dev.pagoda.internal.kernel.IdlePool;
 import dev.pagoda.layout.KvLayout;
+import dev.pagoda.memory.Fence;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
 import java.lang.foreign.Arena;
@@ -22,9 +23,10 @@ import java.util.concurrent.locks.ReentrantLock;
 /**
  * Blocks in device memory: one allocation, and the queue that all work on it goes to.
  *
- * <p>Copies inside the pool are queued; copies to and from the host have happened when they return.
- * Both are ordered with the kernels of steps, because everything goes to one stream: a block that
- * is freed while queued work reads it is written by its next owner only after that.
+ * <p>Copies inside the pool are queued; copies to and from the host have happened when they return,
+ * and may be under way when they throw, see {@link #fence}. All are ordered with the kernels of
+ * steps, because everything goes to one stream: a block that is freed while queued work reads it is
+ * written by its next owner only after that.
  *
  * <p>Footprint: {@code numBlocks * layout.blockBytes()} bytes of device memory, and what steps
  * need.
@@ -54,6 +56,7 @@ final class DeviceStorage implements KvStorage, CudaCache {
   private final StagingRing pairs;
   private final long devicePairs;
   private MemorySegment bounce = MemorySegment.NULL; // allocated when first needed
+  private boolean hasQueuedSwaps; // that nobody has waited for
   private boolean closed;
 
   /**
@@ -223,12 +226,28 @@ final class DeviceStorage implements KvStorage, CudaCache {
       pagoda_swap_blocks_params.copies(swapParams, devicePairs);
       pagoda_swap_blocks_params.block_bytes(swapParams, layout.blockBytes());
       pagoda_swap_blocks_params.num_copies(swapParams, numPairs);
+      hasQueuedSwaps = true;
       queue.check(
           "pagoda_swap_blocks",
           pagoda_h.pagoda_swap_blocks(swapParams, queue.stream(), memory.error()),
           memory);
     }
     queue.waitEntered(memory);
+    hasQueuedSwaps = false;
+  }
+
+  /** Behind swaps that were queued by a call that threw; all others were waited for. */
+  @Override
+  public Fence fence() {
+    lock.lock();
+    try {
+      if (!hasQueuedSwaps || closed || queue.failure().isPresent()) {
+        return Fence.PASSED;
+      }
+      return QueueFence.record(queue);
+    } finally {
+      lock.unlock();
+    }
   }
 
   private void bounceOut(int[] sources, HostStorage target, int[] targets, int count) {
@@ -327,6 +346,7 @@ final class DeviceStorage implements KvStorage, CudaCache {
     enter();
     try {
       queue.waitEntered(memory);
+      hasQueuedSwaps = false;
     } finally {
       leave();
     }

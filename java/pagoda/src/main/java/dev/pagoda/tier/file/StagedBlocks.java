@@ -3,18 +3,29 @@ package dev.pagoda.tier.file;
 import dev.pagoda.memory.KvStorage;
 import java.util.Arrays;
 
-/** Copies between a cache's blocks and the first blocks of a staging area. */
+/**
+ * Copies between a cache's blocks and the first blocks of a staging area, which have passed when a
+ * call ends, however it ends: whoever comes next reads or writes the area without the storage.
+ */
 final class StagedBlocks {
   private StagedBlocks() {}
 
   static void out(KvStorage storage, int[] blockIds, int first, BlockStaging staging, int count) {
     int[] some = Arrays.copyOfRange(blockIds, first, first + count);
-    storage.copyOut(some, staging.host(), ascending(count), count);
+    try {
+      storage.copyOut(some, staging.host(), ascending(count), count);
+    } finally {
+      storage.fence().await();
+    }
   }
 
   static void in(BlockStaging staging, KvStorage storage, int[] blockIds, int first, int count) {
     int[] some = Arrays.copyOfRange(blockIds, first, first + count);
-    storage.copyIn(staging.host(), ascending(count), some, count);
+    try {
+      storage.copyIn(staging.host(), ascending(count), some, count);
+    } finally {
+      storage.fence().await();
+    }
   }
 
   private static int[] ascending(int count) {

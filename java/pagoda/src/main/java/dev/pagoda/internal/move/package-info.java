@@ -1,0 +1,2 @@
+/** Blocks that are kept still while their bytes move. Hidden. */
+package dev.pagoda.internal.move;
