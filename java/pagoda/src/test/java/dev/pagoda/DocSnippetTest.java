@@ -63,6 +63,7 @@ class DocSnippetTest {
           "import dev.pagoda.*; import dev.pagoda.decoding.*; import dev.pagoda.layout.*;\n"
               + "import dev.pagoda.memory.*; import dev.pagoda.prefix.*; import dev.pagoda.tier.*;\n"
               + "import dev.pagoda.tier.file.*; import java.nio.file.*; import java.util.*;\n"
+              + "import java.time.Duration;\n"
               + "import dev.pagoda.pressure.*;\n"
               + "class Piece"
               + i
