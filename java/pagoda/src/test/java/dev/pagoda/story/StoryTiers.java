@@ -7,11 +7,13 @@ import dev.pagoda.prefix.BlockKey;
 import dev.pagoda.prefix.LowerTier;
 import dev.pagoda.prefix.PrefixBlock;
 import dev.pagoda.prefix.PrefixListener;
+import dev.pagoda.prefix.PrefixStories;
 import dev.pagoda.prefix.RemovalReason;
 import dev.pagoda.tier.HostTier;
 import dev.pagoda.tier.file.DiskTier;
 import dev.pagoda.tier.file.DiskTierSettings;
 import dev.pagoda.tier.file.StoryFiles;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -41,6 +43,9 @@ final class StoryTiers implements PrefixListener {
   private long lastEvent;
   private Optional<HostTier> host = Optional.empty();
   private Optional<DiskTier> disk = Optional.empty();
+  private Optional<CheckedHostTier> hostBooks = Optional.empty();
+  private Optional<CheckedDiskTier> diskBooks = Optional.empty();
+  private final CheckedDiskTier.Folder folder = new CheckedDiskTier.Folder();
 
   private StoryTiers(StoryFiles files) {
     this.files = files;
@@ -66,11 +71,50 @@ final class StoryTiers implements PrefixListener {
     return choice.nextInt(3) == 0 ? settings.force() : settings;
   }
 
-  LowerTier open(PagedKvCache cache) {
+  LowerTier open(PagedKvCache cache, PrefixStories.Faults faults) {
     disk = diskSettings.map(settings -> files.openTier(cache, settings));
-    LowerTier below = disk.map(LowerTier.class::cast).orElse(LowerTier.NONE);
+    long fileBytes = StoryFiles.fileBytes(cache);
+    diskBooks =
+        disk.map(tier ->
+            new CheckedDiskTier(
+                tier, faults.diskTier(tier), diskSettings.orElseThrow(), fileBytes, folder));
+    LowerTier below = diskBooks.map(LowerTier.class::cast).orElse(LowerTier.NONE);
     host = hostSlots.map(slots -> HostTier.open(cache, Capacity.blocks(slots), below));
-    return host.map(LowerTier.class::cast).orElse(below);
+    hostBooks =
+        host.map(tier ->
+            new CheckedHostTier(
+                tier,
+                faults.hostTier(tier),
+                hostSlots.orElseThrow(),
+                diskBooks.map(books -> books.calls).orElseGet(ArrayList::new),
+                diskBooks.isPresent()));
+    return hostBooks.map(LowerTier.class::cast).orElse(below);
+  }
+
+  /** What is in the tiers is what should be; once a failure made it uncertain, they are emptied. */
+  void check(Outcomes outcomes, boolean empties) {
+    hostBooks.ifPresent(books -> {
+      if (!books.isKnown() && empties) {
+        books.forget();
+      }
+      books.check();
+      outcomes.count(books.isKnown() ? "host tier compared" : "host tier uncertain");
+    });
+    diskBooks.ifPresent(books -> {
+      if (!books.isKnown() && empties) {
+        books.forget();
+      }
+      books.check();
+      outcomes.count(books.isKnown() ? "disk tier compared" : "disk tier uncertain");
+    });
+  }
+
+  /** Every block that was ever stored is where it should be, and nowhere else. */
+  void checkAll() {
+    for (PrefixBlock block : blockOf.values()) {
+      hostBooks.ifPresent(books -> books.contains(block));
+      diskBooks.ifPresent(books -> books.contains(block));
+    }
   }
 
   void close(Outcomes outcomes) {
@@ -97,14 +141,18 @@ final class StoryTiers implements PrefixListener {
   }
 
   void spill() {
+    diskBooks.ifPresent(books -> books.calls.clear());
     host.ifPresent(HostTier::spill);
+    hostBooks.ifPresent(CheckedHostTier::spilled);
   }
 
   void clear(boolean ofHost) {
     if (ofHost) {
       host.ifPresent(HostTier::clear);
+      hostBooks.ifPresent(CheckedHostTier::cleared);
     } else {
       disk.ifPresent(DiskTier::clear);
+      diskBooks.ifPresent(CheckedDiskTier::cleared);
     }
   }
 
@@ -125,8 +173,8 @@ final class StoryTiers implements PrefixListener {
     PrefixBlock block = blockOf.get(history);
     return block != null
         && (host.isPresent()
-            ? host.get().contains(block)
-            : disk.isPresent() && disk.get().contains(block));
+            ? hostBooks.orElseThrow().contains(block)
+            : disk.isPresent() && diskBooks.orElseThrow().contains(block));
   }
 
   // What the prefix cache tells.

@@ -153,6 +153,7 @@ final class StoryWorld implements AutoCloseable {
   private HostStorage memory;
   private Watermarks.Level level = Watermarks.Level.LOW;
   private int numChecks;
+  private boolean restarting; // what is in the files now stays there
 
   /** A world without tiers: what is in them is known by its key and its own tokens alone. */
   static StoryWorld withoutTiers(long seed, PrefixStories.Faults faults) {
@@ -217,7 +218,7 @@ final class StoryWorld implements AutoCloseable {
 
   private PrefixCache openPrefixes() {
     PrefixCache opened =
-        PrefixStories.open(cache, headHits, quota, tiers.open(cache), nanos::get, faults);
+        PrefixStories.open(cache, headHits, quota, tiers.open(cache, faults), nanos::get, faults);
     tiers.forgetEvents();
     opened.addListener(tiers);
     return opened;
@@ -281,7 +282,9 @@ final class StoryWorld implements AutoCloseable {
       tiers.spill();
     }
     int onDisk = tiers.numBlocksOnDisk();
+    restarting = true;
     end();
+    restarting = false;
     pool = newPool();
     noPromise = new StoryPromise(pool, Optional.empty(), 0);
     shelves = newShelves();
@@ -588,6 +591,9 @@ final class StoryWorld implements AutoCloseable {
         counts);
     checkLevel(real);
     numChecks++;
+    if (depth == 0) {
+      tiers.check(outcomes, !restarting && numChecks % 4 == 0);
+    }
     if (numChecks % 16 == 0) {
       checkPrefixes();
     }
@@ -601,6 +607,7 @@ final class StoryWorld implements AutoCloseable {
       sequences.forEach(sequence -> check(sequence, 0));
       shelves.all.values().forEach(this::check);
       tiers.requireTold(shelves.all.keySet());
+      tiers.checkAll();
       require(files.numSwapFiles() >= folder.numGroups(), "files of groups", folder);
     } else if (!sequences.isEmpty()) {
       StorySequence some = sequences.get(random.nextInt(sequences.size()));

@@ -192,6 +192,11 @@ class WholeModelTest {
 
   static Stream<Arguments> plantedFaults() {
     return Stream.of(
+        arguments("host keeps nothing", PrefixStories.HOST_KEEPS_NOTHING),
+        arguments("host gives up beginnings", PrefixStories.HOST_GIVES_UP_BEGINNINGS),
+        arguments("disk keeps nothing", PrefixStories.DISK_KEEPS_NOTHING),
+        arguments("disk gives up beginnings", PrefixStories.DISK_GIVES_UP_BEGINNINGS),
+        arguments("disk writes at once", PrefixStories.DISK_WRITES_AT_ONCE),
         arguments("victims stay away", PrefixStories.VICTIMS_STAY_AWAY),
         arguments("victims come back young", PrefixStories.VICTIMS_COME_BACK_YOUNG));
   }

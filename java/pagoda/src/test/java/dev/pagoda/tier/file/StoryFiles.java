@@ -29,6 +29,11 @@ public final class StoryFiles {
         files);
   }
 
+  /** Bytes of a block in a file of a tier. */
+  public static long fileBytes(PagedKvCache cache) {
+    return BlockFiles.fileBytes(FileOwner.of(cache.layout(), MODEL));
+  }
+
   public SequenceStore openStore(PagedKvCache cache) {
     return SequenceStore.open(cache, MODEL, Capacity.blocks(2), files);
   }
