@@ -1,6 +1,7 @@
 package dev.pagoda;
 
 import static org.openjdk.jcstress.annotations.Expect.ACCEPTABLE;
+import static org.openjdk.jcstress.annotations.Expect.FORBIDDEN;
 
 import dev.pagoda.block.BlockPool;
 import org.openjdk.jcstress.annotations.Actor;
@@ -10,9 +11,13 @@ import org.openjdk.jcstress.annotations.Outcome;
 import org.openjdk.jcstress.annotations.State;
 import org.openjdk.jcstress.infra.results.I_Result;
 
-/** Of several threads that change the level one answers for all: the last level is told. */
+/**
+ * Of several threads that change the level one answers for all: the last level is told. Planted: it
+ * answers for those who came before it looked, and forgets those who came since.
+ */
 @JCStressTest
 @Outcome(id = "1", expect = ACCEPTABLE, desc = "high, as it is")
+@Outcome(id = "0", expect = FORBIDDEN, desc = "low, as it was")
 @State
 public class WatermarkWatchStress {
   private final CacheLock lock = new CacheLock();
@@ -23,7 +28,14 @@ public class WatermarkWatchStress {
           lock,
           pool,
           new Watermarks(0.3, 0.5),
-          (level, blocks) -> told = level == Watermarks.Level.HIGH ? 1 : 0);
+          (level, blocks) -> told = level == Watermarks.Level.HIGH ? 1 : 0) {
+        @Override
+        int leave(int answered) {
+          PlantedBug.widenTheGap();
+          int unanswered = super.leave(answered);
+          return PlantedBug.IS_IN ? 0 : unanswered;
+        }
+      };
 
   private void take() {
     var _ = pool.allocate();

@@ -39,7 +39,7 @@ final class CacheLock extends ReentrantLock {
   void unwatch(WatermarkWatch watch) {
     lock();
     try {
-      watches = watches.stream().filter(other -> other != watch).toList();
+      watches = watches.stream().filter(other -> !other.equals(watch)).toList();
     } finally {
       unlock();
     }

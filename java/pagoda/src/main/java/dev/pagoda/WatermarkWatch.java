@@ -8,7 +8,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  * A {@link WatermarkListener} that is being told; closing it ends that. Closing twice is allowed.
  * Threads: any number.
  */
-public final class WatermarkWatch implements AutoCloseable {
+public class WatermarkWatch implements AutoCloseable {
   private static final Logger LOGGER = System.getLogger("dev.pagoda");
 
   private final CacheLock lock;
@@ -40,8 +40,13 @@ public final class WatermarkWatch implements AutoCloseable {
         told = now;
         tell(now);
       }
-      answered = pending.addAndGet(-answered);
+      answered = leave(answered);
     } while (answered != 0);
+  }
+
+  /** Lets go of what is answered for; returns how many have come since, to be answered for. */
+  int leave(int answered) {
+    return pending.addAndGet(-answered);
   }
 
   private void tell(Watermarks.Level level) {

@@ -1,7 +1,9 @@
 package dev.pagoda.prefix;
 
 import static org.openjdk.jcstress.annotations.Expect.ACCEPTABLE;
+import static org.openjdk.jcstress.annotations.Expect.FORBIDDEN;
 
+import dev.pagoda.PlantedBug;
 import java.util.concurrent.locks.ReentrantLock;
 import org.openjdk.jcstress.annotations.Actor;
 import org.openjdk.jcstress.annotations.Arbiter;
@@ -10,12 +12,32 @@ import org.openjdk.jcstress.annotations.Outcome;
 import org.openjdk.jcstress.annotations.State;
 import org.openjdk.jcstress.infra.results.II_Result;
 
-/** Nobody waits for the line, and no event is left in it: in order, each once. */
+/**
+ * Nobody waits for the line, and no event is left in it: in order, each once. Planted: who delivers
+ * does not look again after letting go of the line.
+ */
 @JCStressTest
 @Outcome(id = "2, 0", expect = ACCEPTABLE, desc = "both were told, in order")
+@Outcome(id = "1, 0", expect = FORBIDDEN, desc = "one is left in the line")
 @State
 public class EventQueueStress {
-  private final EventQueue events = new EventQueue();
+  private final EventQueue events =
+      new EventQueue() {
+        @Override
+        void deliver() {
+          if (PlantedBug.IS_IN) {
+            var _ = deliverWaiting();
+          } else {
+            super.deliver();
+          }
+        }
+
+        @Override
+        void letGo() {
+          PlantedBug.widenTheGap();
+          super.letGo();
+        }
+      };
   private final ReentrantLock writing = new ReentrantLock();
   private int numTold; // plain: told by one thread at a time
   private int numOutOfOrder;

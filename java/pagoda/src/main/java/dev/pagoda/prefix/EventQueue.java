@@ -11,7 +11,7 @@ import java.util.function.Consumer;
  * Events on their way to the listeners: put in line inside the shelf's lock, delivered outside of
  * it, by one thread at a time and in order.
  */
-final class EventQueue {
+class EventQueue {
   private static final System.Logger LOGGER = System.getLogger("dev.pagoda");
 
   private final List<PrefixListener> listeners = new CopyOnWriteArrayList<>();
@@ -54,17 +54,31 @@ final class EventQueue {
 
   void deliver() {
     // Looks again after letting go, for what somebody put in line who found the line held.
-    while (!waiting.isEmpty() && !delivering.isHeldByCurrentThread() && delivering.tryLock()) {
-      try {
-        Consumer<PrefixListener> event = waiting.poll();
-        while (event != null) {
-          deliver(event);
-          event = waiting.poll();
-        }
-      } finally {
-        delivering.unlock();
-      }
+    boolean mayBeMore = deliverWaiting();
+    while (mayBeMore) {
+      mayBeMore = deliverWaiting();
     }
+  }
+
+  /** Delivers what is in line, unless somebody does; returns whether it did. */
+  final boolean deliverWaiting() {
+    if (waiting.isEmpty() || delivering.isHeldByCurrentThread() || !delivering.tryLock()) {
+      return false;
+    }
+    try {
+      Consumer<PrefixListener> event = waiting.poll();
+      while (event != null) {
+        deliver(event);
+        event = waiting.poll();
+      }
+      return true;
+    } finally {
+      letGo();
+    }
+  }
+
+  void letGo() {
+    delivering.unlock();
   }
 
   private void deliver(Consumer<PrefixListener> event) {

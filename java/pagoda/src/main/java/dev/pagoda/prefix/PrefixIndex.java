@@ -73,6 +73,11 @@ class PrefixIndex {
     return entry.continues(prefix, tokenIds, from);
   }
 
+  /** Whether an entry found by a block's key is that block's: there may be another one by now. */
+  boolean isOf(CachedEntry entry, PrefixBlock block) {
+    return entry.block.equals(block);
+  }
+
   boolean isFirstBlockOfAny(int[] tokenIds) {
     return firstBlocks.containsKey(IntBuffer.wrap(tokenIds));
   }
@@ -103,7 +108,7 @@ class PrefixIndex {
     return numTokens == 0
         ? Head.NONE
         : find(neighbour.key())
-            .filter(entry -> entry.isLive() && entry.block.equals(neighbour))
+            .filter(entry -> entry.isLive() && isOf(entry, neighbour))
             .filter(entry -> entry.hangsOn(prefix))
             .map(entry -> new Head(entry, numTokens))
             .orElse(Head.NONE);

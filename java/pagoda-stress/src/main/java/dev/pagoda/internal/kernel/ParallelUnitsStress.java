@@ -1,7 +1,9 @@
 package dev.pagoda.internal.kernel;
 
 import static org.openjdk.jcstress.annotations.Expect.ACCEPTABLE;
+import static org.openjdk.jcstress.annotations.Expect.FORBIDDEN;
 
+import dev.pagoda.PlantedBug;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.openjdk.jcstress.annotations.Actor;
 import org.openjdk.jcstress.annotations.Arbiter;
@@ -12,10 +14,12 @@ import org.openjdk.jcstress.infra.results.III_Result;
 
 /**
  * A lent thread comes early, late or not at all: every unit runs once, none after the call has
- * returned, and what the lent thread wrote is seen by whoever called.
+ * returned, and what the lent thread wrote is seen by whoever called. Planted: a lent thread does
+ * not ask at the door.
  */
 @JCStressTest
 @Outcome(id = "4, 4, 0", expect = ACCEPTABLE, desc = "all units, all seen, none too late")
+@Outcome(expect = FORBIDDEN, desc = "a unit not run or run twice, not seen, or too late")
 @State
 public class ParallelUnitsStress {
   private static final int NUM_UNITS = 4;
@@ -28,9 +32,19 @@ public class ParallelUnitsStress {
   private final ParallelUnits units =
       new ParallelUnits() {
         @Override
+        public void run() {
+          if (PlantedBug.IS_IN) {
+            takeUnits();
+          } else {
+            super.run();
+          }
+        }
+
+        @Override
         void takeUnits() {
           for (int unit = nextUnit(); unit >= 0; unit = nextUnit()) {
             var _ = runs.incrementAndGet(unit);
+            PlantedBug.widenTheGap(); // as a kernel takes its time
             written[unit] = 1;
             if (returned) {
               numLate = 1;
