@@ -4,10 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class ParkedOpeningTest {
   private static final int BLOCKS = 6;
@@ -20,33 +21,33 @@ class ParkedOpeningTest {
     small.close();
   }
 
-  /** What a maker may say that cannot be. */
-  private enum Nonsense {
-    NO_SEQUENCE(new int[0], new int[0][], "numLengths=0, numTables=0"),
-    A_TABLE_TOO_FEW(new int[] {4, 4}, new int[][] {{0}}, "numLengths=2, numTables=1"),
-    A_NEGATIVE_LENGTH(new int[] {-1}, new int[][] {{}}, "numTokens=-1"),
-    A_SHORT_TABLE(new int[] {5}, new int[][] {{0}}, "length=5, numBlocks=1"),
-    A_LONG_TABLE(new int[] {4}, new int[][] {{0, 1}}, "length=4, numBlocks=2"),
-    A_NEGATIVE_NUMBER(new int[] {4}, new int[][] {{-1}}, "blockNumber=-1"),
-    A_NUMBER_BEYOND_ALL(new int[] {4, 4}, new int[][] {{0}, {2}}, "blockNumber=2"),
-    A_NUMBER_LEFT_OUT(new int[] {8, 4}, new int[][] {{0, 2}, {0}}, "blockNumber=1"),
-    A_BLOCK_TWICE_IN_A_TABLE(new int[] {8}, new int[][] {{0, 0}}, "index=0, otherIndex=1"),
-    A_BLOCK_AT_TWO_PLACES(
-        new int[] {8, 8}, new int[][] {{0, 1}, {1, 2}}, "blockNumber=1, index=1, otherIndex=0");
-
-    final int[] lengths;
-    final int[][] tables;
-    final String says;
-
-    Nonsense(int[] lengths, int[][] tables, String says) {
-      this.lengths = lengths;
-      this.tables = tables;
-      this.says = says;
+  /** What a maker may say that cannot be, and what the refusal names. */
+  private record Nonsense(String says, int[] lengths, int[][] tables) {
+    @Override
+    public String toString() {
+      return says;
     }
   }
 
+  private static List<Nonsense> nonsense() {
+    return List.of(
+        new Nonsense("numLengths=0, numTables=0", new int[0], new int[0][]),
+        new Nonsense("numLengths=2, numTables=1", new int[] {4, 4}, new int[][] {{0}}),
+        new Nonsense("numTokens=-1", new int[] {-1}, new int[][] {{}}),
+        new Nonsense("length=5, numBlocks=1", new int[] {5}, new int[][] {{0}}),
+        new Nonsense("length=4, numBlocks=2", new int[] {4}, new int[][] {{0, 1}}),
+        new Nonsense("blockNumber=-1", new int[] {4}, new int[][] {{-1}}),
+        new Nonsense("blockNumber=2", new int[] {4, 4}, new int[][] {{0}, {2}}),
+        new Nonsense("blockNumber=1", new int[] {8, 4}, new int[][] {{0, 2}, {0}}),
+        new Nonsense("index=0, otherIndex=1", new int[] {8}, new int[][] {{0, 0}}),
+        new Nonsense(
+            "blockNumber=1, index=1, otherIndex=0",
+            new int[] {8, 8},
+            new int[][] {{0, 1}, {1, 2}}));
+  }
+
   @ParameterizedTest
-  @EnumSource
+  @MethodSource("nonsense")
   void nonsenseIsRefusedBeforeAnythingIsOpened(Nonsense nonsense) {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> small.cache.openParked(nonsense.lengths, nonsense.tables))
