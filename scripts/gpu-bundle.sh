@@ -10,7 +10,7 @@
 #   DIR/run-pagoda.sh report --backend cuda --out REPORT
 #
 # The native library is part of it: PAGODA_CUDA=AUTO in the environment makes do without.
-# All but the scripts is one archive of about 55 MB, which the first script that runs unpacks.
+# All but the scripts is two archives, files and runtime, which the first script that runs unpacks.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -74,12 +74,19 @@ if [[ -d $library/target/cmake/native/tests ]]; then
   # Planted faults are what sanitizers must find, no test.
   find $library/target/cmake/native/tests -maxdepth 1 -type f -executable ! -name planted_faults \
     -exec cp {} "$files/native-tests/" ';'
+  strip "$files"/native-tests/*
 fi
 cp bench/target/benchmarks.jar "$files/"
 echo "commit $(git rev-parse --short HEAD 2>/dev/null || echo none)" >"$files/commit.txt"
 
-echo "+ archive"
-tar --create --file - --directory "$bundle" files | xz --threads=0 >"$bundle/files.tar.xz"
+echo "+ archives"
+# A dictionary that reaches back over everything: native tests hold parts of the library once more.
+archive() {
+  tar --create --file - "${@:2}" | xz --lzma2=preset=6,dict=64MiB >"$bundle/$1.tar.xz"
+}
+archive jre --directory "$files" jre
+rm -rf "$files/jre"
+archive files --directory "$bundle" files
 rm -rf "$files"
 
 # Several scripts may be the first one at the same time.
@@ -89,6 +96,7 @@ files=$here/files
 if [[ ! -d $files ]]; then
   unpacking=$(mktemp --directory --tmpdir="$here")
   tar --extract --xz --file "$here/files.tar.xz" --directory "$unpacking"
+  tar --extract --xz --file "$here/jre.tar.xz" --directory "$unpacking/files"
   mv --no-target-directory "$unpacking/files" "$files" 2>/dev/null || [[ -d $files ]]
   rm -rf "$unpacking"
 fi
@@ -102,7 +110,9 @@ UNPACK
 cat >"$bundle/run-tests.sh" <<'RUN_TESTS'
 #!/usr/bin/env bash
 # Runs Pagoda's tests on this host; written by scripts/gpu-bundle.sh. With arguments: one run of
-# JUnit's console with these. Without: the native tests, then the Java tests as the build runs them.
+# JUnit's console with these. Without: the native tests and the Java tests as the build runs them,
+# in parts side by side (at most PAGODA_TEST_PARTS, half the processors unless given), one line
+# each as it ends. The parts' output lies in logs/.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/unpack.sh"
 
@@ -139,7 +149,7 @@ junit() {
     -jar "$files"/lib/junit-platform-console-standalone-*.jar execute \
     --disable-banner --disable-ansi-colors --details testfeed --fail-if-no-tests \
     --config junit.jupiter.execution.timeout.default=300s \
-    --scan-class-path "$PWD/test-classes" --include-classname '.*' \
+    --scan-class-path "$PWD/test-classes" \
     --class-path "$PWD/test-classes:$class_path" "$@"
 }
 library_tests() {
@@ -151,44 +161,97 @@ lab_tests() {
 vector=(--add-modules jdk.incubator.vector)
 
 if [[ $# -gt 0 ]]; then
-  library_tests "${vector[@]}" -- --exclude-tag no-vector-module "$@"
+  library_tests "${vector[@]}" -- --include-classname '.*' --exclude-tag no-vector-module "$@"
   exit
 fi
 
-failed=()
-run() {
-  local title=$1
-  shift
-  echo
-  echo "== $title"
-  "$@" || failed+=("$title")
+logs=$here/logs
+rm -rf "$logs"
+mkdir "$logs"
+parts=${PAGODA_TEST_PARTS:-$((($(getconf _NPROCESSORS_ONLN) + 1) / 2))}
+
+# One line about a part that has ended, and what failed in it.
+report() {
+  local name=$1 status=$2 seconds=$3 log=$logs/$1.log counts outcome=passed
+  counts=$(sed -nE 's/^\[ +([0-9]+) tests (successful|failed|skipped|aborted) +\]$/\1 \2/p' "$log" |
+    paste --serial --delimiters=, - | sed 's/,/, /g')
+  [[ $status -eq 0 ]] || outcome="FAILED with status $status"
+  printf '%-18s %4d s  %s%s\n' "$name" "$seconds" "$outcome" "${counts:+: $counts}"
+  if [[ $status -ne 0 ]]; then
+    touch "$logs/$name.failed"
+    if grep --quiet '^Failures' "$log"; then
+      sed -n '/^Failures/,/^Test run finished/p' "$log" | head -n 60
+    else
+      tail -n 15 "$log"
+    fi
+  fi
 }
-native_test() {
-  local status=0
-  LD_LIBRARY_PATH=$files/native/META-INF/native/linux-x86_64 "$1" || status=$?
-  [[ $status -eq 0 || ($status -eq 77 && ${PAGODA_GPU:-OFF} != ON) ]]
+part() {
+  local name=$1 status=0 start=$SECONDS
+  shift
+  "$@" >"$logs/$name.log" 2>&1 || status=$?
+  report "$name" "$status" "$((SECONDS - start))"
+}
+start() {
+  while [[ $(jobs -rp | wc --lines) -ge $parts ]]; do
+    wait -n || true
+  done
+  "$@" &
 }
 
-for test in "$files"/native-tests/*; do
-  [[ ! -x $test ]] || run "native: ${test##*/}" native_test "$test"
-done
-# Fuzzing needs Jazzer and the JDK's instrumentation, and no GPU.
-run "the library" library_tests "${vector[@]}" -- --exclude-tag no-vector-module --exclude-tag fuzz
-if [[ ${PAGODA_GPU:-OFF} == ON ]]; then
-  run "tests of any backend, on the GPU" library_tests "${vector[@]}" \
-    -Ddev.pagoda.test.backend=CUDA -- --include-tag 'any-backend & !host-memory'
-fi
-run "the lab" lab_tests "${vector[@]}" --
-run "256-bit vectors" library_tests "${vector[@]}" -XX:MaxVectorSize=32 -- --include-tag vector-width
-run "128-bit vectors" library_tests "${vector[@]}" -XX:MaxVectorSize=16 -- --include-tag vector-width
-run "without the vector module" library_tests -- --include-tag no-vector-module
+native_tests() {
+  local test status failed=()
+  for test in "$files"/native-tests/*; do
+    echo "== ${test##*/}"
+    status=0
+    LD_LIBRARY_PATH=$files/native/META-INF/native/linux-x86_64 "$test" || status=$?
+    if [[ $status -ne 0 && ! ($status -eq 77 && ${PAGODA_GPU:-OFF} != ON) ]]; then
+      failed+=("${test##*/}: $status")
+    fi
+  done
+  if [[ ${#failed[@]} -gt 0 ]]; then
+    printf 'FAILED %s\n' "${failed[@]}"
+    return 1
+  fi
+}
+# Tests of the GPU take turns: some look at its free memory.
+on_the_gpu() {
+  if [[ -d $files/native-tests ]]; then
+    part native native_tests
+  fi
+  part gpu library_tests "${vector[@]}" -- --include-classname '.*' --include-tag gpu
+  if [[ ${PAGODA_GPU:-OFF} == ON ]]; then
+    part any-backend library_tests "${vector[@]}" -Ddev.pagoda.test.backend=CUDA -- \
+      --include-classname '.*' --include-tag 'any-backend & !host-memory'
+  fi
+}
+# Everything else, long random runs and kernels apart. Fuzzing needs Jazzer and the JDK's
+# instrumentation.
+models='.*\.(WholeModel|CacheModel|HistoricalBug)Test'
+kernels='.*\.(scalar|simd|kernel)\..*'
+of_the_library() {
+  library_tests "${vector[@]}" -- "$@" \
+    --exclude-tag no-vector-module --exclude-tag fuzz --exclude-tag gpu
+}
+start on_the_gpu
+start part lab lab_tests "${vector[@]}" -- --include-classname '.*'
+start part models of_the_library --include-classname "$models"
+start part kernels of_the_library --include-classname "$kernels"
+start part library of_the_library --include-classname '.*' \
+  --exclude-classname "$models" --exclude-classname "$kernels"
+start part vectors-256 library_tests "${vector[@]}" -XX:MaxVectorSize=32 -- \
+  --include-classname '.*' --include-tag vector-width
+start part vectors-128 library_tests "${vector[@]}" -XX:MaxVectorSize=16 -- \
+  --include-classname '.*' --include-tag vector-width
+start part no-vector-module library_tests -- --include-classname '.*' --include-tag no-vector-module
+wait
 
 echo
-if [[ ${#failed[@]} -gt 0 ]]; then
-  printf 'FAILED: %s\n' "${failed[@]}"
+if compgen -G "$logs/*.failed" >/dev/null; then
+  echo "FAILED after $SECONDS s: $(cd "$logs" && ls -- *.failed | sed 's/\.failed$//' | paste --serial --delimiters=' ' -)"
   exit 1
 fi
-echo "all runs passed"
+echo "all parts passed in $SECONDS s"
 RUN_TESTS
 
 cat >"$bundle/run-benchmarks.sh" <<'RUN_BENCHMARKS'

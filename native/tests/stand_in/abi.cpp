@@ -6,15 +6,18 @@
 //   - work queued on a stream runs when somebody waits for it, and no sooner, so that whoever
 //     overwrites pinned memory before its copy has passed, or reads an answer without waiting,
 //     gets it wrong every time;
-//   - every address that work touches must lie in memory that is allocated: otherwise the context
-//     is broken for good, as after a fault on a device;
+//   - every address that work touches must lie in memory that is allocated, on the same device or
+//     pinned: otherwise the context is broken for good, as after a fault on a device;
+//   - work is queued in the context of its stream;
 //   - what must be pinned, aligned or not captured is refused if it is not.
 //
-// There is one device, and one context per opening. Speed and the memory model of a device are not
-// there to be had. It needs no CUDA; scripts/build-stand-in.sh compiles this folder.
+// There are two devices with one context each. Speed and the memory model of a device are not there
+// to be had. It needs no CUDA; scripts/build-stand-in.sh compiles this folder.
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <mutex>
 #include <utility>
 
@@ -28,7 +31,13 @@ using namespace stand_in;
 
 namespace {
 
-int context_of_process;
+pagoda_status require_device(int32_t device_idx, pagoda_error* error) {
+  if (device_idx >= 0 && device_idx < kNumDevices) {
+    return PAGODA_STATUS_OK;
+  }
+  return fail(error, PAGODA_STATUS_INVALID_ARGUMENT, kInvalidDevice,
+              "there is no such device: device_idx=%d", device_idx);
+}
 
 pagoda_status require_layer(const pagoda_kv_layer& layer, pagoda_error* error) {
   RETURN_UNLESS_OK(require_aligned("layer.pool", layer.pool, 64, error));
@@ -70,18 +79,19 @@ extern "C" {
 int32_t pagoda_abi_version(void) { return PAGODA_ABI_VERSION; }
 
 pagoda_status pagoda_device_count(int32_t* num_devices, pagoda_error*) {
-  *num_devices = 1;
+  *num_devices = kNumDevices;
   return PAGODA_STATUS_OK;
 }
 
 pagoda_status pagoda_device_describe(int32_t device_idx, pagoda_device_description* description,
                                      pagoda_error* error) {
   const std::lock_guard guard(machine);
-  RETURN_UNLESS_OK(require(device_idx == 0, "there is 1 device", "device_idx", device_idx, error));
+  RETURN_UNLESS_OK(require_device(device_idx, error));
   *description = {};
   std::snprintf(description->name, sizeof(description->name), "stand-in for a GPU");
   description->total_memory_bytes = kTotalBytes;
-  description->free_memory_bytes = kTotalBytes - used_bytes;
+  description->device_idx = device_idx;
+  description->free_memory_bytes = kTotalBytes - devices[device_idx].used_bytes;
   description->compute_capability_major = 9;
   description->num_multiprocessors = 1;
   description->driver_version = 13000;
@@ -91,31 +101,29 @@ pagoda_status pagoda_device_describe(int32_t device_idx, pagoda_device_descripti
 
 pagoda_status pagoda_device_check(int32_t device_idx, int32_t* image_architecture,
                                   pagoda_error* error) {
-  RETURN_UNLESS_OK(require(device_idx == 0, "there is 1 device", "device_idx", device_idx, error));
+  RETURN_UNLESS_OK(require_device(device_idx, error));
   *image_architecture = 80;
   return PAGODA_STATUS_OK;
 }
 
 pagoda_status pagoda_context_open(int32_t device_idx, void** context, pagoda_error* error) {
-  if (device_idx != 0) {
-    return fail(error, PAGODA_STATUS_INVALID_ARGUMENT, kInvalidDevice,
-                "there is no such device: device_idx=%d", device_idx);
-  }
-  *context = &context_of_process;
+  RETURN_UNLESS_OK(require_device(device_idx, error));
+  *context = &devices[device_idx];
   return PAGODA_STATUS_OK;
 }
 
 pagoda_status pagoda_context_enter(void* context, void** previous, pagoda_error* error) {
-  if (context != nullptr && context != &context_of_process) {
+  const auto is_context = [context](const Device& device) { return &device == context; };
+  if (context != nullptr && std::none_of(std::begin(devices), std::end(devices), is_context)) {
     return fail(error, PAGODA_STATUS_CUDA_FAILURE, kInvalidHandle, "this is no context");
   }
-  *previous = current_context;
-  current_context = context;
+  *previous = current;
+  current = static_cast<Device*>(context);
   return PAGODA_STATUS_OK;
 }
 
 pagoda_status pagoda_context_device(int32_t* device_idx, pagoda_error*) {
-  *device_idx = 0;
+  *device_idx = current == nullptr ? 0 : static_cast<int32_t>(current - devices);
   return PAGODA_STATUS_OK;
 }
 
@@ -150,11 +158,17 @@ pagoda_status pagoda_copy_memory(const pagoda_copy_memory_params* params, void* 
                                  pagoda_error* error) {
   const std::lock_guard guard(machine);
   const pagoda_copy_memory_params p = *params;
-  const bool source_is_ours = memory_at(p.source, p.num_bytes) != nullptr;
-  const bool target_is_ours = memory_at(p.target, p.num_bytes) != nullptr;
-  if (!source_is_ours && !target_is_ours) {
+  const Memory* source = memory_at(p.source, p.num_bytes);
+  const Memory* target = memory_at(p.target, p.num_bytes);
+  if (source == nullptr && target == nullptr) {
     return fail(error, PAGODA_STATUS_CUDA_FAILURE, kInvalidValue,
                 "neither is memory of the device");
+  }
+  for (const Memory* memory : {source, target}) {
+    if (memory != nullptr && !memory->is_seen_by(current)) {
+      return fail(error, PAGODA_STATUS_CUDA_FAILURE, kInvalidValue,
+                  "this is memory of another device");
+    }
   }
   RETURN_UNLESS_OK(queue(stream, error, [p] {
     std::memcpy(reinterpret_cast<void*>(static_cast<uintptr_t>(p.target)),
@@ -162,14 +176,13 @@ pagoda_status pagoda_copy_memory(const pagoda_copy_memory_params* params, void* 
   }));
   // Pageable memory is the caller's again when the call returns.
   Stream* of = stream_of(stream);
-  return source_is_ours && target_is_ours ? PAGODA_STATUS_OK : wait_for(*of, of->num_queued, error);
+  return source != nullptr && target != nullptr ? PAGODA_STATUS_OK
+                                                : wait_for(*of, of->num_queued, error);
 }
 
 pagoda_status pagoda_stream_create(void** stream, pagoda_error* error) {
   const std::lock_guard guard(machine);
-  if (is_broken) {
-    return broken(error);
-  }
+  RETURN_UNLESS_OK(require_context(error));
   *stream = new_stream();
   return PAGODA_STATUS_OK;
 }
@@ -177,7 +190,7 @@ pagoda_status pagoda_stream_create(void** stream, pagoda_error* error) {
 pagoda_status pagoda_stream_destroy(void* handle, pagoda_error* error) {
   const std::lock_guard guard(machine);
   Stream* stream = stream_of(handle);
-  if (stream == nullptr || stream == &default_stream) {
+  if (handle == nullptr || stream == nullptr) {
     return fail(error, PAGODA_STATUS_CUDA_FAILURE, kInvalidHandle, "there is no such stream");
   }
   end_stream(stream);
@@ -195,8 +208,11 @@ pagoda_status pagoda_stream_wait(void* handle, pagoda_error* error) {
 pagoda_status pagoda_stream_query(void* handle, int32_t* is_idle, pagoda_error* error) {
   const std::lock_guard guard(machine);
   Stream* stream = stream_of(handle);
-  *is_idle = stream == nullptr || stream->work.empty() ? 1 : 0;
-  return is_broken ? broken(error) : PAGODA_STATUS_OK;
+  if (stream == nullptr) {
+    return fail(error, PAGODA_STATUS_CUDA_FAILURE, kInvalidHandle, "there is no such stream");
+  }
+  *is_idle = stream->work.empty() ? 1 : 0;
+  return stream->device->is_broken ? broken(error) : PAGODA_STATUS_OK;
 }
 
 pagoda_status pagoda_stream_wait_event(void* stream, void* event, pagoda_error* error) {
@@ -209,8 +225,9 @@ pagoda_status pagoda_stream_wait_event(void* stream, void* event, pagoda_error* 
   });
 }
 
-pagoda_status pagoda_event_create(void** event, pagoda_error*) {
-  *event = new Event();
+pagoda_status pagoda_event_create(void** event, pagoda_error* error) {
+  RETURN_UNLESS_OK(require_context(error));
+  *event = new Event{current};
   return PAGODA_STATUS_OK;
 }
 
@@ -221,14 +238,15 @@ pagoda_status pagoda_event_destroy(void* event, pagoda_error*) {
 
 pagoda_status pagoda_event_record(void* event, void* handle, pagoda_error* error) {
   const std::lock_guard guard(machine);
-  if (is_broken) {
-    return broken(error);
-  }
+  RETURN_UNLESS_OK(require_context(error));
   Stream* stream = stream_of(handle);
-  if (stream == nullptr) {
-    return fail(error, PAGODA_STATUS_CUDA_FAILURE, kInvalidHandle, "there is no such stream");
+  auto* mark = static_cast<Event*>(event);
+  if (stream == nullptr || stream->device != mark->device) {
+    return fail(error, PAGODA_STATUS_CUDA_FAILURE, kInvalidHandle,
+                "there is no such stream in the event's context");
   }
-  *static_cast<Event*>(event) = {stream, stream->num_queued};
+  mark->stream = stream;
+  mark->behind = stream->num_queued;
   return PAGODA_STATUS_OK;
 }
 
@@ -238,14 +256,14 @@ pagoda_status pagoda_event_wait(void* event, pagoda_error* error) {
   if (mark.stream != nullptr && is_open(mark.stream)) {
     return wait_for(*mark.stream, mark.behind, error);
   }
-  return is_broken ? broken(error) : PAGODA_STATUS_OK;
+  return mark.device->is_broken ? broken(error) : PAGODA_STATUS_OK;
 }
 
 pagoda_status pagoda_event_query(void* event, int32_t* has_passed, pagoda_error* error) {
   const std::lock_guard guard(machine);
   const Event mark = *static_cast<Event*>(event);
   *has_passed = mark.stream == nullptr || mark.stream->num_passed >= mark.behind ? 1 : 0;
-  return is_broken ? broken(error) : PAGODA_STATUS_OK;
+  return mark.device->is_broken ? broken(error) : PAGODA_STATUS_OK;
 }
 
 pagoda_status pagoda_capture_begin(void* handle, pagoda_error* error) {
@@ -277,7 +295,7 @@ pagoda_status pagoda_capture_query(void* handle, int32_t* is_capturing, pagoda_e
     return fail(error, PAGODA_STATUS_CUDA_FAILURE, kInvalidHandle, "there is no such stream");
   }
   *is_capturing = stream->is_captured ? 1 : 0;
-  return is_broken ? broken(error) : PAGODA_STATUS_OK;
+  return stream->device->is_broken ? broken(error) : PAGODA_STATUS_OK;
 }
 
 pagoda_status pagoda_graph_launch(void* graph, void* stream, pagoda_error* error) {
@@ -374,12 +392,10 @@ pagoda_status pagoda_validate_step(const pagoda_validate_step_params* params, vo
     return fail(error, PAGODA_STATUS_CUDA_FAILURE, kInvalidHandle, "there is no such stream");
   }
   RETURN_UNLESS_OK(wait_for(*of, of->num_queued, error));
-  try {
-    return first_bad_value(*params, error);
-  } catch (const Fault&) {
-    is_broken = true;
-    return broken(error);
-  }
+  pagoda_status answer = PAGODA_STATUS_OK;
+  RETURN_UNLESS_OK(queue(stream, error, [&] { answer = first_bad_value(*params, error); }));
+  RETURN_UNLESS_OK(wait_for(*of, of->num_queued, error));
+  return answer;
 }
 
 pagoda_status pagoda_merge_partials(const pagoda_merge_partials_params* params, void* stream,

@@ -15,10 +15,9 @@
 namespace stand_in {
 
 std::mutex machine;
-Stream default_stream;
-int64_t used_bytes = 0;
-bool is_broken = false;
-thread_local void* current_context = nullptr;
+Device devices[kNumDevices];
+thread_local Device* current = nullptr;
+Device* running = nullptr;
 
 namespace {
 
@@ -26,7 +25,9 @@ std::map<uint64_t, Memory> memories;
 std::set<Stream*> streams;
 
 void run_all() {
-  run(default_stream, default_stream.num_queued);
+  for (Device& device : devices) {
+    run(device.default_stream, device.default_stream.num_queued);
+  }
   for (Stream* stream : streams) {
     run(*stream, stream->num_queued);
   }
@@ -44,6 +45,13 @@ pagoda_status broken(pagoda_error* error) {
               "work that ran broke the context: an illegal memory access was encountered");
 }
 
+pagoda_status require_context(pagoda_error* error) {
+  if (current == nullptr) {
+    return fail(error, PAGODA_STATUS_CUDA_FAILURE, kInvalidHandle, "no context is current");
+  }
+  return current->is_broken ? broken(error) : PAGODA_STATUS_OK;
+}
+
 const Memory* memory_at(uint64_t address, int64_t num_bytes) {
   auto after = memories.upper_bound(address);
   if (after == memories.begin()) {
@@ -56,6 +64,7 @@ const Memory* memory_at(uint64_t address, int64_t num_bytes) {
 
 Stream* new_stream() {
   auto* stream = new Stream();
+  stream->device = current;
   streams.insert(stream);
   return stream;
 }
@@ -67,13 +76,16 @@ void end_stream(Stream* stream) {
 }
 
 bool is_open(const Stream* stream) {
-  return stream == &default_stream || streams.count(const_cast<Stream*>(stream)) != 0;
+  return streams.count(const_cast<Stream*>(stream)) != 0 ||
+         std::any_of(std::begin(devices), std::end(devices), [stream](const Device& device) {
+           return stream == &device.default_stream;
+         });
 }
 
 Stream* stream_of(void* handle) {
   auto* stream = static_cast<Stream*>(handle);
   if (stream == nullptr) {
-    return &default_stream;
+    return current == nullptr ? nullptr : &current->default_stream;
   }
   return is_open(stream) ? stream : nullptr;
 }
@@ -83,26 +95,25 @@ void run(Stream& stream, int64_t behind) {
     Work next = std::move(stream.work.front());
     stream.work.pop_front();
     stream.num_passed++;
-    if (!is_broken) {
+    if (!stream.device->is_broken) {
+      Device* const before = running;
+      running = stream.device;
       try {
         next();
       } catch (const Fault&) {
-        is_broken = true;
+        stream.device->is_broken = true;
       }
+      running = before;
     }
   }
 }
 
 pagoda_status queue(void* handle, pagoda_error* error, Work work) {
-  if (is_broken) {
-    return broken(error);
-  }
-  if (current_context == nullptr) {
-    return fail(error, PAGODA_STATUS_CUDA_FAILURE, kInvalidHandle, "no context is current");
-  }
+  RETURN_UNLESS_OK(require_context(error));
   Stream* stream = stream_of(handle);
-  if (stream == nullptr) {
-    return fail(error, PAGODA_STATUS_CUDA_FAILURE, kInvalidHandle, "there is no such stream");
+  if (stream == nullptr || stream->device != current) {
+    return fail(error, PAGODA_STATUS_CUDA_FAILURE, kInvalidHandle,
+                "there is no such stream in the current context");
   }
   if (stream->is_captured) {
     stream->captured.push_back(std::move(work));
@@ -119,24 +130,22 @@ pagoda_status wait_for(Stream& stream, int64_t behind, pagoda_error* error) {
                 "nobody waits for a stream that is captured");
   }
   run(stream, behind);
-  return is_broken ? broken(error) : PAGODA_STATUS_OK;
+  return stream.device->is_broken ? broken(error) : PAGODA_STATUS_OK;
 }
 
 pagoda_status allocate(int64_t num_bytes, bool is_pinned, uint64_t* address, pagoda_error* error) {
   const std::lock_guard guard(machine);
-  if (is_broken) {
-    return broken(error);
-  }
+  RETURN_UNLESS_OK(require_context(error));
   RETURN_UNLESS_OK(
       require(num_bytes >= 1, "this must be at least 1", "num_bytes", num_bytes, error));
   if (is_anything_captured()) {
     return fail(error, PAGODA_STATUS_CUDA_FAILURE, kUnsupportedCapture,
                 "memory is not allocated while a stream is captured");
   }
-  if (num_bytes > kTotalBytes - used_bytes) {
+  if (num_bytes > kTotalBytes - current->used_bytes) {
     return fail(error, PAGODA_STATUS_CUDA_FAILURE, kOutOfMemory,
                 "there is not so much memory left: num_bytes=%" PRId64 ", free_bytes=%" PRId64,
-                num_bytes, kTotalBytes - used_bytes);
+                num_bytes, kTotalBytes - current->used_bytes);
   }
   // Pages that nobody writes cost nothing: a large pool is as cheap as a small one.
   void* memory = mmap(nullptr, num_bytes, PROT_READ | PROT_WRITE,
@@ -147,8 +156,8 @@ pagoda_status allocate(int64_t num_bytes, bool is_pinned, uint64_t* address, pag
   // What was never written is no zero: all bits of the beginning are set, which is NaN.
   std::memset(memory, 0xff, std::min<int64_t>(num_bytes, 1 << 16));
   *address = static_cast<uint64_t>(reinterpret_cast<uintptr_t>(memory));
-  memories[*address] = {num_bytes, is_pinned};
-  used_bytes += num_bytes;
+  memories[*address] = {num_bytes, is_pinned, current};
+  current->used_bytes += num_bytes;
   return PAGODA_STATUS_OK;
 }
 
@@ -164,9 +173,10 @@ pagoda_status release(uint64_t address, bool is_pinned, pagoda_error* error) {
                 "there is no such memory: address=0x%" PRIx64, address);
   }
   munmap(reinterpret_cast<void*>(static_cast<uintptr_t>(address)), found->second.num_bytes);
-  used_bytes -= found->second.num_bytes;
+  Device* const device = found->second.device;
+  device->used_bytes -= found->second.num_bytes;
   memories.erase(found);
-  return is_broken ? broken(error) : PAGODA_STATUS_OK;
+  return device->is_broken ? broken(error) : PAGODA_STATUS_OK;
 }
 
 }  // namespace stand_in

@@ -134,7 +134,17 @@ public final class BlockReservation implements AutoCloseable {
     } finally {
       cache.lock().unlock();
     }
-    boolean had = cache.supply().tryPromise(numBlocks - aside);
+    boolean had = false;
+    try {
+      had = cache.supply().tryPromise(numBlocks - aside);
+    } finally {
+      settle(numBlocks, aside, had);
+    }
+    return had;
+  }
+
+  /** Puts what was set aside back, or what was had beside it too. */
+  private void settle(int numBlocks, int aside, boolean had) {
     cache.lock().lock();
     try {
       int inPool = had ? numBlocks : aside;
@@ -150,7 +160,6 @@ public final class BlockReservation implements AutoCloseable {
         cache.pool().promises().unreserve(inPool - kept);
         left += kept;
       }
-      return had;
     } finally {
       cache.lock().unlock();
     }

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pagoda.SmallCache.Growth;
 import dev.pagoda.block.BlockStatistics;
+import dev.pagoda.block.FirstIdleFirst;
 import dev.pagoda.block.OutOfBlocksException;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -236,6 +237,36 @@ class BlockReservationTest {
       assertThat(reservation.numGranted()).isZero();
       assertThatIllegalArgumentException().isThrownBy(() -> reservation.tryResize(-1));
     }
+  }
+
+  @Test
+  void resizingThatFailsInASaveLeavesThePromiseAsItWas() {
+    CachedBlocks blocks =
+        small.cache.openCachedBlocks(
+            new FirstIdleFirst(),
+            (storage, blockIds) -> {
+              throw new IllegalStateException("planted");
+            });
+    BlockReservation reservation = small.cache.reserve(2);
+    long[] idle = blocks.take(3);
+    for (long handle : idle) {
+      assertThat(blocks.cache(handle)).isTrue();
+    }
+    blocks.release(idle, 0, idle.length);
+
+    assertThatIllegalStateException()
+        .isThrownBy(() -> reservation.tryResize(6))
+        .withMessage("planted");
+
+    assertThat(reservation.numGranted()).isEqualTo(2);
+    assertThat(reservation.numLeft()).isEqualTo(2);
+    assertThat(blocks().numReserved()).isEqualTo(2);
+    small.cache.checkConservation();
+    for (long handle : idle) {
+      var _ = blocks.uncache(handle);
+    }
+    blocks.close();
+    reservation.close();
   }
 
   @Test

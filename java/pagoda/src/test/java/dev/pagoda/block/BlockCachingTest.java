@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
-import java.util.ArrayDeque;
-import java.util.Deque;
 import org.junit.jupiter.api.Test;
 
 class BlockCachingTest {
@@ -13,38 +11,8 @@ class BlockCachingTest {
   private final BlockCaching caching = pool.caching();
   private final long[] pair = new long[2];
 
-  /** Idle blocks in the order in which they became idle. */
-  private static final class Line implements IdleOrder {
-    private final Deque<Integer> ids = new ArrayDeque<>();
-
-    @Override
-    public void idle(int blockId) {
-      ids.add(blockId);
-    }
-
-    @Override
-    public void notIdle(int blockId) {
-      ids.remove(blockId);
-    }
-
-    @Override
-    public boolean isReclaimable(int blockId) {
-      return true;
-    }
-
-    @Override
-    public int numReclaimable() {
-      return ids.size();
-    }
-
-    @Override
-    public int takeVictim() {
-      return ids.remove();
-    }
-  }
-
   BlockCachingTest() {
-    caching.setIdleOrder(new Line());
+    caching.setIdleOrder(new FirstIdleFirst());
     pool.allocate(pair, 0, 2);
   }
 

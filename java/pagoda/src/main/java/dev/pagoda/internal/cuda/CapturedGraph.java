@@ -3,7 +3,6 @@ package dev.pagoda.internal.cuda;
 import dev.pagoda.cuda.CudaGraph;
 import dev.pagoda.internal.cuda.abi.pagoda_h;
 import dev.pagoda.internal.kernel.RaggedBatch;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /** A graph, and what a batch must have in common with the one it was captured with. */
@@ -14,7 +13,7 @@ final class CapturedGraph implements CudaGraph {
   private final int numTokens;
   private final StepArrays arrays;
   private final long generation;
-  private boolean closed;
+  private final QueueDoor door;
 
   private CapturedGraph(
       DeviceQueue queue, MemorySegment graph, RaggedBatch batch, StepArrays arrays) {
@@ -24,6 +23,7 @@ final class CapturedGraph implements CudaGraph {
     numSeqs = batch.numSeqs();
     numTokens = batch.numTokens();
     generation = arrays.generation();
+    door = new QueueDoor(queue, this);
   }
 
   static CapturedGraph capture(
@@ -80,16 +80,15 @@ final class CapturedGraph implements CudaGraph {
   }
 
   /** Queues the work. */
-  synchronized void launch(StepMemory memory) {
-    requireOpen();
-    queue.enter(memory.call);
+  void launch(StepMemory memory) {
+    door.enter(memory.call);
     try {
       queue.check(
           "pagoda_graph_launch",
           pagoda_h.pagoda_graph_launch(graph, queue.stream(), memory.call.error()),
           memory.call);
     } finally {
-      queue.leave(memory.call);
+      door.leave(memory.call);
     }
   }
 
@@ -103,29 +102,11 @@ final class CapturedGraph implements CudaGraph {
     return numTokens;
   }
 
-  private void requireOpen() {
-    if (closed) {
-      throw new IllegalStateException("the graph is closed: " + this);
-    }
-  }
-
   @Override
-  public synchronized void close() {
-    requireOpen();
-    closed = true;
-    if (queue.failure().isEmpty()) {
-      try (Arena scratch = Arena.ofConfined()) {
-        CallMemory call = CallMemory.allocate(scratch);
-        queue.enter(call);
-        try {
-          queue.waitEntered(call);
-          queue.check(
-              "pagoda_graph_destroy", pagoda_h.pagoda_graph_destroy(graph, call.error()), call);
-        } finally {
-          queue.leave(call);
-        }
-      }
-    }
+  public void close() {
+    door.close(call ->
+        queue.check(
+            "pagoda_graph_destroy", pagoda_h.pagoda_graph_destroy(graph, call.error()), call));
   }
 
   @Override

@@ -38,6 +38,7 @@ final class DeviceQueue implements AutoCloseable {
   // Guarded by itself.
   private final List<Allocation> allocations = new ArrayList<>();
   private volatile String failure = ""; // empty while all is well
+  private volatile boolean closed;
 
   // Guarded by the allocations.
   private final List<MemorySegment> events = new ArrayList<>();
@@ -133,6 +134,9 @@ final class DeviceQueue implements AutoCloseable {
   }
 
   void requireWhole() {
+    if (closed) {
+      throw new IllegalStateException("the cache was closed before what lives on its device");
+    }
     String reason = failure;
     if (!reason.isEmpty()) {
       throw new IllegalStateException("the device is lost for this cache, " + reason);
@@ -371,6 +375,7 @@ final class DeviceQueue implements AutoCloseable {
   /** Waits for the stream, then frees all memory; what a broken device refuses to free is gone. */
   @Override
   public void close() {
+    closed = true;
     CallMemory memory = CallMemory.allocate(arena);
     discard(pagoda_h.pagoda_context_enter(context, memory.previous(), MemorySegment.NULL));
     memory.depth = 1;

@@ -18,7 +18,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Optional;
-import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * Blocks in device memory: one allocation, and the queue that all work on it goes to.
@@ -47,17 +46,16 @@ final class DeviceStorage implements KvStorage, CudaCache {
   private final WorkspaceTable workspaces;
   private final SpecTable specs;
   private final IdlePool<StepMemory> stepMemories;
-  private final ReentrantLock lock = new ReentrantLock();
+  private final QueueDoor door;
 
-  // Guarded by the lock.
+  // Guarded by the door.
   private final CallMemory memory;
   private final MemorySegment copyParams;
   private final MemorySegment swapParams;
   private final StagingRing pairs;
   private final long devicePairs;
   private MemorySegment bounce = MemorySegment.NULL; // allocated when first needed
-  private boolean hasQueuedSwaps; // that nobody has waited for
-  private boolean closed;
+  private volatile boolean hasQueuedSwaps; // that nobody has waited for; written inside the door
 
   /**
    * Allocates blocks. What they hold is not defined.
@@ -69,6 +67,7 @@ final class DeviceStorage implements KvStorage, CudaCache {
     this.layout = layout;
     this.numBlocks = numBlocks;
     this.queue = queue;
+    door = new QueueDoor(queue, this);
     try {
       memory = CallMemory.allocate(queue.arena());
       pool = queue.allocateDevice(poolBytes(layout, numBlocks), memory);
@@ -239,15 +238,7 @@ final class DeviceStorage implements KvStorage, CudaCache {
   /** Behind swaps that were queued by a call that threw; all others were waited for. */
   @Override
   public Fence fence() {
-    lock.lock();
-    try {
-      if (!hasQueuedSwaps || closed || queue.failure().isPresent()) {
-        return Fence.PASSED;
-      }
-      return QueueFence.record(queue);
-    } finally {
-      lock.unlock();
-    }
+    return !hasQueuedSwaps || queue.failure().isPresent() ? Fence.PASSED : QueueFence.record(queue);
   }
 
   private void bounceOut(int[] sources, HostStorage target, int[] targets, int count) {
@@ -308,15 +299,14 @@ final class DeviceStorage implements KvStorage, CudaCache {
   @Override
   public void poison(int blockId) {
     requireBlock(blockId, numBlocks);
-    lock.lock();
-    try {
-      requireOpen();
-      // On a lost device there is nothing left to spoil, and closing must go on.
-      if (queue.failure().isEmpty()) {
+    // On a lost device there is nothing left to spoil, and closing must go on.
+    if (queue.failure().isEmpty()) {
+      enter();
+      try {
         queue.fill(pool + layout.blockOffset(blockId), layout.blockBytes(), POISON, memory);
+      } finally {
+        leave();
       }
-    } finally {
-      lock.unlock();
     }
   }
 
@@ -386,22 +376,11 @@ final class DeviceStorage implements KvStorage, CudaCache {
   }
 
   private void enter() {
-    lock.lock();
-    try {
-      requireOpen();
-      queue.enter(memory);
-    } catch (Throwable refused) {
-      lock.unlock();
-      throw refused;
-    }
+    door.enter(memory);
   }
 
   private void leave() {
-    try {
-      queue.leave(memory);
-    } finally {
-      lock.unlock();
-    }
+    door.leave(memory);
   }
 
   private void requireSameLayout(HostStorage host) {
@@ -425,22 +404,11 @@ final class DeviceStorage implements KvStorage, CudaCache {
     }
   }
 
-  private void requireOpen() {
-    if (closed) {
-      throw new IllegalStateException("the storage is closed: " + this);
-    }
-  }
-
   @Override
   public void close() {
-    lock.lock();
-    try {
-      requireOpen();
-      closed = true;
-    } finally {
-      lock.unlock();
-    }
-    queue.close();
+    door.close();
+    queue.close(); // waits for all of it
+    hasQueuedSwaps = false;
   }
 
   @Override

@@ -9,11 +9,12 @@ import java.lang.foreign.MemorySegment;
 final class OwnedBuffer implements DeviceBuffer {
   private final DeviceQueue queue;
   private final DevicePointer pointer;
-  private boolean closed;
+  private final QueueDoor door;
 
   OwnedBuffer(DeviceQueue queue, long address, long byteSize) {
     this.queue = queue;
     pointer = new DevicePointer(address, byteSize);
+    door = new QueueDoor(queue, pointer);
   }
 
   @Override
@@ -38,15 +39,14 @@ final class OwnedBuffer implements DeviceBuffer {
     }
   }
 
-  private synchronized void copy(long source, long target, long byteSize, Arena scratch) {
-    requireOpen();
+  private void copy(long source, long target, long byteSize, Arena scratch) {
     CallMemory memory = CallMemory.allocate(scratch);
-    queue.enter(memory);
+    door.enter(memory);
     try {
       queue.copyEntered(source, target, byteSize, memory);
       queue.waitEntered(memory);
     } finally {
-      queue.leave(memory);
+      door.leave(memory);
     }
   }
 
@@ -58,23 +58,8 @@ final class OwnedBuffer implements DeviceBuffer {
     return byteSize;
   }
 
-  private void requireOpen() {
-    if (closed) {
-      throw new IllegalStateException("the memory was freed: " + pointer);
-    }
-  }
-
   @Override
-  public synchronized void close() {
-    requireOpen();
-    closed = true;
-    // What a lost device held is gone with it.
-    if (queue.failure().isEmpty()) {
-      try (Arena scratch = Arena.ofConfined()) {
-        CallMemory memory = CallMemory.allocate(scratch);
-        queue.synchronize(memory);
-        queue.freeDevice(pointer.address(), memory);
-      }
-    }
+  public void close() {
+    door.close(memory -> queue.freeDevice(pointer.address(), memory));
   }
 }

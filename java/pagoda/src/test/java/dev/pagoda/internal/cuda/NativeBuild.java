@@ -25,6 +25,14 @@ public final class NativeBuild {
     devices();
   }
 
+  /** So many devices, or no test: how many there must be is not promised by the environment. */
+  static void requireDevices(int numDevices) {
+    int found = devices().size();
+    if (found < numDevices) {
+      abort("this machine has too few CUDA devices: numDevices=" + numDevices + ", found=" + found);
+    }
+  }
+
   static List<CudaDevice> devices() {
     requireLibrary();
     return switch (CudaDevices.query()) {
