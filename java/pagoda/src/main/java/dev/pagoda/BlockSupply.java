@@ -8,7 +8,6 @@ import dev.pagoda.internal.event.CacheEvents;
 import dev.pagoda.internal.move.PinnedMoves;
 import dev.pagoda.memory.KvStorage;
 import java.util.Arrays;
-import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * Blocks of a pool for whoever must have them now: where too few are free, idle ones are given up,
@@ -23,6 +22,8 @@ final class BlockSupply {
   private final BlockPool pool;
   private final KvStorage storage;
   private final PinnedMoves moves;
+
+  private final int[] one = new int[1];
 
   // Told of blocks that are given up; nobody caches any without telling whom.
   private volatile BlockEviction eviction = NO_EVICTION;
@@ -84,18 +85,51 @@ final class BlockSupply {
    * @return how to take that back while nobody has
    */
   BlockEviction.Return saveReclaimed(long[] handles, int from, int to) {
-    if (from < to) {
-      int[] blockIds = new int[to - from];
-      for (int i = 0; i < blockIds.length; i++) {
-        blockIds[i] = BlockHandle.blockId(handles[from + i]);
-      }
-      AtomicReference<BlockEviction.Return> back = new AtomicReference<>(BlockEviction.Return.NONE);
-      move(
-          Arrays.copyOfRange(handles, from, to),
-          () -> back.set(eviction.evicted(storage, blockIds)));
-      return back.get();
+    if (from == to) {
+      return BlockEviction.Return.NONE;
     }
-    return BlockEviction.Return.NONE;
+    Offer offer = offer(handles, from, to);
+    moves.move(storage, offer.handles, offer);
+    return offer.back;
+  }
+
+  /** Blocks that were given up, on their way to whoever may save them. */
+  private final class Offer implements Runnable {
+    private final long[] handles;
+    private final int[] blockIds;
+    private BlockEviction.Return back = BlockEviction.Return.NONE;
+
+    Offer(long[] all, int from, int to) {
+      handles = Arrays.copyOfRange(all, from, to);
+      blockIds = new int[handles.length];
+      for (int i = 0; i < blockIds.length; i++) {
+        blockIds[i] = BlockHandle.blockId(handles[i]);
+      }
+    }
+
+    @Override
+    public void run() {
+      back = eviction.evicted(storage, blockIds);
+    }
+  }
+
+  /** Without memory the blocks are given up one by one, before that is said. */
+  private Offer offer(long[] handles, int from, int to) {
+    try {
+      return new Offer(handles, from, to);
+    } catch (OutOfMemoryError full) {
+      synchronized (one) {
+        for (int i = from; i < to; i++) {
+          one[0] = BlockHandle.blockId(handles[i]);
+          try {
+            var _ = eviction.evicted(storage, one);
+          } catch (OutOfMemoryError stillFull) {
+            // It was told, and could not say how to take it back.
+          }
+        }
+      }
+      throw full;
+    }
   }
 
   /** Has blocks promised, all or none. */
