@@ -183,8 +183,14 @@ final class OpenSequences {
       throw new IllegalArgumentException("a sequence of another cache: sequence=" + sequence);
     }
     if (sequence.state != state) {
-      throw new IllegalStateException(
-          "the sequence must be " + state + " for this: sequence=" + sequence);
+      String actual =
+          switch (sequence.state) {
+            case CLOSED -> "is closed";
+            case BUSY -> "is in a step or on the move";
+            case PARKED -> "is parked, its blocks are elsewhere";
+            case IDLE -> "is neither parked nor in a step";
+          };
+      throw new IllegalStateException("the sequence " + actual + ": sequence=" + sequence);
     }
   }
 

@@ -615,7 +615,7 @@ public final class PagedKvCache implements AutoCloseable {
 
   void requireOpen() {
     if (closed) {
-      throw new IllegalStateException("the cache is closed: shape=" + shape());
+      throw new IllegalStateException("the cache is closed: numBlocks=" + storage.numBlocks());
     }
   }
 

@@ -41,6 +41,7 @@ enum HeapStory {
   private static final Namespace ANNA = Namespace.of("anna");
   private static final Namespace BERT = Namespace.of("bert");
 
+  @SuppressWarnings("ImmutableEnumChecker") // a method, which has no state
   private final Consumer<HeapTrial> story;
 
   HeapStory(Consumer<HeapTrial> story) {
@@ -100,19 +101,24 @@ enum HeapStory {
     t.attempt(prompt::close);
   }
 
+  /** Forgets what an attempt that failed has planned. */
+  private static void clear(Step step) {
+    step.close();
+  }
+
   private static void search(HeapTrial t) {
     KvSequence prompt = t.open(1, 2, 3, 4, 5, 6);
     ForkGroup beams = t.obtain(() -> ForkGroup.of(prompt, 3, PromptHandle.KEEP));
     t.watch("beams", () -> beams.sequences().stream().map(KvSequence::length).toList());
     try (Step step = t.cache.newStep()) {
       t.attempt(() -> {
-        step.close();
+        clear(step);
         beams.appendTo(step);
       });
       t.compute(step, () -> beams.appendTo(step), 7, 8, 9);
       t.attempt(() -> beams.reassign(0, 0, 1));
       t.attempt(() -> {
-        step.close();
+        clear(step);
         beams.appendTo(step);
       });
       t.compute(step, () -> beams.appendTo(step), 10, 11, 12);
@@ -122,7 +128,7 @@ enum HeapStory {
     t.watch("samples", () -> samples.sequences().stream().map(KvSequence::length).toList());
     try (Step step = t.cache.newStep()) {
       t.attempt(() -> {
-        step.close();
+        clear(step);
         samples.appendTo(step, 7, 8);
       });
       t.compute(step, () -> samples.appendTo(step, 7, 8), 7, 8);

@@ -136,7 +136,9 @@ public final class AttentionCases {
         new AttentionCase(5).heads(2, 2).mask(slidingWindow(1500)).sequence(2, 4100),
         new AttentionCase(6).heads(2, 2).mask(AttentionMask.FULL).sequence(2, 1025).sinks(),
         new AttentionCase(7).heads(1, 4).blockSize(5).headDims(33, 20).sequence(1, 2048),
-        new AttentionCase(8).heads(1, 1).sequence(70, 2100).sequence(1, 1));
+        new AttentionCase(8).heads(1, 1).sequence(70, 2100).sequence(1, 1),
+        // More bytes than near caches hold, which one row of a head reads in another way.
+        new AttentionCase(9).heads(4, 1).headDim(64).sequence(1, 2200));
   }
 
   /** Small shapes, everything drawn at random. */

@@ -46,6 +46,8 @@ final class SimulateCommand implements Callable<Integer> {
   private static final int REQUESTS = 10_000;
   private static final long TRACE_PROMPT_TOKENS = 40_000_000;
   private static final int UNSET = Integer.MIN_VALUE;
+  private static final List<String> POLICIES = List.of("max", "pow2", "oracle", "exact", "paged");
+  private static final List<String> PAGED = List.of("paged");
 
   private final Simulations simulations;
   private final PrintStream out;
@@ -104,7 +106,7 @@ final class SimulateCommand implements Callable<Integer> {
       paramLabel = "P,P",
       split = ",",
       description = "Of max, pow2, oracle, exact, paged (default: all).")
-  private List<String> policies = List.of("max", "pow2", "oracle", "exact", "paged");
+  private List<String> policies = POLICIES;
 
   @Option(
       names = "--machine",
@@ -246,7 +248,7 @@ final class SimulateCommand implements Callable<Integer> {
         requestsToServe,
         isGiven(trace),
         rates,
-        samples > 1 ? List.of("paged") : policies,
+        policies(),
         machine,
         poolTokens == UNSET
             ? new SimulateOptions.PoolSize.OfMachine()
@@ -262,6 +264,19 @@ final class SimulateCommand implements Callable<Integer> {
         prefixCacheBlocks,
         outputs.apply(samples),
         seed);
+  }
+
+  /** Those asked for; unless they were, paged alone where no other one can share a prompt. */
+  private List<String> policies() {
+    if (samples < 2 || policies.equals(PAGED)) {
+      return policies;
+    }
+    if (!policies.equals(POLICIES)) {
+      throw new Refusal(
+          "several outputs of a prompt need the paged policy alone, policies="
+              + String.join(",", policies));
+    }
+    return PAGED;
   }
 
   private static void requireTokens(String name, int tokens) {

@@ -73,6 +73,7 @@ class PagodaTest {
           simulate --pool-tokens -5|pagoda simulate: that is at least one token, poolTokens=-5
           simulate --longest -1|pagoda simulate: that is at least one token, longest=-1
           simulate --samples 0|pagoda simulate: a prompt has an output: samples=0
+          simulate --samples 4 --policies paged,max|pagoda simulate: several outputs of a prompt need the paged policy alone, policies=paged,max
           simulate --beams 0.2|pagoda simulate: a search has several beams: samples=1
           simulate --samples 4 --beams -1|pagoda simulate: a beam is replaced with a probability: beams=-1.0
           simulate --rates 1,-2|pagoda simulate: rates are above 0, rates=-2.0

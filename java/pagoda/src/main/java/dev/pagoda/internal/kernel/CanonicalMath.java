@@ -125,17 +125,20 @@ public final class CanonicalMath {
 
   /**
    * Sums {@link CanonicalOrder#SUM_LANES} numbers in pairs: lanes 8 apart, then 4, 2 and 1. The
-   * lanes are overwritten.
+   * lanes stay as they are.
+   *
+   * @param first index of the first of them
    */
-  public static float sumLanes(float[] lanes) {
-    for (int i = 0; i < 8; i++) {
-      lanes[i] += lanes[i + 8];
-    }
+  public static float sumLanes(float[] lanes, int first) {
     // Written out: the compiler makes of so short a loop something slower than it.
-    float a = lanes[0] + lanes[4];
-    float b = lanes[1] + lanes[5];
-    float c = lanes[2] + lanes[6];
-    float d = lanes[3] + lanes[7];
-    return (a + c) + (b + d);
+    float a0 = lanes[first] + lanes[first + 8];
+    float a1 = lanes[first + 1] + lanes[first + 9];
+    float a2 = lanes[first + 2] + lanes[first + 10];
+    float a3 = lanes[first + 3] + lanes[first + 11];
+    float a4 = lanes[first + 4] + lanes[first + 12];
+    float a5 = lanes[first + 5] + lanes[first + 13];
+    float a6 = lanes[first + 6] + lanes[first + 14];
+    float a7 = lanes[first + 7] + lanes[first + 15];
+    return ((a0 + a4) + (a2 + a6)) + ((a1 + a5) + (a3 + a7));
   }
 }

@@ -19,6 +19,7 @@ import java.util.Arrays;
  */
 public final class RaggedBatch {
   private int numSeqs;
+  private long numContextTokens;
   private int[] queryStarts = new int[9];
   private int[] contextLengths = new int[8];
   private int[] tableStarts = new int[9];
@@ -33,6 +34,7 @@ public final class RaggedBatch {
   /** Forgets all rows; keeps the arrays. */
   public void clear() {
     numSeqs = 0;
+    numContextTokens = 0;
   }
 
   /**
@@ -61,6 +63,7 @@ public final class RaggedBatch {
     }
     Arrays.fill(tokenSequences, queryStart, queryEnd, numSeqs);
     contextLengths[numSeqs] = contextLength;
+    numContextTokens += contextLength;
     numSeqs++;
     queryStarts[numSeqs] = queryEnd;
     tableStarts[numSeqs] = tableEnd;
@@ -78,6 +81,11 @@ public final class RaggedBatch {
   /** Rows of all sequences. */
   public int numTokens() {
     return queryStarts[numSeqs];
+  }
+
+  /** Tokens of all contexts, counted as often as they are in one. */
+  public long numContextTokens() {
+    return numContextTokens;
   }
 
   /** First row of a sequence. */

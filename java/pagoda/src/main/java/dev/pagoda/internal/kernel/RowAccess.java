@@ -27,6 +27,10 @@ public final class RowAccess {
       case Rows.HeapRows heap -> {
         float[] source = heap.array();
         int start = heap.rowStart(row, rowWidth) + first;
+        if (stride == 1) {
+          System.arraycopy(source, start, target, targetIndex, count);
+          return;
+        }
         for (int i = 0; i < count; i++) {
           target[targetIndex + i * stride] = source[start + i];
         }

@@ -70,7 +70,7 @@ final class RowAttention {
       }
       position = tileEnd;
     }
-    span.sum = CanonicalMath.sumLanes(partialSums);
+    span.sum = CanonicalMath.sumLanes(partialSums, 0);
   }
 
   private void computeScores(

@@ -131,7 +131,7 @@ final class Bf16ScoreKernel {
     return touched;
   }
 
-  /** One row, the first of the four. */
+  /** One row, whose query is not interleaved. */
   static int one(ContextTile tile, int part, float[] memory, int queries, int scores, float scale) {
     MemorySegment source = tile.keySource;
     MemorySegment pool = tile.pool;
@@ -183,7 +183,7 @@ final class Bf16ScoreKernel {
       touched += pool.get(ValueLayout.JAVA_BYTE, v1 + touch);
       touched += pool.get(ValueLayout.JAVA_BYTE, v2 + touch);
       touched += pool.get(ValueLayout.JAVA_BYTE, v3 + touch);
-      int query = queries + d * ROWS;
+      int query = queries + d;
       FloatVector q = FloatVector.broadcast(FLOATS, memory[query]);
       s00 = q.fma(x0, s00);
       s01 = q.fma(x1, s01);

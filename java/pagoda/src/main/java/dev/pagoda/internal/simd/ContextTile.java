@@ -28,12 +28,21 @@ final class ContextTile {
   /** From so many rows on it is cheaper to pack first. */
   static final int PACKING_ROWS_MIN = 16;
 
+  /**
+   * What a step may read, all layers together, and find most of it in the second or third cache
+   * again. Above that the values are better touched while the keys are read.
+   */
+  private static final long CACHED_BYTES_MAX = 4L << 20;
+
   private final KvLayout layout;
   private final int blockSize;
   private final VectorScratch scratch;
 
   /** Position of the tile's start. */
   int start;
+
+  /** Whether keys and values, FP32 in groups in the pool, are likely to be in a near cache. */
+  boolean isCached;
 
   /** Whether kernels read the panels; else the groups. */
   boolean isPacked;
@@ -108,9 +117,21 @@ final class ContextTile {
     valueSource = hasValueGroups ? pool : scratch.panels;
     valueStride = VectorScratch.valueStride(valueDim);
     valueRowBytes = valueStride * valueDType.byteSize();
+    isCached =
+        !isPacked
+            && hasKeyGroups
+            && hasValueGroups
+            && keyDType == DType.FP32
+            && valueDType == DType.FP32
+            && bytesOfAllLayers(call) <= CACHED_BYTES_MAX;
     boolean isTouched = hasValueGroups && !isPacked;
     touchStrideBytes = isTouched ? (long) Lanes.GROUP * valueRowBytes / keyDim : 0;
     Arrays.fill(touchGroups, 0);
+  }
+
+  /** What a step reads on its way through all layers. */
+  private long bytesOfAllLayers(AttendCall call) {
+    return call.batch().numContextTokens() / blockSize * layout.blockBytes();
   }
 
   /**
@@ -142,7 +163,8 @@ final class ContextTile {
     openValues(kvHead);
   }
 
-  private void openKeys(int kvHead) {
+  /** Moves to the keys of a head of the tile. */
+  void openKeys(int kvHead) {
     if (hasKeyGroups) {
       long tokenBytes = layout.keyTokenStrideBytes(layer);
       for (int group = 0; group < Lanes.GROUPS; group++) {
@@ -158,7 +180,8 @@ final class ContextTile {
     }
   }
 
-  private void openValues(int kvHead) {
+  /** Moves to the values of a head of the tile. */
+  void openValues(int kvHead) {
     if (hasValueGroups) {
       for (int group = 0; group < Lanes.GROUPS; group++) {
         valueGroups[group] =

@@ -115,7 +115,7 @@ final class Fp16ScoreKernel {
     return touched;
   }
 
-  /** One row, the first of the four. */
+  /** One row, whose query is not interleaved. */
   static int one(
       ContextTile tile,
       int firstGroup,
@@ -168,7 +168,7 @@ final class Fp16ScoreKernel {
       long touch = d * touchStride;
       touched += pool.get(ValueLayout.JAVA_BYTE, v0 + touch);
       touched += pool.get(ValueLayout.JAVA_BYTE, v1 + touch);
-      int query = queries + d * ROWS;
+      int query = queries + d;
       FloatVector q = FloatVector.broadcast(FLOATS, memory[query]);
       s00 = q.fma(x0, s00);
       s01 = q.fma(x1, s01);

@@ -48,9 +48,9 @@ final class RowTile {
   private final float[] totalSum = new float[VectorScratch.SLOTS];
   private final boolean[] hasSpan = new boolean[VectorScratch.SLOTS]; // saw some of the span
 
-  private final float[] lanes = new float[CanonicalOrder.SUM_LANES];
   private AttentionSpec spec = AttentionSpec.causal(1, 1f);
   private int together = ScoreKernel.ROWS;
+  private int scoreRows = ScoreKernel.ROWS;
   private int groupSize;
   private int firstKvHead;
   private int numHeads;
@@ -59,10 +59,17 @@ final class RowTile {
   private int keyDim;
   private int valueDim;
   private int valueStride;
+  private boolean everyRowSees; // something
+
+  // Where the accumulators lie in memory.
+  private int spanValues;
+  private int totalValues;
 
   RowTile(VectorScratch scratch) {
     this.scratch = scratch;
     memory = scratch.memory;
+    spanValues = scratch.spanValues;
+    totalValues = scratch.totalValues;
   }
 
   /** KV heads that fit together with the rows of each that were taken in. */
@@ -77,6 +84,7 @@ final class RowTile {
    */
   void openCall(AttendCall call, LayerShape layer, int newTogether) {
     together = newTogether;
+    scoreRows = together == 1 ? VectorScratch.SCORE_ROWS : together;
     spec = call.spec();
     groupSize = spec.groupSize(layer);
     keyDim = layer.keyHeadDim();
@@ -96,12 +104,14 @@ final class RowTile {
     int contextLength = batch.contextLength(batch.sequenceOf(firstToken));
     rowsPerHead = numRows;
     slotsPerHead = Math.ceilDiv(numRows, together) * together;
+    everyRowSees = true;
     for (int r = 0; r < numRows; r++) {
       token[r] = firstToken + (firstRow + r) / groupSize;
       groupIndex[r] = (firstRow + r) % groupSize;
       position[r] = batch.positionOf(token[r]);
       firstVisible[r] = spec.mask().firstVisible(position[r]);
       endVisible[r] = spec.mask().endVisible(position[r], contextLength);
+      everyRowSees &= firstVisible[r] < endVisible[r];
     }
   }
 
@@ -118,6 +128,7 @@ final class RowTile {
         if (firstVisible[r] >= endVisible[r]) {
           RowKernel.zero(memory, totalValuesOf(slot), valueStride);
         }
+        boolean isInterleaved = together == PanelScoreKernel.ROWS || !isAlone(r);
         RowAccess.read(
             call.queries(),
             token[r],
@@ -126,7 +137,7 @@ final class RowTile {
             keyDim,
             memory,
             queriesOf(slot) + slot % together,
-            together);
+            isInterleaved ? together : 1);
       }
     }
   }
@@ -161,6 +172,10 @@ final class RowTile {
   /** Merges the span, which starts at a position, into the rows that saw some of it. */
   void closeSpan(int spanStart) {
     int spanEnd = spanStart + CanonicalOrder.SPAN_TOKENS;
+    if (everyRowSees && firstVisible() >= spanStart && firstVisible[rowsPerHead - 1] < spanEnd) {
+      takeSpan();
+      return;
+    }
     for (int r = 0; r < rowsPerHead; r++) {
       if (endVisible[r] <= spanStart || firstVisible[r] >= spanEnd) {
         continue;
@@ -169,6 +184,20 @@ final class RowTile {
       for (int h = 0; h < numHeads; h++) {
         int slot = slot(h, r);
         mergeSpan(slot, sumOf(slot), isFirstSpan);
+      }
+    }
+  }
+
+  /** Takes over the span, the first of all rows: accumulators are not copied but renamed. */
+  private void takeSpan() {
+    int before = totalValues;
+    totalValues = spanValues;
+    spanValues = before;
+    for (int h = 0; h < numHeads; h++) {
+      for (int r = 0; r < rowsPerHead; r++) {
+        int slot = slot(h, r);
+        totalMax[slot] = spanMax[slot];
+        totalSum[slot] = sumOf(slot);
       }
     }
   }
@@ -216,8 +245,7 @@ final class RowTile {
   }
 
   private float sumOf(int slot) {
-    System.arraycopy(memory, sumsOf(slot), lanes, 0, lanes.length);
-    return CanonicalMath.sumLanes(lanes);
+    return CanonicalMath.sumLanes(memory, sumsOf(slot));
   }
 
   private void mergeSpan(int slot, float sum, boolean isFirstSpan) {
@@ -296,6 +324,11 @@ final class RowTile {
     return together;
   }
 
+  /** Whether no other row of its head is computed with a row. */
+  boolean isAlone(int row) {
+    return row % together == 0 && row == rowsPerHead - 1;
+  }
+
   int numHeads() {
     return numHeads;
   }
@@ -335,11 +368,11 @@ final class RowTile {
   }
 
   int scoresOf(int slot) {
-    return scratch.scores + slot % together * Lanes.TILE;
+    return scratch.scores + slot % scoreRows * Lanes.TILE;
   }
 
   int spanValuesOf(int slot) {
-    return scratch.spanValues + slot * valueStride;
+    return spanValues + slot * valueStride;
   }
 
   /** Where packed keys and values lie, see {@link VectorScratch}. */
@@ -360,6 +393,6 @@ final class RowTile {
   }
 
   private int totalValuesOf(int slot) {
-    return scratch.totalValues + slot * valueStride;
+    return totalValues + slot * valueStride;
   }
 }

@@ -27,6 +27,34 @@ final class TileAttention {
     }
   }
 
+  /**
+   * One row of each of some heads, as many as scores are there for, without touching ahead: where
+   * keys and values come from a near cache, what is waited for is each row's way from its scores to
+   * its weights, and rows that do not wait for each other take it side by side.
+   */
+  static void attendCached(
+      RowTile rows, int firstKvHead, int firstHead, int endHead, ContextTile tile) {
+    float scale = rows.spec().softmaxScale();
+    for (int h = firstHead; h < endHead; h++) {
+      tile.openKeys(firstKvHead + h);
+      int slot = rows.slot(h, 0);
+      for (int part = 0; part < Lanes.PARTS; part++) {
+        CachedScoreKernel.one(
+            tile, part, rows.memory, rows.queriesOf(slot), rows.scoresOf(slot), scale);
+      }
+    }
+    for (int h = firstHead; h < endHead; h++) {
+      bias(rows, h, tile, 0);
+      rows.weigh(rows.slot(h, 0));
+    }
+    int from = from(rows, tile, 0);
+    int to = to(rows, tile, 0);
+    for (int h = firstHead; h < endHead; h++) {
+      tile.openValues(firstKvHead + h);
+      accumulateOne(rows, rows.slot(h, 0), tile, from, to);
+    }
+  }
+
   /** Rows whose queries are interleaved, those of {@code [firstRow, endRow)} among them. */
   private static void attendTogether(
       RowTile rows, int headIndex, ContextTile tile, int firstRow, int endRow) {
@@ -37,7 +65,7 @@ final class TileAttention {
       int to = to(rows, tile, endRow - 1);
       scorePanel(rows, slot, tile, from, to);
     } else {
-      scoreInPlace(rows, slot, tile, endRow - firstTogether == 1);
+      scoreInPlace(rows, slot, tile, rows.isAlone(firstTogether));
     }
     for (int r = firstRow; r < endRow; r++) {
       bias(rows, headIndex, tile, r);

@@ -134,7 +134,7 @@ public final class VectorKernels implements Kernels {
     RowTile rows = memory.rows;
     ContextTile tile = memory.tile;
     boolean isPacked = numRows >= ContextTile.PACKING_ROWS_MIN;
-    rows.openCall(call, layer, isPacked ? PanelScoreKernel.ROWS : ScoreKernel.ROWS);
+    rows.openCall(call, layer, rowsTogether(numRows, isPacked));
     tile.openSequence(call, call.batch().sequenceOf(firstToken), isPacked);
     for (int row = 0; row < numRows; row += VectorScratch.ROWS) {
       int count = Math.min(VectorScratch.ROWS, numRows - row);
@@ -155,6 +155,14 @@ public final class VectorKernels implements Kernels {
         }
       }
     }
+  }
+
+  /** Rows of a head that kernels take at once. */
+  private static int rowsTogether(int numRows, boolean isPacked) {
+    if (isPacked) {
+      return PanelScoreKernel.ROWS;
+    }
+    return numRows == 1 ? 1 : ScoreKernel.ROWS;
   }
 
   private static void walkContext(RowTile rows, ContextTile tile, int firstKvHead) {
@@ -191,6 +199,13 @@ public final class VectorKernels implements Kernels {
     for (; start < spanEnd; start += CanonicalOrder.TILE_TOKENS) {
       int tileEnd = Math.min(spanEnd, start + CanonicalOrder.TILE_TOKENS);
       tile.open(start, Math.max(firstSeen, start), tileEnd);
+      if (tile.isCached && rows.together() == 1) {
+        for (int h = 0; h < rows.numHeads(); h += VectorScratch.SCORE_ROWS) {
+          int endHead = Math.min(h + VectorScratch.SCORE_ROWS, rows.numHeads());
+          TileAttention.attendCached(rows, firstKvHead, h, endHead, tile);
+        }
+        continue;
+      }
       for (int h = 0; h < rows.numHeads(); h++) {
         tile.openHead(firstKvHead + h);
         TileAttention.attend(rows, h, tile);

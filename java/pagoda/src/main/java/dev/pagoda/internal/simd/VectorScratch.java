@@ -12,7 +12,7 @@ import java.lang.foreign.MemorySegment;
  * <pre>
  *   memory, on the heap
  *     queries       [SLOTS / n, keyDim, n]       n rows interleaved: 4, or 6 for panels
- *     scores        [6, 64]                      of one tile; weights take their place
+ *     scores        [8, 64]                      of one tile; weights take their place
  *     sums          [SLOTS, 16]                  partial sums of the weights
  *     spanValues    [SLOTS, valueStride]         accumulators of the span at hand
  *     totalValues   [SLOTS, valueStride]         of all spans before it
@@ -25,7 +25,7 @@ import java.lang.foreign.MemorySegment;
  *
  * <p>All FP32; valueStride is the value head dim rounded up to 16. Footprint, for the layout's
  * largest head dims: {@code 4 * (264 * (keyDim + 2 * valueStride + 16) + 128 * (keyDim +
- * valueStride + 3))} bytes, 542 KiB at 128 and 1066 KiB at 256. The memory goes when the scratch
+ * valueStride + 4))} bytes, 542 KiB at 128 and 1066 KiB at 256. The memory goes when the scratch
  * does.
  */
 final class VectorScratch implements Scratch {
@@ -37,6 +37,9 @@ final class VectorScratch implements Scratch {
 
   /** Places for rows: {@link #ROWS} rounded up to what kernels take together. */
   static final int SLOTS = 264;
+
+  /** Rows whose scores are there at once. */
+  static final int SCORE_ROWS = 8;
 
   final float[] memory;
   final int queries;
@@ -63,7 +66,7 @@ final class VectorScratch implements Scratch {
     }
     queries = 0;
     scores = queries + SLOTS * keyDimMax;
-    sums = scores + PanelScoreKernel.ROWS * Lanes.TILE;
+    sums = scores + SCORE_ROWS * Lanes.TILE;
     spanValues = sums + SLOTS * Lanes.GROUP;
     totalValues = spanValues + SLOTS * valueStrideMax;
     memory = new float[totalValues + SLOTS * valueStrideMax];

@@ -19,8 +19,10 @@
  *
  * <p>There are two ways through a tile. Few rows (decode) read the pool in place and are bound by
  * the memory: {@link dev.pagoda.internal.simd.ScoreKernel}, {@link
- * dev.pagoda.internal.simd.ValueKernel}, and one pair each for BF16 and FP16. Many rows (prefill)
- * are bound by arithmetic and read FP32 panels that the tile was packed into: {@link
+ * dev.pagoda.internal.simd.ValueKernel}, and one pair each for BF16 and FP16; where all that a step
+ * reads is small enough for near caches, single rows of several heads go side by side ({@link
+ * dev.pagoda.internal.simd.CachedScoreKernel}). Many rows (prefill) are bound by arithmetic and
+ * read FP32 panels that the tile was packed into: {@link
  * dev.pagoda.internal.simd.PanelScoreKernel}, {@link dev.pagoda.internal.simd.PanelValueKernel}.
  *
  * <p>What kernels keep to, each rule learnt from a measurement (NOTES.md has the numbers):

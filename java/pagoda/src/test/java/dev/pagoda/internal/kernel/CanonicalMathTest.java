@@ -94,7 +94,7 @@ class CanonicalMathTest {
     lanes[8] = -1e8f;
     lanes[1] = 1f;
     lanes[7] = 0.5f;
-    assertThat(CanonicalMath.sumLanes(lanes)).isEqualTo(1.5f);
+    assertThat(CanonicalMath.sumLanes(lanes, 0)).isEqualTo(1.5f);
   }
 
   @Test
