@@ -190,7 +190,7 @@ part() {
   local name=$1 status=0 start=$SECONDS
   shift
   "$@" >"$logs/$name.log" 2>&1 || status=$?
-  report "$name" "$status" "$((SECONDS - start))"
+  printf '%s\n' "$(report "$name" "$status" "$((SECONDS - start))")" # in one piece
 }
 start() {
   while [[ $(jobs -rp | wc --lines) -ge $parts ]]; do
@@ -248,7 +248,8 @@ wait
 
 echo
 if compgen -G "$logs/*.failed" >/dev/null; then
-  echo "FAILED after $SECONDS s: $(cd "$logs" && ls -- *.failed | sed 's/\.failed$//' | paste --serial --delimiters=' ' -)"
+  echo "FAILED after $SECONDS s, see $logs:"
+  (cd "$logs" && printf '  %s\n' *.failed)
   exit 1
 fi
 echo "all parts passed in $SECONDS s"

@@ -20,6 +20,8 @@ final class BlockSupply {
   private final BlockPool pool;
   private final KvStorage storage;
 
+  private final int[] one = new int[1];
+
   // Told of blocks that are given up; nobody caches any without telling whom.
   private volatile BlockEviction eviction = NO_EVICTION;
 
@@ -64,13 +66,32 @@ final class BlockSupply {
    */
   BlockEviction.Return saveReclaimed(long[] handles, int from, int to) {
     if (from < to) {
-      int[] blockIds = new int[to - from];
+      int[] blockIds = roomForIds(handles, from, to);
       for (int i = 0; i < blockIds.length; i++) {
         blockIds[i] = BlockHandle.blockId(handles[from + i]);
       }
       return eviction.evicted(storage, blockIds);
     }
     return BlockEviction.Return.NONE;
+  }
+
+  /** Without memory the blocks are given up one by one, before that is said. */
+  private int[] roomForIds(long[] handles, int from, int to) {
+    try {
+      return new int[to - from];
+    } catch (OutOfMemoryError full) {
+      synchronized (one) {
+        for (int i = from; i < to; i++) {
+          one[0] = BlockHandle.blockId(handles[i]);
+          try {
+            var _ = eviction.evicted(storage, one);
+          } catch (OutOfMemoryError stillFull) {
+            // It was told, and could not say how to take it back.
+          }
+        }
+      }
+      throw full;
+    }
   }
 
   /** Has blocks promised, all or none. */

@@ -31,8 +31,9 @@ public final class CachedBlocks {
     lock.lock();
     try {
       cache.requireOpen();
+      CachedBlocks blocks = new CachedBlocks(cache);
       cache.supply().openCaching(order, eviction);
-      return new CachedBlocks(cache);
+      return blocks;
     } finally {
       lock.unlock();
     }

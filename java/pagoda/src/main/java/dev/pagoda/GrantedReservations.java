@@ -29,13 +29,17 @@ final class GrantedReservations {
 
   BlockReservation grant(int numBlocks) {
     BlockReservation.requireCount(numBlocks);
+    BlockReservation reservation = new BlockReservation(cache, numBlocks);
     cache.supply().promise(numBlocks);
     cache.lock().lock();
     try {
       cache.requireOpen();
-      BlockReservation reservation = new BlockReservation(cache, numBlocks);
       granted.add(reservation);
       return reservation;
+    } catch (OutOfMemoryError full) {
+      granted.remove(reservation); // a table that grows has taken it already
+      cache.pool().promises().unreserve(numBlocks);
+      throw full;
     } finally {
       cache.lock().unlock();
     }

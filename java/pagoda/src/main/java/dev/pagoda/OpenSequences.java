@@ -27,9 +27,10 @@ final class OpenSequences {
 
   /** A sequence over blocks whose references the table has. */
   KvSequence open(BlockTable table, int length) {
-    KvSequence sequence = new KvSequence(cache, nextSequenceId++, table, length);
+    KvSequence sequence = new KvSequence(cache, nextSequenceId, table, length);
     sequence.registryIndex = sequences.size();
     sequences.add(sequence);
+    nextSequenceId++;
     numTokens += length;
     return sequence;
   }
@@ -40,7 +41,14 @@ final class OpenSequences {
       cache.requireUsable();
       requireIdle(parent);
       requireLength(parent, length);
-      KvSequence fork = open(parent.table.fork(cache.shape().blocksFor(length)), length);
+      BlockTable table = parent.table.fork(cache.shape().blocksFor(length));
+      KvSequence fork;
+      try {
+        fork = open(table, length);
+      } catch (Throwable refused) {
+        var _ = table.truncate(0);
+        throw refused;
+      }
       fork.draw(parent.reservation);
       numForks++;
       CacheEvents.current().forked(parent.id(), fork.id(), length);

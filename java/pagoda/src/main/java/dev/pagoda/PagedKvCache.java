@@ -58,7 +58,7 @@ public final class PagedKvCache implements AutoCloseable {
     this.storage = storage;
     debug = checks == Checks.DEBUG;
     int numBlocks = storage.numBlocks();
-    pool = new BlockPool(numBlocks, debug, debug ? storage::poison : blockId -> {});
+    pool = new BlockPool(numBlocks, debug, debug ? this::spoil : blockId -> {});
     if (debug) {
       for (int id = 0; id < numBlocks; id++) {
         storage.poison(id);
@@ -69,6 +69,15 @@ public final class PagedKvCache implements AutoCloseable {
     reservations = new GrantedReservations(this);
     sequences = new OpenSequences(this);
     plannedWriters = new PlannedWriters(numBlocks);
+  }
+
+  /** Whoever frees a block is in the middle of changes that must not fail for want of heap. */
+  private void spoil(int blockId) {
+    try {
+      storage.poison(blockId);
+    } catch (OutOfMemoryError full) {
+      // Its old content stays: what reads it is not found this time.
+    }
   }
 
   /**
@@ -308,10 +317,17 @@ public final class PagedKvCache implements AutoCloseable {
    *     others
    */
   public Optional<BlockReservation> tryReserve(int numBlocks) {
+    BlockReservation reservation;
     try {
-      return Optional.of(reserve(numBlocks));
+      reservation = reserve(numBlocks);
     } catch (OutOfBlocksException tooFew) {
       return Optional.empty();
+    }
+    try {
+      return Optional.of(reservation);
+    } catch (OutOfMemoryError full) {
+      reservation.close();
+      throw full;
     }
   }
 

@@ -80,17 +80,24 @@ final class ParkedOpening {
       cache.requireOpen();
       OpenSequences sequences = cache.sequences();
       long parking = sequences.nextParking();
-      List<KvSequence> group = new ArrayList<>();
-      for (int length : lengths) {
-        KvSequence sequence = sequences.open(new BlockTable(cache.pool(), 0), length);
-        sequences.addTokens(-length);
-        sequence.state = KvSequence.State.PARKED;
-        sequence.parking = parking;
-        sequence.reservation.park();
-        group.add(sequence);
-      }
       ParkedGroup.Tables all = new ParkedGroup.Tables(0, numBlocks, tables, new int[tables.length]);
-      return new ParkedGroup(group, all, lengths, parking);
+      List<KvSequence> group = new ArrayList<>(lengths.length);
+      try {
+        for (int length : lengths) {
+          KvSequence sequence = sequences.open(new BlockTable(cache.pool(), 0), length);
+          sequences.addTokens(-length);
+          sequence.state = KvSequence.State.PARKED;
+          sequence.parking = parking;
+          sequence.reservation.park();
+          group.add(sequence);
+        }
+        return new ParkedGroup(group, all, lengths, parking);
+      } catch (Throwable refused) {
+        while (!group.isEmpty()) {
+          group.removeLast().close();
+        }
+        throw refused;
+      }
     } finally {
       cache.lock().unlock();
     }

@@ -61,7 +61,7 @@ final class Reservation {
               + numTokens);
     }
     if (numEntries == sequences.length) {
-      sequences = Arrays.copyOf(sequences, 2 * numEntries);
+      // The array that says how many there is room for comes last: all others are long enough then.
       numAppended = Arrays.copyOf(numAppended, 2 * numEntries);
       tableSizes = Arrays.copyOf(tableSizes, 2 * numEntries);
       originals = Arrays.copyOf(originals, 2 * numEntries);
@@ -70,6 +70,7 @@ final class Reservation {
       numPromised = Arrays.copyOf(numPromised, 2 * numEntries);
       sources = Arrays.copyOf(sources, 2 * numEntries);
       targets = Arrays.copyOf(targets, 2 * numEntries);
+      sequences = Arrays.copyOf(sequences, 2 * numEntries);
     }
     sequences[numEntries] = sequence;
     numAppended[numEntries] = numTokens;

@@ -36,9 +36,8 @@ public class WatermarkWatch implements AutoCloseable {
     do {
       int numTaken = pool.numBlocks() - pool.numAvailable();
       Watermarks.Level now = marks.after(told, numTaken, pool.numBlocks());
-      if (now != told) {
+      if (now != told && tell(now)) {
         told = now;
-        tell(now);
       }
       answered = leave(answered);
     } while (answered != 0);
@@ -49,12 +48,16 @@ public class WatermarkWatch implements AutoCloseable {
     return pending.addAndGet(-answered);
   }
 
-  private void tell(Watermarks.Level level) {
+  /** Returns false if it must be told again, when somebody comes by next. */
+  private boolean tell(Watermarks.Level level) {
     try {
       listener.reached(level, pool.statistics());
+    } catch (OutOfMemoryError full) {
+      return false; // whose call changed the level has done so, and is not to fail
     } catch (RuntimeException broken) {
       LOGGER.log(Logger.Level.WARNING, "a watermark listener failed: level=" + level, broken);
     }
+    return true;
   }
 
   /** Nothing is told any more, but a call that is on its way. */

@@ -1,13 +1,19 @@
 package dev.pagoda;
 
+import dev.pagoda.layout.DType;
+import dev.pagoda.layout.KeyOrder;
 import dev.pagoda.layout.KvLayout;
 import dev.pagoda.layout.KvShape;
+import dev.pagoda.layout.LayerShape;
 import dev.pagoda.memory.HostStorage;
 import java.util.List;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 
-/** Small caches over memory that a test can read, whose copies fail when they are told to. */
+/**
+ * Small caches of the scalar backend, unless overridden, over memory that a test can read, whose
+ * copies fail when they are told to.
+ */
 public class CopyFaults {
   /** Planted; nothing else throws it. */
   public static final class Planted extends RuntimeException {
@@ -33,15 +39,32 @@ public class CopyFaults {
 
   public CopyFaults() {}
 
-  /** Memory for caches of the scalar backend. */
-  public final HostStorage allocate(KvShape shape, int numBlocks) {
-    return HostStorage.allocate(new KvLayout(shape, new InterposedKernels().keyOrder()), numBlocks);
+  /** What the caches' layers are. */
+  public List<LayerShape> layers() {
+    return List.of(
+        new LayerShape(1, 2, 1, DType.FP32, DType.FP32),
+        new LayerShape(2, 1, 2, DType.FP32, DType.BF16));
   }
 
-  /** A cache over such memory, which it closes. */
-  public final PagedKvCache open(HostStorage host, Checks checks) {
+  /** The order that the caches' kernels want. */
+  protected KeyOrder keyOrder() {
+    return new InterposedKernels().keyOrder();
+  }
+
+  /** Memory for the blocks of a cache. */
+  public final HostStorage allocate(KvShape shape, int numBlocks) {
+    return HostStorage.allocate(new KvLayout(shape, keyOrder()), numBlocks);
+  }
+
+  /** A cache over such memory, which it closes unless overridden. */
+  public PagedKvCache open(HostStorage host, Checks checks) {
     return new PagedKvCache(Backend.SCALAR, new InterposedKernels(), new Storage(host), checks);
   }
+
+  /**
+   * Has some blocks of a cache in its memory as they are now: there they are, unless overridden.
+   */
+  public void read(PagedKvCache cache, HostStorage host, int[] blockIds) {}
 
   /** The n-th copy from now on fails, before or after it was made. */
   public final void failIn(int copies, boolean after) {

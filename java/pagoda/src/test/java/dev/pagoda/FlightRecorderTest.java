@@ -33,10 +33,12 @@ import jdk.jfr.FlightRecorder;
 import jdk.jfr.Recording;
 import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingFile;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What a recording says is what happened, once, and nothing that did not happen. */
+@Tag("any-backend")
 class FlightRecorderTest {
   private static final String PREFIX = "dev.pagoda.";
   private static final int BLOCK_SIZE = 4;

@@ -5,6 +5,8 @@ package dev.pagoda.block;
  * say it. Costs a stack walk per allocation, so it is off unless asked for.
  */
 final class AllocationSites {
+  private final Site lost = new Site("no memory was left to say where");
+
   private final Site[] allocated;
   private final Site[] freed;
 
@@ -14,11 +16,20 @@ final class AllocationSites {
   }
 
   void allocated(int blockId) {
-    allocated[blockId] = new Site("block was allocated here: blockId=" + blockId);
+    record(allocated, blockId, "block was allocated here: blockId=");
   }
 
   void freed(int blockId) {
-    freed[blockId] = new Site("block was freed here: blockId=" + blockId);
+    record(freed, blockId, "block was freed here: blockId=");
+  }
+
+  /** Its callers are in the middle of changes that must not fail, so that a record may be lost. */
+  private void record(Site[] sites, int blockId, String what) {
+    try {
+      sites[blockId] = new Site(what + blockId);
+    } catch (OutOfMemoryError full) {
+      sites[blockId] = lost;
+    }
   }
 
   /** Adds what is known of a block to an exception about it. */

@@ -7,7 +7,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.UnaryOperator;
-import java.util.stream.IntStream;
 
 /**
  * Sequences that continue one prompt in different ways, and share the blocks they have in common.
@@ -31,7 +30,13 @@ public final class ForkGroup implements AutoCloseable {
   ForkGroup(KvSequence prompt, PromptHandle handle, UnaryOperator<KvSequence> fork) {
     this.fork = fork;
     if (handle == PromptHandle.KEEP) {
-      sequences = List.of(fork.apply(prompt));
+      KvSequence first = fork.apply(prompt);
+      try {
+        sequences = List.of(first);
+      } catch (OutOfMemoryError full) {
+        first.close();
+        throw full;
+      }
       numForks = 1;
     } else {
       requireIdle(prompt);
@@ -121,40 +126,43 @@ public final class ForkGroup implements AutoCloseable {
       throw new IllegalStateException("the group is closed: parents=" + Arrays.toString(parents));
     }
     boolean[] chosen = new boolean[size()];
-    List<KvSequence> children = new ArrayList<>(parents.length);
-    List<KvSequence> forks = new ArrayList<>();
+    KvSequence[] children = new KvSequence[parents.length];
+    List<KvSequence> forks = new ArrayList<>(parents.length);
+    List<KvSequence> reassigned;
     for (int parent : parents) {
       if (parent < 0 || parent >= size()) {
         throw new IllegalArgumentException("no such member: size=" + size() + ", parent=" + parent);
       }
     }
     try {
-      for (int parent : parents) {
-        KvSequence sequence = sequences.get(parent);
-        if (chosen[parent]) {
+      for (int i = 0; i < parents.length; i++) {
+        KvSequence sequence = sequences.get(parents[i]);
+        if (chosen[parents[i]]) {
           sequence = fork.apply(sequence);
           forks.add(sequence);
         }
-        chosen[parent] = true;
-        children.add(sequence);
+        chosen[parents[i]] = true;
+        children[i] = sequence;
       }
-      for (KvSequence loser : losers(chosen)) {
-        requireIdle(loser); // so that all of them can be closed
+      for (int i = 0; i < chosen.length; i++) {
+        if (!chosen[i]) {
+          requireIdle(sequences.get(i)); // so that all losers can be closed
+        }
       }
+      reassigned = List.of(children);
     } catch (Throwable refused) {
-      forks.forEach(KvSequence::close);
+      while (!forks.isEmpty()) {
+        forks.removeLast().close();
+      }
       throw refused;
     }
     numForks += forks.size();
-    losers(chosen).forEach(this::closeMember);
-    sequences = List.copyOf(children);
-  }
-
-  private List<KvSequence> losers(boolean[] chosen) {
-    return IntStream.range(0, chosen.length)
-        .filter(i -> !chosen[i])
-        .mapToObj(sequences::get)
-        .toList();
+    for (int i = 0; i < chosen.length; i++) {
+      if (!chosen[i]) {
+        closeMember(sequences.get(i));
+      }
+    }
+    sequences = reassigned;
   }
 
   private void closeMember(KvSequence sequence) {
@@ -197,9 +205,16 @@ public final class ForkGroup implements AutoCloseable {
    */
   @Override
   public void close() {
-    while (!sequences.isEmpty()) {
-      closeMember(sequences.getFirst());
-      sequences = sequences.subList(1, sequences.size());
+    int numClosed = 0;
+    try {
+      while (numClosed < sequences.size()) {
+        closeMember(sequences.get(numClosed));
+        numClosed++;
+      }
+      sequences = List.of();
+    } catch (IllegalStateException refused) {
+      sequences = sequences.subList(numClosed, sequences.size());
+      throw refused;
     }
     closed = true;
   }

@@ -19,6 +19,8 @@ import java.util.stream.IntStream;
 public final class ParallelSampling implements AutoCloseable {
   private static final int TOKENS_EXPECTED = 64;
 
+  private static final int[] NONE = {};
+
   private final ForkGroup group;
   private final int promptLength;
   private int[] liveSamples;
@@ -47,7 +49,15 @@ public final class ParallelSampling implements AutoCloseable {
    *     caller's
    */
   public static ParallelSampling of(KvSequence prompt, int numSamples, PromptHandle handle) {
-    return new ParallelSampling(ForkGroup.of(prompt, numSamples, handle), prompt.length());
+    ForkGroup group = ForkGroup.of(prompt, numSamples, handle);
+    try {
+      return new ParallelSampling(group, prompt.length());
+    } catch (OutOfMemoryError full) {
+      if (handle == PromptHandle.KEEP) {
+        group.close();
+      }
+      throw full;
+    }
   }
 
   /**
@@ -155,10 +165,11 @@ public final class ParallelSampling implements AutoCloseable {
       throw new IllegalStateException("the sample is finished already: sample=" + sample);
     }
     int kept = numKept(liveIndex);
+    int[] others = Arrays.stream(liveSamples).filter(live -> live != sample).toArray();
     group.reassign(
         IntStream.range(0, liveSamples.length).filter(index -> index != liveIndex).toArray());
     numTokens[sample] = kept;
-    liveSamples = Arrays.stream(liveSamples).filter(live -> live != sample).toArray();
+    liveSamples = others;
   }
 
   private int liveIndex(int sample) {
@@ -204,7 +215,10 @@ public final class ParallelSampling implements AutoCloseable {
     } finally {
       // The group closes in order: what is left of it is the tail.
       int numClosed = liveSamples.length - group.size();
-      liveSamples = Arrays.copyOfRange(liveSamples, numClosed, liveSamples.length);
+      liveSamples =
+          numClosed == liveSamples.length
+              ? NONE
+              : Arrays.copyOfRange(liveSamples, numClosed, liveSamples.length);
     }
   }
 

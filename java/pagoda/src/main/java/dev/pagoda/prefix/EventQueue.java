@@ -27,26 +27,41 @@ class EventQueue {
     listeners.remove(listener);
   }
 
-  // Inside the shelf's lock.
+  // Inside the shelf's lock, in the middle of changes: cannot fail.
 
   void stored(PrefixBlock block) {
-    long number = ++lastNumber;
+    lastNumber++;
     if (!listeners.isEmpty()) {
-      waiting.add(listener -> listener.stored(number, block));
+      long number = lastNumber;
+      try {
+        waiting.add(listener -> listener.stored(number, block));
+      } catch (OutOfMemoryError full) {
+        // Lost: the gap in the numbers says so.
+      }
     }
   }
 
   void removed(PrefixBlock block, RemovalReason reason) {
-    long number = ++lastNumber;
+    lastNumber++;
     if (!listeners.isEmpty()) {
-      waiting.add(listener -> listener.removed(number, block, reason));
+      long number = lastNumber;
+      try {
+        waiting.add(listener -> listener.removed(number, block, reason));
+      } catch (OutOfMemoryError full) {
+        // As above.
+      }
     }
   }
 
   void cleared() {
-    long number = ++lastNumber;
+    lastNumber++;
     if (!listeners.isEmpty()) {
-      waiting.add(listener -> listener.cleared(number));
+      long number = lastNumber;
+      try {
+        waiting.add(listener -> listener.cleared(number));
+      } catch (OutOfMemoryError full) {
+        // As above.
+      }
     }
   }
 
@@ -82,12 +97,16 @@ class EventQueue {
   }
 
   private void deliver(Consumer<PrefixListener> event) {
-    for (PrefixListener listener : listeners) {
-      try {
-        event.accept(listener);
-      } catch (RuntimeException failed) {
-        LOGGER.log(System.Logger.Level.WARNING, "a listener of a prefix cache failed", failed);
+    try {
+      for (PrefixListener listener : listeners) {
+        try {
+          event.accept(listener);
+        } catch (RuntimeException failed) {
+          LOGGER.log(System.Logger.Level.WARNING, "a listener of a prefix cache failed", failed);
+        }
       }
+    } catch (OutOfMemoryError full) {
+      // Whoever delivers is in the middle of something else, which the event is no reason to fail.
     }
   }
 }

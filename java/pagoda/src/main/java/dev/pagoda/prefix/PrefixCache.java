@@ -84,8 +84,13 @@ public final class PrefixCache implements AutoCloseable {
     settings.quotaBlocks().forEach((name, quota) -> tenants.put(name, new Tenant(name, quota)));
     shelf = new Shelf(cache, parts, this::evicted, counters, events);
     blocks = shelf.blocks();
-    publisher = new Publisher(shelf, tier, events, blockSize);
-    shelves = shelves(tier, settings.headHits());
+    try {
+      publisher = new Publisher(shelf, tier, events, blockSize);
+      shelves = shelves(tier, settings.headHits());
+    } catch (Throwable refused) {
+      shelf.close();
+      throw refused;
+    }
   }
 
   private PrefixLookup.Shelves shelves(TierGuard below, boolean headHits) {
@@ -148,11 +153,18 @@ public final class PrefixCache implements AutoCloseable {
       admission.release();
       throw refused;
     }
-    TokenSequence tokens =
-        new TokenSequence(this, sequence, new TokenSequence.Line(root, own, opened), options);
-    tokens.begin(prompt, admission.fullBlocks());
-    tokens.count(found(sequence, lookup, admission, options.afterPreemption()));
-    return tokens;
+    try {
+      TokenSequence tokens =
+          new TokenSequence(this, sequence, new TokenSequence.Line(root, own, opened), options);
+      tokens.begin(prompt, admission.fullBlocks());
+      TokenSequence.Found found = found(lookup, admission);
+      count(sequence, found, lookup, options.afterPreemption());
+      tokens.count(found);
+      return tokens;
+    } catch (Throwable refused) {
+      sequence.close();
+      throw refused;
+    }
   }
 
   /** Fills a sequence that was opened here and has lost its content with what is cached of it. */
@@ -163,13 +175,16 @@ public final class PrefixCache implements AutoCloseable {
             ? new PrefixLookup(shelves, line.encoding(), line.root(), tokenIds)
             : new PrefixLookup(line.root(), tokenIds);
     Admission admission = admit(lookup, options, line.epoch());
+    TokenSequence.Found found;
     try {
+      found = found(lookup, admission);
       blocks.fill(empty, admission.takeHandles(), length(admission));
     } catch (Throwable refused) {
       admission.release();
       throw refused;
     }
-    return found(empty, lookup, admission, true);
+    count(empty, found, lookup, true);
+    return found;
   }
 
   private Admission admit(PrefixLookup lookup, OpenOptions options, long since) {
@@ -193,27 +208,33 @@ public final class PrefixCache implements AutoCloseable {
     return admission.fullBlocks().size() * blockSize + admission.headTokens();
   }
 
-  private TokenSequence.Found found(
-      KvSequence sequence, PrefixLookup lookup, Admission admission, boolean returned) {
-    int cached = length(admission);
-    int loaded = admission.numLoaded() * blockSize;
-    counters.numRequests.increment();
-    counters.promptTokens.add(lookup.tokenIds.length);
-    (returned ? counters.returnedTokens : counters.cachedTokens).add(cached);
-    counters.loadedTokens.add(loaded);
-    counters.headTokens.add(admission.headTokens());
+  private TokenSequence.Found found(PrefixLookup lookup, Admission admission) {
     boolean asSeen =
         admission.fullBlocks().size() == lookup.slots.size()
             && admission.headTokens() == lookup.head.numTokens();
-    MissReason reason = asSeen ? lookup.missReason : MissReason.EVICTED;
-    counters.missed(reason);
+    return new TokenSequence.Found(
+        length(admission),
+        admission.numLoaded() * blockSize,
+        admission.headTokens(),
+        asSeen ? lookup.missReason : MissReason.EVICTED,
+        List.copyOf(admission.fullBlocks()));
+  }
+
+  private void count(
+      KvSequence sequence, TokenSequence.Found found, PrefixLookup lookup, boolean returned) {
+    int cached = found.cached();
+    counters.numRequests.increment();
+    counters.promptTokens.add(lookup.tokenIds.length);
+    (returned ? counters.returnedTokens : counters.cachedTokens).add(cached);
+    counters.loadedTokens.add(found.loaded());
+    counters.headTokens.add(found.head());
+    counters.missed(found.reason());
     if (cached > 0) {
       CacheEvents.current().prefixHit(sequence.id(), cached, lookup.tokenIds.length);
     } else {
-      CacheEvents.current().prefixMissed(sequence.id(), lookup.tokenIds.length, reason.name());
+      CacheEvents.current()
+          .prefixMissed(sequence.id(), lookup.tokenIds.length, found.reason().name());
     }
-    return new TokenSequence.Found(
-        cached, loaded, admission.headTokens(), reason, List.copyOf(admission.fullBlocks()));
   }
 
   private CachedEntry root(KeyEncoding own, Namespace namespace) {

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * Entries by key, and in the order of their tokens behind each parent.
@@ -18,7 +19,7 @@ class PrefixIndex {
   // place in it is a few accesses to memory that nobody has touched for long.
   private final ConcurrentHashMap<BlockKey, Siblings> byParent = new ConcurrentHashMap<>();
   // How many namespaces have a first block of these tokens.
-  private final ConcurrentHashMap<IntBuffer, Integer> firstBlocks = new ConcurrentHashMap<>();
+  private final ConcurrentHashMap<IntBuffer, AtomicInteger> firstBlocks = new ConcurrentHashMap<>();
 
   /** An entry of which at least the first tokens are what was looked for. */
   record Head(CachedEntry entry, int numTokens) {
@@ -37,25 +38,44 @@ class PrefixIndex {
     return Optional.ofNullable(byKey.get(key));
   }
 
+  /** All or nothing. */
   void add(CachedEntry entry) {
-    byKey.put(entry.key(), entry);
-    byParent.merge(
-        entry.block.parentKey(),
-        Siblings.of(entry.block),
-        (siblings, _) -> siblings.with(entry.block));
-    if (entry.block.blockIndex() == 0) {
-      firstBlocks.merge(IntBuffer.wrap(entry.block.ids()), 1, Integer::sum);
+    boolean isFirst = entry.block.blockIndex() == 0;
+    try {
+      if (isFirst) {
+        var _ =
+            firstBlocks
+                .computeIfAbsent(entry.firstTokens, _ -> new AtomicInteger())
+                .incrementAndGet();
+      }
+      byParent.merge(
+          entry.block.parentKey(),
+          Siblings.of(entry.block),
+          (siblings, _) -> siblings.with(entry.block));
+      byKey.put(entry.key(), entry);
+    } catch (OutOfMemoryError full) {
+      byKey.remove(entry.key(), entry);
+      leaveOrders(entry);
+      throw full;
     }
   }
 
+  /** Cannot fail. */
   void remove(CachedEntry entry) {
     if (byKey.remove(entry.key(), entry)) {
-      byParent.computeIfPresent(
-          entry.block.parentKey(), (_, siblings) -> siblings.without(entry.block).orElse(null));
-      if (entry.block.blockIndex() == 0) {
-        firstBlocks.computeIfPresent(
-            IntBuffer.wrap(entry.block.ids()), (_, count) -> count == 1 ? null : count - 1);
-      }
+      leaveOrders(entry);
+    }
+  }
+
+  private void leaveOrders(CachedEntry entry) {
+    BlockKey parentKey = entry.block.parentKey();
+    Siblings siblings = byParent.get(parentKey);
+    if (siblings != null && !siblings.remove(entry.block)) {
+      byParent.remove(parentKey);
+    }
+    AtomicInteger count = firstBlocks.get(entry.firstTokens);
+    if (count != null && count.decrementAndGet() <= 0) {
+      firstBlocks.remove(entry.firstTokens);
     }
   }
 
@@ -116,7 +136,7 @@ class PrefixIndex {
 
   /** For tests: both orders hold the same. */
   void check() {
-    long first = firstBlocks.values().stream().mapToLong(count -> count).sum();
+    long first = firstBlocks.values().stream().mapToLong(AtomicInteger::get).sum();
     long isFirst = byKey.values().stream().filter(e -> e.block.blockIndex() == 0).count();
     int inOrder = byParent.values().stream().mapToInt(Siblings::size).sum();
     if (inOrder != byKey.size() || first != isFirst) {

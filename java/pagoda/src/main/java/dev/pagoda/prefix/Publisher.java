@@ -49,9 +49,11 @@ final class Publisher {
     if (!shelf.isOpenSince(line.epoch()) || first >= numFull) {
       return 0;
     }
-    chain.subList(first, chain.size()).clear();
-    long[] handles = blocks.hold(sequence, first, numFull);
+    while (chain.size() > first) {
+      chain.removeLast();
+    }
     List<CachedEntry> stored = new ArrayList<>();
+    long[] handles = blocks.hold(sequence, first, numFull);
     try {
       for (long handle : handles) {
         CachedEntry parent = chain.isEmpty() ? line.root() : chain.getLast();
@@ -104,11 +106,17 @@ final class Publisher {
   Shelving shelve(
       PrefixBlock block, long handle, CachedEntry parent, Retention retention, long since) {
     List<CachedEntry> outdated = new ArrayList<>();
-    Shelving shelving = shelf.put(block, handle, parent, retention, since, outdated);
-    // Referenced until here, so that their content was still there for the tier.
-    offer(outdated, blocks.storage());
-    for (CachedEntry entry : outdated) {
-      blocks.release(new long[] {entry.handle}, 0, 1);
+    long[] one = new long[1];
+    Shelving shelving;
+    try {
+      shelving = shelf.put(block, handle, parent, retention, since, outdated);
+      // Referenced until here, so that their content is still there for the tier.
+      offer(outdated, blocks.storage());
+    } finally {
+      while (!outdated.isEmpty()) {
+        one[0] = outdated.removeLast().handle;
+        blocks.release(one, 0, 1);
+      }
     }
     if (!shelving.isNew()) {
       shelving.entry().ifPresent(entry -> touch(entry, retention));
@@ -120,8 +128,11 @@ final class Publisher {
   private void touch(CachedEntry entry, Retention retention) {
     long[] handle = {entry.handle};
     if (blocks.adopt(handle, 0, 1, 0) == 1) {
-      shelf.order().raise(new int[] {BlockHandle.blockId(entry.handle)}, 1, retention, 0);
-      blocks.release(handle, 0, 1);
+      try {
+        shelf.order().raise(new int[] {BlockHandle.blockId(entry.handle)}, 1, retention, 0);
+      } finally {
+        blocks.release(handle, 0, 1);
+      }
     }
   }
 

@@ -140,19 +140,25 @@ final class Shelf {
     if (blocks.isCached(handle)) {
       return Shelving.REFUSED; // in another namespace: it belongs there
     }
+    CachedEntry entry = new CachedEntry(block, handle, parent);
+    Shelving shelving = new Shelving(Optional.of(entry), true);
     while (!order.admit(blockId, parent.tenant, retention)) {
       if (!makeRoom(parent.tenant, outdated)) {
         counters.numQuotaRefusals.increment();
         return Shelving.REFUSED;
       }
     }
-    CachedEntry entry = new CachedEntry(block, handle, parent);
+    try {
+      index.add(entry); // who finds it before the block is cached cannot adopt it: a miss
+    } catch (Throwable refused) {
+      order.dismiss(parent.tenant);
+      throw refused;
+    }
     var _ = blocks.cache(handle);
     entryOf.set(blockId, entry);
-    index.add(entry);
     evictedKeys.remove(block.key());
     events.stored(block);
-    return new Shelving(Optional.of(entry), true);
+    return shelving;
   }
 
   /** Gives up an idle block of a tenant that has as many as it may. */
@@ -162,18 +168,21 @@ final class Shelf {
       return false;
     }
     CachedEntry entry = entryOf.get(blockId);
-    if (!entry.hasBlock() || blocks.adopt(new long[] {entry.handle}, 0, 1, 0) == 0) {
+    long[] handle = {entry.handle};
+    outdated.add(entry);
+    if (!entry.hasBlock() || blocks.adopt(handle, 0, 1, 0) == 0) {
+      var _ = outdated.removeLast();
       return false; // somebody was faster
     }
     entryOf.set(blockId, CachedEntry.NONE);
     takeOff(entry, RemovalReason.QUOTA);
     var _ = blocks.uncache(entry.handle);
-    outdated.add(entry);
     return true;
   }
 
   // Going.
 
+  /** Cannot fail. */
   private void takeOff(CachedEntry entry, RemovalReason reason) {
     if (entry.isLive()) {
       // First dead, then uncached: see Admission.adopt.
@@ -188,63 +197,113 @@ final class Shelf {
 
   private void note(CachedEntry entry, RemovalReason reason) {
     int blockId = BlockHandle.blockId(entry.handle);
-    removals.removed(blockId, entry.block, reason, order.standing(blockId));
+    try {
+      removals.removed(blockId, entry.block, reason, order.standing(blockId));
+    } catch (OutOfMemoryError full) {
+      // Nobody can explain it then.
+    }
     order.dismiss(entry.tenant);
   }
 
-  /**
-   * Blocks that the pool has given up.
-   *
-   * @param entries what they held
-   * @param found those of them that could be found until then
-   * @param epoch when that was
-   */
-  record GivenUp(List<CachedEntry> entries, List<CachedEntry> found, long epoch) {}
+  /** Blocks that the pool has given up: what they held, and which of them could be found. */
+  static final class GivenUp {
+    private static final GivenUp NOTHING = new GivenUp(0);
 
-  /** The pool has given blocks up. */
+    private final List<CachedEntry> entries;
+    private final boolean[] wasLive;
+    private final int numMax;
+    private long epoch;
+
+    private GivenUp(int numMax) {
+      this.numMax = numMax;
+      entries = new ArrayList<>(numMax);
+      wasLive = new boolean[numMax];
+    }
+
+    /** For none if there is no memory: what is given up is lost to the tiers then. */
+    private static GivenUp ofAtMost(int count) {
+      try {
+        return new GivenUp(count);
+      } catch (OutOfMemoryError full) {
+        return NOTHING;
+      }
+    }
+
+    private void add(CachedEntry entry, long now) {
+      if (entries.size() < numMax) {
+        wasLive[entries.size()] = entry.isLive();
+        entries.add(entry);
+        epoch = now;
+      }
+    }
+
+    private Optional<CachedEntry> foundIn(int blockId) {
+      for (int i = 0; i < entries.size(); i++) {
+        if (wasLive[i] && BlockHandle.blockId(entries.get(i).handle) == blockId) {
+          return Optional.of(entries.get(i));
+        }
+      }
+      return Optional.empty();
+    }
+
+    List<CachedEntry> entries() {
+      return entries;
+    }
+  }
+
+  /** The pool has given blocks up. Cannot fail: without memory nobody is told what they held. */
   GivenUp evicted(int[] blockIds) {
-    List<CachedEntry> entries = new ArrayList<>(blockIds.length);
-    List<CachedEntry> found = new ArrayList<>(blockIds.length);
+    GivenUp givenUp = GivenUp.ofAtMost(blockIds.length);
     lock.lock();
     try {
       for (int blockId : blockIds) {
         CachedEntry entry = entryOf.getAndSet(blockId, CachedEntry.NONE);
         if (entry.hasBlock()) {
-          if (entry.isLive()) {
-            found.add(entry);
-          }
+          givenUp.add(entry, epoch.get());
           takeOff(entry, RemovalReason.POOL_NEEDED_A_BLOCK);
-          entries.add(entry);
         }
       }
-      return new GivenUp(entries, found, epoch.get());
+      return givenUp;
     } finally {
       lock.unlock();
     }
   }
 
-  /** A block was given up for a request that has failed and has not touched it. */
+  /**
+   * A block was given up for a request that has failed and has not touched it. Cannot fail: without
+   * memory it stays free.
+   */
   void putBack(long handle, GivenUp givenUp) {
     int blockId = BlockHandle.blockId(handle);
     lock.lock();
     try {
-      for (CachedEntry old : givenUp.found) {
-        if (BlockHandle.blockId(old.handle) == blockId
-            && isOpenSince(givenUp.epoch)
-            && index.find(old.key()).isEmpty() // or somebody has computed it again
-            && order.readmit(blockId, old.tenant)) {
-          CachedEntry entry = new CachedEntry(old.block, handle, old.parent());
-          var _ = blocks.cache(handle);
-          entryOf.set(blockId, entry);
-          index.add(entry);
-          evictedKeys.remove(old.key());
-          removals.returned(blockId);
-          counters.removed(RemovalReason.POOL_NEEDED_A_BLOCK, -1);
-          events.stored(old.block);
-        }
+      Optional<CachedEntry> old = givenUp.foundIn(blockId);
+      if (old.isPresent()
+          && isOpenSince(givenUp.epoch)
+          && index.find(old.get().key()).isEmpty()) { // or somebody has computed it again
+        putBack(blockId, new CachedEntry(old.get().block, handle, old.get().parent()));
       }
+    } catch (OutOfMemoryError full) {
+      // Whoever puts back is in the middle of undoing something else.
     } finally {
       lock.unlock();
+    }
+  }
+
+  private void putBack(int blockId, CachedEntry entry) {
+    if (order.readmit(blockId, entry.tenant)) {
+      try {
+        index.add(entry);
+      } catch (Throwable refused) {
+        order.dismiss(entry.tenant);
+        throw refused;
+      }
+      var _ = blocks.cache(entry.handle);
+      entryOf.set(blockId, entry);
+      evictedKeys.remove(entry.key());
+      removals.returned(blockId);
+      counters.removed(RemovalReason.POOL_NEEDED_A_BLOCK, -1);
+      events.stored(entry.block);
     }
   }
 
@@ -303,8 +362,11 @@ final class Shelf {
 
   private int clearLocked() {
     int count = 0;
+    // Whoever undoes an opening for want of memory has nothing here yet.
+    List<CachedEntry> all = index.size() == 0 ? List.of() : List.copyOf(index.entries());
     var _ = epoch.incrementAndGet();
-    for (CachedEntry entry : List.copyOf(index.entries())) {
+    while (count < all.size()) {
+      CachedEntry entry = all.get(count);
       entry.die();
       entryOf.set(BlockHandle.blockId(entry.handle), CachedEntry.NONE);
       note(entry, RemovalReason.CLEARED);

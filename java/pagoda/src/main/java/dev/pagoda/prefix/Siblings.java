@@ -4,7 +4,6 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.stream.Stream;
 
@@ -25,8 +24,8 @@ sealed interface Siblings {
   /** These and one more, unless there is one of the same tokens; replaces these. */
   Siblings with(PrefixBlock block);
 
-  /** These without those of the same tokens; replaces these. None if none is left. */
-  Optional<Siblings> without(PrefixBlock block);
+  /** Takes those of the same tokens away; returns whether any are left. Cannot fail. */
+  boolean remove(PrefixBlock block);
 
   /** Those before and behind a block: one of them has the most first tokens in common with it. */
   List<PrefixBlock> neighbours(PrefixBlock wanted);
@@ -47,8 +46,8 @@ sealed interface Siblings {
     }
 
     @Override
-    public Optional<Siblings> without(PrefixBlock other) {
-      return BY_TOKENS.compare(block, other) == 0 ? Optional.empty() : Optional.of(this);
+    public boolean remove(PrefixBlock other) {
+      return BY_TOKENS.compare(block, other) != 0;
     }
 
     @Override
@@ -71,9 +70,13 @@ sealed interface Siblings {
     }
 
     @Override
-    public Optional<Siblings> without(PrefixBlock other) {
-      inOrder.remove(other);
-      return inOrder.isEmpty() ? Optional.empty() : Optional.of(this);
+    public boolean remove(PrefixBlock other) {
+      try {
+        inOrder.remove(other);
+      } catch (OutOfMemoryError full) {
+        // It is gone: what the set wanted memory for is to unlink its node.
+      }
+      return !inOrder.isEmpty();
     }
 
     @Override

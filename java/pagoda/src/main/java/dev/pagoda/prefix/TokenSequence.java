@@ -25,7 +25,7 @@ public final class TokenSequence implements AutoCloseable {
   private final KvSequence sequence;
   private final Line line;
   private final OpenOptions options;
-  private final List<CachedEntry> chain = new ArrayList<>();
+  private final ArrayList<CachedEntry> chain = new ArrayList<>();
   private int[] ids = {};
   private int numIds;
   private int numIdsDropped; // ids of content that is to be computed again
@@ -77,6 +77,8 @@ public final class TokenSequence implements AutoCloseable {
       if (options.write()) {
         try {
           var _ = publishNow();
+        } catch (OutOfMemoryError full) {
+          // As below; and to say so would take memory.
         } catch (RuntimeException failed) {
           // The step is committed whatever becomes of the sharing.
           LOGGER.log(System.Logger.Level.WARNING, "blocks could not be published", failed);
@@ -90,8 +92,8 @@ public final class TokenSequence implements AutoCloseable {
         numIds = Math.min(numIds, newLength);
         lengthCounted = newLength;
         int numFull = newLength / blockSize();
-        if (chain.size() > numFull) {
-          chain.subList(numFull, chain.size()).clear();
+        while (chain.size() > numFull) {
+          chain.removeLast();
         }
       }
     }
@@ -197,12 +199,20 @@ public final class TokenSequence implements AutoCloseable {
    * @throws IllegalStateException if the sequence is closed, parked or in a step
    */
   public TokenSequence fork() {
-    TokenSequence fork = new TokenSequence(prefixes, sequence.fork(), ownLine(), options);
-    fork.ids = Arrays.copyOf(ids, numIds);
-    fork.numIds = numIds;
-    fork.chain.addAll(chain);
-    fork.missReason = missReason;
-    return fork;
+    Line own = ownLine();
+    int[] ownIds = Arrays.copyOf(ids, numIds);
+    KvSequence forked = sequence.fork();
+    try {
+      TokenSequence fork = new TokenSequence(prefixes, forked, own, options);
+      fork.ids = ownIds;
+      fork.numIds = numIds;
+      fork.chain.addAll(chain);
+      fork.missReason = missReason;
+      return fork;
+    } catch (Throwable refused) {
+      forked.close();
+      throw refused;
+    }
   }
 
   private Line ownLine() {
@@ -223,9 +233,12 @@ public final class TokenSequence implements AutoCloseable {
     int numKnown = Math.max(numIds, numIdsDropped);
     if (length() == 0) {
       int[] prompt = Arrays.copyOf(ids, numKnown);
-      Found found = prefixes.fill(sequence, prompt, line, options);
       chain.clear();
-      chain.addAll(found.entries());
+      chain.ensureCapacity(sequence.cache().shape().blocksFor(numKnown));
+      Found found = prefixes.fill(sequence, prompt, line, options);
+      for (int i = 0; i < found.entries().size(); i++) {
+        chain.add(found.entries().get(i)); // there is room, and nothing may fail any more
+      }
       count(found);
       lengthCounted = length();
     }

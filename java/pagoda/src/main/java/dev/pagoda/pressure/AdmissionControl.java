@@ -1,5 +1,6 @@
 package dev.pagoda.pressure;
 
+import dev.pagoda.BlockReservation;
 import dev.pagoda.PagedKvCache;
 import dev.pagoda.block.BlockStatistics;
 import java.util.Objects;
@@ -81,16 +82,17 @@ public final class AdmissionControl {
     int watermark = alone ? 0 : watermarkBlocks;
     // Both at once, and then the watermark back: nobody can slip in between.
     int withWatermark = (int) Math.min((long) needed + watermark, Integer.MAX_VALUE);
-    Optional<AdmissionAnswer> admitted =
-        cache
-            .tryReserve(withWatermark)
-            .map(reservation -> {
-              reservation.tryResize(needed);
-              return new AdmissionAnswer.Admitted(reservation);
-            });
-    if (admitted.isPresent()) {
-      numAdmitted.incrementAndGet();
-      return admitted.get();
+    Optional<BlockReservation> reservation = cache.tryReserve(withWatermark);
+    if (reservation.isPresent()) {
+      try {
+        AdmissionAnswer admitted = new AdmissionAnswer.Admitted(reservation.get());
+        reservation.get().tryResize(needed);
+        numAdmitted.incrementAndGet();
+        return admitted;
+      } catch (Throwable refused) {
+        reservation.get().close();
+        throw refused;
+      }
     }
     return deferred(
         needed, blocks, "too few blocks are available above the watermark: watermark=" + watermark);

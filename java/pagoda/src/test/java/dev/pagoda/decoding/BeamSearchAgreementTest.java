@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -20,6 +21,7 @@ import org.junit.jupiter.api.Test;
  * and never stops early. The model answers from what it reads in the cache's memory: a beam that
  * got another's tokens is answered differently.
  */
+@Tag("any-backend")
 class BeamSearchAgreementTest {
   private static final int NUM_CASES = 400;
 

@@ -94,11 +94,6 @@ public final class ReadableCache implements AutoCloseable {
         LAYERS.withBlockSize(blockSize), numBlocks, Arena.ofConfined(), Checks.STANDARD);
   }
 
-  /** Where the blocks of the scalar backend lie. */
-  public MemorySegment memory() {
-    return memory;
-  }
-
   public PagedKvCache cache() {
     return cache;
   }

@@ -47,7 +47,7 @@ final class ChatCache implements AutoCloseable {
   /** Over a tier that keeps everything. */
   static ChatCache overHeapTier(int numBlocks) {
     ReadableCache memory = ReadableCache.open(BLOCK_SIZE, numBlocks);
-    HeapTier tier = new HeapTier(memory.memory());
+    HeapTier tier = new HeapTier();
     return new ChatCache(memory, PrefixSettings.of("model").withTier(tier));
   }
 

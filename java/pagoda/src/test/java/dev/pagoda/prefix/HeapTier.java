@@ -1,6 +1,6 @@
 package dev.pagoda.prefix;
 
-import dev.pagoda.layout.KvLayout;
+import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -9,18 +9,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** A lower tier on the heap, over a memory that tests can read. */
+/** A lower tier on the heap, whatever the cache's blocks lie in. */
 final class HeapTier implements LowerTier {
   private record Payload(int[] tokenIds, byte[] bytes) {}
 
-  private final MemorySegment memory;
+  private static final int[] ONLY = {0};
+
   private final Map<BlockKey, Payload> payloads = new ConcurrentHashMap<>();
   volatile boolean forgetful; // says that it has what it has not
   volatile boolean broken; // throws
-
-  HeapTier(MemorySegment memory) {
-    this.memory = memory;
-  }
 
   int size() {
     return payloads.size();
@@ -35,18 +32,15 @@ final class HeapTier implements LowerTier {
   @Override
   public int load(List<PrefixBlock> blocks, KvStorage storage, int[] blockIds) {
     requireSound();
-    for (int i = 0; i < blockIds.length; i++) {
-      Payload payload = payloads.get(blocks.get(i).key());
-      if (payload == null || !Arrays.equals(payload.tokenIds, blocks.get(i).tokenIds())) {
-        return i;
+    try (HostStorage staging = HostStorage.allocate(storage.layout(), 1)) {
+      for (int i = 0; i < blockIds.length; i++) {
+        Payload payload = payloads.get(blocks.get(i).key());
+        if (payload == null || !Arrays.equals(payload.tokenIds, blocks.get(i).tokenIds())) {
+          return i;
+        }
+        staging.segment().copyFrom(MemorySegment.ofArray(payload.bytes));
+        storage.copyIn(staging, ONLY, new int[] {blockIds[i]}, 1);
       }
-      MemorySegment.copy(
-          payload.bytes,
-          0,
-          memory,
-          ValueLayout.JAVA_BYTE,
-          storage.layout().blockOffset(blockIds[i]),
-          payload.bytes.length);
     }
     return blockIds.length;
   }
@@ -54,13 +48,12 @@ final class HeapTier implements LowerTier {
   @Override
   public void evicted(List<PrefixBlock> blocks, KvStorage storage, int[] blockIds) {
     requireSound();
-    KvLayout layout = storage.layout();
-    for (int i = 0; i < blockIds.length; i++) {
-      byte[] bytes =
-          memory
-              .asSlice(layout.blockOffset(blockIds[i]), layout.blockBytes())
-              .toArray(ValueLayout.JAVA_BYTE);
-      payloads.put(blocks.get(i).key(), new Payload(blocks.get(i).tokenIds(), bytes));
+    try (HostStorage staging = HostStorage.allocate(storage.layout(), 1)) {
+      for (int i = 0; i < blockIds.length; i++) {
+        storage.copyOut(new int[] {blockIds[i]}, staging, ONLY, 1);
+        byte[] bytes = staging.segment().toArray(ValueLayout.JAVA_BYTE);
+        payloads.put(blocks.get(i).key(), new Payload(blocks.get(i).tokenIds(), bytes));
+      }
     }
   }
 

@@ -4,9 +4,11 @@ import static dev.pagoda.prefix.ChatCache.tokens;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What a tier below is offered, and what comes back from it. */
+@Tag("any-backend")
 class LowerTierTest {
   @Test
   void whatIsGivenUpIsOfferedBeforeItIsOverwrittenAndComesBack() {

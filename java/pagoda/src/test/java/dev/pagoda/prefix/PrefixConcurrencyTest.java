@@ -49,7 +49,7 @@ class PrefixConcurrencyTest {
       MemorySegment memory = arena.allocate(bytes, 64);
       try (PagedKvCache cache = PagedKvCache.open(shape, Backend.SCALAR, Capacity.within(memory));
           PrefixCache prefixes =
-              PrefixCache.open(cache, PrefixSettings.of("model").withTier(new HeapTier(memory)));
+              PrefixCache.open(cache, PrefixSettings.of("model").withTier(new HeapTier()));
           ExecutorService threads = Executors.newFixedThreadPool(numThreads + 2)) {
         AtomicBoolean done = new AtomicBoolean();
         AtomicLong hits = new AtomicLong();

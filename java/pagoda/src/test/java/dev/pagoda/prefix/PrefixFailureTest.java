@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Supplier;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -22,6 +23,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * hits, publishing by hand and at commit, pins, evictions and loads go on all the same, or throw,
  * hold nothing, and succeed when tried again.
  */
+@Tag("any-backend")
 class PrefixFailureTest {
   private static final int NUM_BLOCKS = 7;
   private static final int BLOCK_SIZE = 4;
@@ -151,7 +153,7 @@ class PrefixFailureTest {
     final PrefixCache prefixes;
 
     Trial(Sites sites) {
-      FailingTier tier = new FailingTier(new HeapTier(memory.memory()), sites);
+      FailingTier tier = new FailingTier(new HeapTier(), sites);
       PrefixSettings settings = PrefixSettings.of("model").withTier(tier);
       PrefixCache.Parts right = PrefixCache.Parts.of(cache, settings, System::nanoTime);
       prefixes =

@@ -12,9 +12,7 @@ import dev.pagoda.TokenContent;
 import dev.pagoda.Watermarks;
 import dev.pagoda.block.BlockStatistics;
 import dev.pagoda.block.OutOfBlocksException;
-import dev.pagoda.layout.DType;
 import dev.pagoda.layout.KvShape;
-import dev.pagoda.layout.LayerShape;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.Rows;
 import dev.pagoda.prefix.Namespace;
@@ -181,12 +179,7 @@ final class StoryWorld implements AutoCloseable {
     checks = choice.nextInt(4) == 0 ? Checks.DEBUG : Checks.STANDARD;
     double high = choice.nextInt(1, 101) / 100.0;
     marks = new Watermarks(high * choice.nextInt(100) / 100.0, high);
-    shape =
-        new KvShape(
-            List.of(
-                new LayerShape(1, 2, 1, DType.FP32, DType.FP32),
-                new LayerShape(2, 1, 2, DType.FP32, DType.BF16)),
-            blockSize);
+    shape = new KvShape(copies.layers(), blockSize);
     tiers = hasTiers ? new StoryTiers(choice, files) : StoryTiers.none(files);
     memory = copies.allocate(shape, numBlocks);
     cache = copies.open(memory, checks);
@@ -291,6 +284,7 @@ final class StoryWorld implements AutoCloseable {
     counts.rollbacks = 0;
     forgetPrefixCounts();
     epoch = 0;
+    close();
     memory = copies.allocate(shape, numBlocks);
     cache = copies.open(memory, checks);
     content = new TokenContent(cache.layout());
@@ -684,6 +678,7 @@ final class StoryWorld implements AutoCloseable {
   }
 
   void requireContent(int[] blockIds, long[] histories, int first, Object what) {
+    copies.read(cache, memory, blockIds);
     String difference = content.difference(memory, blockIds, histories, first);
     require(difference.isEmpty(), "content", difference, what);
   }

@@ -9,8 +9,10 @@ import dev.pagoda.decoding.ForkGroup;
 import dev.pagoda.decoding.PromptHandle;
 import dev.pagoda.decoding.ReadableCache;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@Tag("any-backend")
 class PreemptionModelTest {
   private static final PreemptionModel MACHINE =
       new PreemptionModel(

@@ -1,6 +1,7 @@
 package dev.pagoda.lab.cli;
 
 import dev.pagoda.lab.workload.LengthDistribution;
+import dev.pagoda.lab.workload.Outputs;
 import dev.pagoda.lab.workload.Trace;
 import dev.pagoda.lab.workload.TraceReader;
 import dev.pagoda.lab.workload.Workload;
@@ -9,6 +10,7 @@ import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.function.IntFunction;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -175,11 +177,15 @@ final class SimulateCommand implements Callable<Integer> {
       description = "Outputs per prompt, which share it; paged only (default: 1).")
   private int samples = 1;
 
+  private IntFunction<Outputs> outputs = Outputs.Samples::new;
+
   @Option(
       names = "--beams",
       paramLabel = "Q",
       description = "They are beams; each is replaced with this probability per step.")
-  private double beamReplacement = -1;
+  void beams(double replacement) {
+    outputs = count -> new Outputs.Beams(count, replacement);
+  }
 
   @Option(
       names = "--backend",
@@ -254,8 +260,7 @@ final class SimulateCommand implements Callable<Integer> {
         preemption.isEmpty() ? chosenPreemption : preemption,
         hostBlocks,
         prefixCacheBlocks,
-        samples,
-        beamReplacement,
+        outputs.apply(samples),
         seed);
   }
 

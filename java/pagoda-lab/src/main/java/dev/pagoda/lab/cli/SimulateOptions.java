@@ -1,5 +1,6 @@
 package dev.pagoda.lab.cli;
 
+import dev.pagoda.lab.workload.Outputs;
 import dev.pagoda.lab.workload.Trace;
 import java.nio.file.Path;
 import java.util.List;
@@ -25,8 +26,7 @@ import java.util.List;
  * @param preemption recompute, swap or cheaper
  * @param hostBlocks blocks of the host tier
  * @param prefixCacheBlocks blocks of the prefix cache
- * @param samples outputs per prompt
- * @param beamReplacement likelihood that a beam is replaced in a step; negative for samples
+ * @param outputs what comes of a prompt
  * @param seed of every random choice
  */
 public record SimulateOptions(
@@ -48,8 +48,7 @@ public record SimulateOptions(
     String preemption,
     int hostBlocks,
     int prefixCacheBlocks,
-    int samples,
-    double beamReplacement,
+    Outputs outputs,
     long seed) {
   /** What to do. */
   public enum Task {

@@ -183,9 +183,8 @@ public final class HtmlReport {
       html.text(chart.seriesNames().get(i)).close();
     }
     for (ReferenceLine line : chart.references()) {
-      String value = NumberText.label(line.value(), 4) + " " + chart.valueAxis().unit();
       html.open("li").markup(SvgChart.referenceSign());
-      html.text(line.label() + ": " + value.strip()).close();
+      html.text(SvgChart.caption(chart, line)).close();
     }
     html.close();
   }

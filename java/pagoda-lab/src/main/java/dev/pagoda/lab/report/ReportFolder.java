@@ -32,11 +32,17 @@ public record ReportFolder(Path folder) {
         Files.writeString(csv.resolve(table.id() + ".csv"), Csv.render(table));
       }
     }
+    Path svg = Files.createDirectories(folder.resolve("svg"));
+    for (Section section : report.sections()) {
+      for (Chart chart : section.charts()) {
+        Files.writeString(svg.resolve(chart.id() + ".svg"), SvgFile.render(chart));
+      }
+    }
     Optional<String> unavailable = noDrawing();
     if (unavailable.isEmpty()) {
-      writeCharts(report);
+      writePictures(report);
     } else {
-      leftOut.add("PNG and SVG files are left out: " + unavailable.get());
+      leftOut.add("PNG files are left out: " + unavailable.get());
     }
     Files.writeString(folder.resolve(PAGE), HtmlReport.render(report));
     return leftOut;
@@ -44,20 +50,18 @@ public record ReportFolder(Path folder) {
 
   private static Optional<String> noDrawing() {
     try {
-      return ChartFiles.unavailabilityReason();
+      return PngFiles.unavailabilityReason();
     } catch (LinkageError noDesktop) {
       // A runtime made by jlink may lack the module that draws.
       return Optional.of("this JVM cannot draw: " + noDesktop);
     }
   }
 
-  private void writeCharts(Report report) throws IOException {
+  private void writePictures(Report report) throws IOException {
     Path png = Files.createDirectories(folder.resolve("png"));
-    Path svg = Files.createDirectories(folder.resolve("svg"));
     for (Section section : report.sections()) {
       for (Chart chart : section.charts()) {
-        ChartFiles.writePng(chart, png.resolve(chart.id() + ".png"));
-        ChartFiles.writeSvg(chart, svg.resolve(chart.id() + ".svg"));
+        PngFiles.write(chart, png.resolve(chart.id() + ".png"));
       }
     }
   }

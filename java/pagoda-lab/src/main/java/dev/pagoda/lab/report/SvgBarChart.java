@@ -18,6 +18,7 @@ final class SvgBarChart {
   private final double categoriesBegin;
   private final double slot;
   private final boolean namesAbove;
+  private final int height;
 
   private SvgBarChart(BarChart chart, SvgFrame.Size size) {
     this.chart = chart;
@@ -35,7 +36,8 @@ final class SvgBarChart {
       categoriesBegin = axisRoom;
       double bottom = size.height() - 48.0;
       values = new AxisMap(Axis.Scale.LINEAR, ticks, bottom, 30);
-      svg = SvgFrame.open(chart, chart.description(), size, size.height());
+      height = size.height();
+      svg = SvgFrame.open(chart, chart.description(), size, height);
       SvgFrame.verticalAxis(svg, chart.valueAxis(), values, axisRoom, size.width() - 18.0);
       SvgFrame.caption(svg, chart.categoryLabel(), (axisRoom + size.width() - 18) / 2, bottom + 38);
     } else {
@@ -46,7 +48,8 @@ final class SvgBarChart {
       double bottom = categoriesBegin + slot * numCategories + 2;
       // Room for the number behind the longest bar.
       values = new AxisMap(Axis.Scale.LINEAR, ticks, left, size.width() - 52.0);
-      svg = SvgFrame.open(chart, chart.description(), size, bottom + 46);
+      height = (int) Math.ceil(bottom + 46);
+      svg = SvgFrame.open(chart, chart.description(), size, height);
       SvgFrame.horizontalAxis(svg, chart.valueAxis(), values, categoriesBegin, bottom);
     }
   }
@@ -59,6 +62,10 @@ final class SvgBarChart {
     double high =
         Math.max(0, reached.stream().mapToDouble(v -> v).filter(Double::isFinite).max().orElse(0));
     return Ticks.linear(low, high, countMax);
+  }
+
+  static int height(BarChart chart, SvgFrame.Size size) {
+    return new SvgBarChart(chart, size).height;
   }
 
   static String draw(BarChart chart, SvgFrame.Size size) {

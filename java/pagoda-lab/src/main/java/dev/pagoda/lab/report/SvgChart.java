@@ -1,6 +1,6 @@
 package dev.pagoda.lab.report;
 
-/** Draws a chart as SVG for the page. */
+/** Draws a chart as SVG, for the page and for files. */
 final class SvgChart {
   private SvgChart() {}
 
@@ -9,6 +9,20 @@ final class SvgChart {
       case LineChart lines -> SvgLineChart.draw(lines, size);
       case BarChart bars -> SvgBarChart.draw(bars, size);
     };
+  }
+
+  /** How high that picture is. */
+  static int height(Chart chart, SvgFrame.Size size) {
+    return switch (chart) {
+      case LineChart _ -> size.height();
+      case BarChart bars -> SvgBarChart.height(bars, size);
+    };
+  }
+
+  /** What a legend says of a reference line. */
+  static String caption(Chart chart, ReferenceLine line) {
+    String value = NumberText.label(line.value(), 4) + " " + chart.valueAxis().unit();
+    return line.label() + ": " + value.strip();
   }
 
   /** Draws the sign of a series in a legend. */

@@ -59,7 +59,7 @@ final class SvgFrame {
   }
 
   /** Opens the picture and names it for screen readers. */
-  static Markup open(Chart chart, String description, Size size, double height) {
+  static Markup open(Chart chart, String description, Size size, int height) {
     Markup svg = new Markup();
     String id = chart.id() + "-" + size.name().toLowerCase(Locale.ROOT);
     svg.open(
@@ -69,7 +69,7 @@ final class SvgFrame {
         "class",
         "chart " + size.name().toLowerCase(Locale.ROOT),
         "viewBox",
-        "0 0 %d %d".formatted(size.width(), (int) Math.ceil(height)),
+        "0 0 %d %d".formatted(size.width(), height),
         "role",
         "img",
         "aria-labelledby",

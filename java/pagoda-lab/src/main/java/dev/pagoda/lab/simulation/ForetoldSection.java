@@ -7,6 +7,7 @@ import dev.pagoda.lab.report.Section;
 import dev.pagoda.lab.report.Table;
 import dev.pagoda.lab.report.Verdict;
 import dev.pagoda.lab.workload.LengthDistribution;
+import dev.pagoda.lab.workload.Outputs;
 import dev.pagoda.lab.workload.Trace;
 import dev.pagoda.lab.workload.Workload;
 import java.util.ArrayList;
@@ -35,9 +36,8 @@ final class ForetoldSection {
             "swap",
             base.preemption(ServerSettings.Preemption.SWAP).hostBlocks(1_000).done(),
             seed));
-    outcomes.add(run("swap, 3 samples", base.samples(3).done(), seed));
-    outcomes.add(
-        run("swap, 4 beams", base.samples(4).beams(true).beamReplacement(0.2).done(), seed));
+    outcomes.add(run("swap, 3 samples", base.outputs(new Outputs.Samples(3)).done(), seed));
+    outcomes.add(run("swap, 4 beams", base.outputs(new Outputs.Beams(4, 0.2)).done(), seed));
     boolean agrees = outcomes.stream().allMatch(Outcome::agrees);
     int numSteps = outcomes.stream().mapToInt(Outcome::numSteps).sum();
     return new Section(

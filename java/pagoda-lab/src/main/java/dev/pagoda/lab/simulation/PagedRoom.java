@@ -9,6 +9,7 @@ import dev.pagoda.Step;
 import dev.pagoda.block.OutOfBlocksException;
 import dev.pagoda.decoding.ForkGroup;
 import dev.pagoda.decoding.PromptHandle;
+import dev.pagoda.lab.workload.Outputs;
 import dev.pagoda.lab.workload.PromptContent;
 import dev.pagoda.layout.DType;
 import dev.pagoda.layout.KvShape;
@@ -111,7 +112,8 @@ final class PagedRoom implements Room {
     }
     long shared = job.promptTokens / settings.blockSize();
     long each = cache.shape().blocksFor(job.finalLength()) - shared;
-    return shared + each * settings.samples() + settings.watermarkBlocks() <= settings.numBlocks()
+    return shared + each * settings.outputs().count() + settings.watermarkBlocks()
+            <= settings.numBlocks()
         ? ""
         : "more blocks than the pool has beside its watermark";
   }
@@ -161,7 +163,7 @@ final class PagedRoom implements Room {
 
   /** A group comes back whole, sharing restored, as the library's plan has it. */
   private int readmit(Job job, DroppedGroup dropped) {
-    int needed = dropped.plan().numBlocks() + settings.samples();
+    int needed = dropped.plan().numBlocks() + settings.outputs().count();
     if (lacks(needed)) {
       return -1;
     }
@@ -202,8 +204,8 @@ final class PagedRoom implements Room {
   @Override
   public void beginGenerating(Job job) {
     KvSequence prompt = job.sequence;
-    if (settings.samples() > 1 && prompt != null) {
-      job.group = ForkGroup.of(prompt, settings.samples(), PromptHandle.MOVE);
+    if (settings.outputs().count() > 1 && prompt != null) {
+      job.group = ForkGroup.of(prompt, settings.outputs().count(), PromptHandle.MOVE);
       job.sequence = null;
     }
   }
@@ -211,16 +213,18 @@ final class PagedRoom implements Room {
   @Override
   public int ahead(Job job, int length) {
     int inBlock = settings.blockSize() - length % settings.blockSize();
-    return settings.beams() ? 1 : Math.min(inBlock, job.finalLength() - length);
+    return settings.outputs() instanceof Outputs.Beams
+        ? 1
+        : Math.min(inBlock, job.finalLength() - length);
   }
 
   @Override
   public void afterToken(Job job) {
     ForkGroup group = job.group;
-    if (settings.beams() && group != null) {
+    if (settings.outputs() instanceof Outputs.Beams search && group != null) {
       BeamReplacement beams = job.beams;
       if (beams == null) {
-        beams = new BeamReplacement(settings.beamReplacement(), seed, job.index);
+        beams = new BeamReplacement(search.replacement(), seed, job.index);
         job.beams = beams;
       }
       int[] parents = beams.parents(group.size());
@@ -314,7 +318,8 @@ final class PagedRoom implements Room {
     int used = now.blocks().numUsed();
     double usedSlots = (double) used * settings.blockSize();
     // A token that several share counts for each: what is used is then all that can be said.
-    double live = settings.samples() > 1 ? usedSlots : Math.min((double) liveTokens, usedSlots);
+    double live =
+        settings.outputs().count() > 1 ? usedSlots : Math.min((double) liveTokens, usedSlots);
     sums.live += weight * live;
     sums.internal += weight * (usedSlots - live);
     sums.external += weight * (settings.poolTokens() - usedSlots);

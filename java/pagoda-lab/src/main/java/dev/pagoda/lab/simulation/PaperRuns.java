@@ -1,5 +1,6 @@
 package dev.pagoda.lab.simulation;
 
+import dev.pagoda.lab.workload.Outputs;
 import dev.pagoda.lab.workload.Trace;
 import dev.pagoda.lab.workload.Workload;
 import java.util.ArrayList;
@@ -62,8 +63,8 @@ final class PaperRuns {
     boolean isAlpaca = workload.equals(Published.ALPACA);
     double replacement =
         isAlpaca ? Published.BEAM_REPLACEMENT_ALPACA : Published.BEAM_REPLACEMENT_SHARE_GPT;
-    ServerSettings group =
-        server.edit().samples(width).beams(beams).beamReplacement(beams ? replacement : 0).done();
+    Outputs outputs = beams ? new Outputs.Beams(width, replacement) : new Outputs.Samples(width);
+    ServerSettings group = server.edit().outputs(outputs).done();
     Trace trace = saturating(workload, isAlpaca ? 4_000 : 1_500);
     try (ServingSimulation simulation =
         new ServingSimulation(group, MACHINE, trace, seed).measuringSaturation(SHARING_STEPS)) {

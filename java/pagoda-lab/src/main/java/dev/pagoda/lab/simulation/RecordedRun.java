@@ -8,6 +8,7 @@ import dev.pagoda.Step;
 import dev.pagoda.block.OutOfBlocksException;
 import dev.pagoda.decoding.ForkGroup;
 import dev.pagoda.decoding.PromptHandle;
+import dev.pagoda.lab.workload.Outputs;
 import dev.pagoda.lab.workload.Trace;
 import dev.pagoda.layout.AttentionSpec;
 import dev.pagoda.layout.DType;
@@ -146,11 +147,13 @@ final class RecordedRun implements AutoCloseable {
     int prompt = trace.promptTokens()[numArrived];
     int output = trace.outputTokens()[numArrived];
     BeamReplacement beams =
-        settings.beams() ? new BeamReplacement(settings.beamReplacement(), seed, numArrived) : null;
+        settings.outputs() instanceof Outputs.Beams search
+            ? new BeamReplacement(search.replacement(), seed, numArrived)
+            : null;
     numArrived++;
     int shared = prompt / settings.blockSize();
     int each = cache.shape().blocksFor(prompt + output - 1) - shared;
-    int most = shared + each * settings.samples() + settings.watermarkBlocks();
+    int most = shared + each * settings.outputs().count() + settings.watermarkBlocks();
     if (prompt + output <= settings.totalTokensMax() && most <= settings.numBlocks()) {
       waiting.addLast(new Live(prompt, output, beams));
     }
@@ -254,7 +257,7 @@ final class RecordedRun implements AutoCloseable {
   }
 
   private boolean hasSequencesLeft() {
-    return (running.size() + 1) * settings.samples() <= settings.sequencesMax();
+    return (running.size() + 1) * settings.outputs().count() <= settings.sequencesMax();
   }
 
   private void bringBack() {
@@ -281,7 +284,7 @@ final class RecordedRun implements AutoCloseable {
       Live live = waiting.getFirst();
       DroppedGroup dropped = live.dropped;
       if (dropped != null) {
-        if (lacks(dropped.plan().numBlocks() + settings.samples())) {
+        if (lacks(dropped.plan().numBlocks() + settings.outputs().count())) {
           return;
         }
         dropped.restore(this::feed);
@@ -332,12 +335,13 @@ final class RecordedRun implements AutoCloseable {
   }
 
   private void fork(Live live, boolean begins) {
-    if (settings.samples() == 1) {
+    if (settings.outputs().count() == 1) {
       return;
     }
     ForkGroup group = live.group;
     if (group == null) {
-      group = ForkGroup.of(live.sequences.getFirst(), settings.samples(), PromptHandle.MOVE);
+      group =
+          ForkGroup.of(live.sequences.getFirst(), settings.outputs().count(), PromptHandle.MOVE);
       live.group = group;
     }
     BeamReplacement beams = live.beams;

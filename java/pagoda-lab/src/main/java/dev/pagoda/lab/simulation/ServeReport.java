@@ -61,9 +61,7 @@ final class ServeReport {
             preemption(options.preemption()),
             options.hostBlocks(),
             options.prefixCacheBlocks(),
-            options.samples(),
-            options.beamReplacement() >= 0,
-            Math.max(0, options.beamReplacement()));
+            options.outputs());
   }
 
   private static ServerSettings.Preemption preemption(String name) {
@@ -191,9 +189,7 @@ final class ServeReport {
         server.preemption().name().toLowerCase(Locale.ROOT),
         server.hostBlocks(),
         server.prefixCacheBlocks(),
-        server.samples() > 1
-            ? ", " + server.samples() + (server.beams() ? " beams" : " samples") + " per prompt"
-            : "");
+        server.outputs().count() > 1 ? ", " + server.outputs() + " per prompt" : "");
   }
 
   private record Full(MemoryPolicy policy, ServingResult result) {}

@@ -1,5 +1,7 @@
 package dev.pagoda.lab.simulation;
 
+import dev.pagoda.lab.workload.Outputs;
+
 /**
  * How a model server is set up.
  *
@@ -17,9 +19,7 @@ package dev.pagoda.lab.simulation;
  * @param preemption what becomes of requests that must make room
  * @param hostBlocks blocks of the host tier that swapped requests go to
  * @param prefixCacheBlocks idle blocks that may be kept for prompts that begin alike; 0 for none
- * @param samples outputs per prompt, which share it
- * @param beams whether they are the beams of a search, which replace each other
- * @param beamReplacement with beams: how likely a beam is replaced by another one in a step
+ * @param outputs what comes of a prompt; several need the paged policy
  */
 public record ServerSettings(
     MemoryPolicy policy,
@@ -33,9 +33,7 @@ public record ServerSettings(
     Preemption preemption,
     int hostBlocks,
     int prefixCacheBlocks,
-    int samples,
-    boolean beams,
-    double beamReplacement) {
+    Outputs outputs) {
   /** What becomes of requests that must make room. */
   public enum Preemption {
     /** Their blocks are dropped and computed again. */
@@ -55,22 +53,21 @@ public record ServerSettings(
     requireBetween("sequencesMax", sequencesMax, 1, tokenBudget);
     requireBetween("hostBlocks", hostBlocks, 0, Integer.MAX_VALUE);
     requireBetween("prefixCacheBlocks", prefixCacheBlocks, 0, Integer.MAX_VALUE);
-    requireBetween("samples", samples, 1, sequencesMax);
+    requireBetween("samples", outputs.count(), 1, sequencesMax);
     if (!(watermark >= 0 && watermark < 1)) {
       throw new IllegalArgumentException(
           "the watermark is a share from 0 to 1: watermark=" + watermark);
-    }
-    if (!(beamReplacement >= 0 && beamReplacement <= 1)) {
-      throw new IllegalArgumentException(
-          "a beam is replaced with a probability: beamReplacement=" + beamReplacement);
     }
     if (poolTokens < blockSize) {
       throw new IllegalArgumentException(
           "the pool holds no block: blockSize=" + blockSize + ", poolTokens=" + poolTokens);
     }
-    if (samples > 1 && policy != MemoryPolicy.PAGED) {
+    if (outputs.count() > 1 && policy != MemoryPolicy.PAGED) {
       throw new IllegalArgumentException(
-          "samples and beams need the paged policy: samples=" + samples + ", policy=" + policy);
+          "samples and beams need the paged policy: samples="
+              + outputs.count()
+              + ", policy="
+              + policy);
     }
     if (!chunkedPrefill && tokenBudget < totalTokensMax) {
       throw new IllegalArgumentException(
@@ -108,9 +105,7 @@ public record ServerSettings(
         Preemption.RECOMPUTE,
         0,
         0,
-        1,
-        false,
-        0);
+        Outputs.ONE);
   }
 
   /** Whole blocks in the pool. */
@@ -148,9 +143,7 @@ public record ServerSettings(
     private Preemption preemption;
     private int hostBlocks;
     private int prefixCacheBlocks;
-    private int samples;
-    private boolean beams;
-    private double beamReplacement;
+    private Outputs outputs;
 
     private Edit(ServerSettings base) {
       policy = base.policy;
@@ -164,9 +157,7 @@ public record ServerSettings(
       preemption = base.preemption;
       hostBlocks = base.hostBlocks;
       prefixCacheBlocks = base.prefixCacheBlocks;
-      samples = base.samples;
-      beams = base.beams;
-      beamReplacement = base.beamReplacement;
+      outputs = base.outputs;
     }
 
     Edit policy(MemoryPolicy value) {
@@ -224,18 +215,8 @@ public record ServerSettings(
       return this;
     }
 
-    Edit samples(int value) {
-      samples = value;
-      return this;
-    }
-
-    Edit beams(boolean value) {
-      beams = value;
-      return this;
-    }
-
-    Edit beamReplacement(double value) {
-      beamReplacement = value;
+    Edit outputs(Outputs value) {
+      outputs = value;
       return this;
     }
 
@@ -252,9 +233,7 @@ public record ServerSettings(
           preemption,
           hostBlocks,
           prefixCacheBlocks,
-          samples,
-          beams,
-          beamReplacement);
+          outputs);
     }
   }
 }

@@ -241,7 +241,7 @@ final class ServingSimulation implements AutoCloseable {
           planned.add(job);
         }
       }
-      int budget = settings.tokenBudget() - numDecoding * settings.samples();
+      int budget = settings.tokenBudget() - numDecoding * settings.outputs().count();
       Job inProgress = prefilling;
       if (inProgress != null) {
         inProgress.chunk = chunkOf(inProgress, budget);
@@ -365,7 +365,7 @@ final class ServingSimulation implements AutoCloseable {
   }
 
   private boolean hasSequencesLeft() {
-    return (numAdmitted + 1) * settings.samples() <= settings.sequencesMax();
+    return (numAdmitted + 1) * settings.outputs().count() <= settings.sequencesMax();
   }
 
   private void admit(int budgetLeft) {
@@ -413,8 +413,8 @@ final class ServingSimulation implements AutoCloseable {
   /** Returns how long the step takes. */
   private double measure() {
     load.clear();
-    load.numSequences = numDecoding * settings.samples();
-    load.contextTokens = (decodingTokens + numDecoding) * settings.samples();
+    load.numSequences = numDecoding * settings.outputs().count();
+    load.contextTokens = (decodingTokens + numDecoding) * settings.outputs().count();
     long resident = residentTokens + numDecoding;
     for (Job job : chunked) {
       load.addPrefill(job.length, job.length + job.chunk);
@@ -440,7 +440,7 @@ final class ServingSimulation implements AutoCloseable {
   private void generate(List<Job> due) {
     decodingTokens += numDecoding;
     residentTokens += numDecoding;
-    outputTokens += (long) numDecoding * settings.samples();
+    outputTokens += (long) numDecoding * settings.outputs().count();
     for (Job job : due) {
       if (job.nextEvent == stepNumber) {
         if (stepNumber == job.lastStep) {
@@ -477,7 +477,7 @@ final class ServingSimulation implements AutoCloseable {
         room.beginGenerating(job);
       }
       job.generated++;
-      outputTokens += settings.samples();
+      outputTokens += settings.outputs().count();
       if (job.generated == job.outputTokens) {
         finish(job);
       } else {

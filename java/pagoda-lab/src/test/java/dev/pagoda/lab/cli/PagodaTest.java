@@ -72,6 +72,9 @@ class PagodaTest {
           simulate --pool-tokens 0|pagoda simulate: that is at least one token, poolTokens=0
           simulate --pool-tokens -5|pagoda simulate: that is at least one token, poolTokens=-5
           simulate --longest -1|pagoda simulate: that is at least one token, longest=-1
+          simulate --samples 0|pagoda simulate: a prompt has an output: samples=0
+          simulate --beams 0.2|pagoda simulate: a search has several beams: samples=1
+          simulate --samples 4 --beams -1|pagoda simulate: a beam is replaced with a probability: beams=-1.0
           simulate --rates 1,-2|pagoda simulate: rates are above 0, rates=-2.0
           simulate --rates fast|pagoda simulate: Invalid value for option '--rates'
           simulate --paper --calibrate a|pagoda simulate: --paper and --calibrate are two things, calibrate=a

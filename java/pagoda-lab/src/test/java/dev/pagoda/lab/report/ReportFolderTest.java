@@ -53,11 +53,9 @@ class ReportFolderTest {
   @ParameterizedTest
   @MethodSource("dev.pagoda.lab.report.SvgChartTest#awkwardCharts")
   void anyChartBecomesAPicture(Chart chart) throws IOException {
-    ChartFiles.writePng(chart, folder.resolve("chart.png"));
-    ChartFiles.writeSvg(chart, folder.resolve("chart.svg"));
+    PngFiles.write(chart, folder.resolve("chart.png"));
 
     requirePicture(ImageIO.read(folder.resolve("chart.png").toFile()));
-    Xml.parse(Files.readString(folder.resolve("chart.svg")));
   }
 
   private static void requirePicture(BufferedImage image) {

@@ -3,6 +3,7 @@ package dev.pagoda.lab.simulation;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pagoda.lab.workload.LengthDistribution;
+import dev.pagoda.lab.workload.Outputs;
 import dev.pagoda.lab.workload.Trace;
 import dev.pagoda.lab.workload.Workload;
 import java.util.Arrays;
@@ -26,15 +27,17 @@ class RecordedRunTest {
     NO_WATERMARK(base().watermark(0).done()),
     SWAP(base().preemption(ServerSettings.Preemption.SWAP).hostBlocks(1_000).done()),
     SMALL_HOST(base().preemption(ServerSettings.Preemption.SWAP).hostBlocks(8).done()),
-    SAMPLES(base().samples(3).done()),
+    SAMPLES(base().outputs(new Outputs.Samples(3)).done()),
     SAMPLES_SWAPPED(
-        base().samples(3).preemption(ServerSettings.Preemption.SWAP).hostBlocks(1_000).done()),
-    BEAMS(base().samples(4).beams(true).beamReplacement(0.2).done()),
+        base()
+            .outputs(new Outputs.Samples(3))
+            .preemption(ServerSettings.Preemption.SWAP)
+            .hostBlocks(1_000)
+            .done()),
+    BEAMS(base().outputs(new Outputs.Beams(4, 0.2)).done()),
     BEAMS_SWAPPED(
         base()
-            .samples(4)
-            .beams(true)
-            .beamReplacement(0.2)
+            .outputs(new Outputs.Beams(4, 0.2))
             .preemption(ServerSettings.Preemption.SWAP)
             .hostBlocks(1_000)
             .done());

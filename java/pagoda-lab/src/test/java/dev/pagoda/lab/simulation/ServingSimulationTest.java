@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.pagoda.lab.workload.LengthDistribution;
+import dev.pagoda.lab.workload.Outputs;
 import dev.pagoda.lab.workload.PromptContent;
 import dev.pagoda.lab.workload.Trace;
 import dev.pagoda.lab.workload.Workload;
@@ -213,7 +214,8 @@ class ServingSimulationTest {
     assertThatThrownBy(() -> SERVER.edit().blockSize(0).done()).hasMessageContaining("blockSize=0");
     assertThatThrownBy(() -> SERVER.edit().sequencesMax(9_999).done())
         .hasMessageContaining("sequencesMax=9999");
-    assertThatThrownBy(() -> SERVER.edit().samples(2).policy(MemoryPolicy.ORACLE).done())
+    assertThatThrownBy(
+            () -> SERVER.edit().outputs(new Outputs.Samples(2)).policy(MemoryPolicy.ORACLE).done())
         .hasMessageContaining("policy=ORACLE");
     assertThatThrownBy(() -> SERVER.edit().chunkedPrefill(false).tokenBudget(300).done())
         .hasMessageContaining("tokenBudget=300");

@@ -28,6 +28,16 @@ final class CapturedGraph implements CudaGraph {
 
   static CapturedGraph capture(
       DeviceQueue queue, RaggedBatch batch, StepMemory memory, Runnable work) {
+    queue.beginCapture();
+    try {
+      return captureAlone(queue, batch, memory, work);
+    } finally {
+      queue.endCapture();
+    }
+  }
+
+  private static CapturedGraph captureAlone(
+      DeviceQueue queue, RaggedBatch batch, StepMemory memory, Runnable work) {
     CallMemory call = memory.call;
     queue.enter(call);
     try {

@@ -11,6 +11,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 
 /**
@@ -34,6 +35,8 @@ final class DeviceQueue implements AutoCloseable {
   private final MemorySegment stream;
   private final boolean ownsStream;
   private final Arena arena;
+
+  private final AtomicLong capturingThread = new AtomicLong(); // its id, 0 while nobody captures
 
   // Guarded by itself.
   private final List<Allocation> allocations = new ArrayList<>();
@@ -143,18 +146,56 @@ final class DeviceQueue implements AutoCloseable {
     }
   }
 
-  /** Makes the queue's context current; {@link #leave} follows whatever happens between. */
+  /**
+   * Makes the queue's context current; {@link #leave} follows whatever happens between.
+   *
+   * @throws IllegalStateException if the device is lost, or another thread captures a graph
+   */
   void enter(CallMemory memory) {
     requireWhole();
     if (memory.depth > 0) {
       memory.depth++;
       return;
     }
+    requireNotCapturedElsewhere();
     int status = pagoda_h.pagoda_context_enter(context, memory.previous(), memory.error());
     if (status != pagoda_h.PAGODA_STATUS_OK()) {
       refuse("pagoda_context_enter", status, memory);
     }
     memory.depth = 1;
+  }
+
+  /**
+   * Says that this thread captures: what others queued would become part of its graph.
+   *
+   * @throws IllegalStateException if a thread captures already
+   */
+  void beginCapture() {
+    if (!capturingThread.compareAndSet(0, Thread.currentThread().threadId())) {
+      throw captured();
+    }
+  }
+
+  void endCapture() {
+    capturingThread.set(0);
+  }
+
+  boolean isCapturedElsewhere() {
+    long thread = capturingThread.get();
+    return thread != 0 && thread != Thread.currentThread().threadId();
+  }
+
+  private void requireNotCapturedElsewhere() {
+    if (isCapturedElsewhere()) {
+      throw captured();
+    }
+  }
+
+  private IllegalStateException captured() {
+    return new IllegalStateException(
+        "a graph is being captured on this cache's stream, and would hold this call too:"
+            + " capturingThread="
+            + capturingThread.get());
   }
 
   /** Puts back the context that was current before. */

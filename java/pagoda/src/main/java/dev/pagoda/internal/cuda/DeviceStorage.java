@@ -288,8 +288,9 @@ final class DeviceStorage implements KvStorage, CudaCache {
   @Override
   public void poison(int blockId) {
     requireBlock(blockId, numBlocks);
-    // On a lost device there is nothing left to spoil, and closing must go on.
-    if (queue.failure().isEmpty()) {
+    // On a lost device there is nothing left to spoil, and closing must go on. A graph that held
+    // this would spoil the block at each replay.
+    if (queue.failure().isEmpty() && !queue.isCapturedElsewhere()) {
       enter();
       try {
         queue.fill(pool + layout.blockOffset(blockId), layout.blockBytes(), POISON, memory);

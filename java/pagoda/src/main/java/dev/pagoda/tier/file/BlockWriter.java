@@ -51,7 +51,13 @@ final class BlockWriter {
     if (staging == null) {
       return;
     }
-    Task task = new Task(block, staging);
+    Task task;
+    try {
+      task = new Task(block, staging);
+    } catch (OutOfMemoryError full) {
+      books.endWrite(key, staging, WriteEnd.SKIPPED);
+      throw full;
+    }
     try {
       StagedBlocks.out(storage, new int[] {blockId}, 0, staging, 1);
       executor.execute(task);
@@ -83,16 +89,22 @@ final class BlockWriter {
         return;
       }
       BlockKey key = block.key();
-      Path part = folder.partOf(key, nextPart.getAndIncrement());
       WriteEnd end = WriteEnd.FAILED;
       try {
-        files.write(part, folder.pathOf(key), block, staging);
-        end = WriteEnd.WRITTEN;
-      } catch (IOException refused) {
-        LOGGER.log(System.Logger.Level.DEBUG, "a block cannot be written", refused);
-        end = removals.clean(key, part) ? WriteEnd.FAILED : WriteEnd.FAILED_AND_LEFT;
+        Path part = folder.partOf(key, nextPart.getAndIncrement());
+        end = write(part, key);
       } finally {
         books.endWrite(key, staging, end);
+      }
+    }
+
+    private WriteEnd write(Path part, BlockKey key) {
+      try {
+        files.write(part, folder.pathOf(key), block, staging);
+        return WriteEnd.WRITTEN;
+      } catch (IOException refused) {
+        LOGGER.log(System.Logger.Level.DEBUG, "a block cannot be written", refused);
+        return removals.clean(key, part) ? WriteEnd.FAILED : WriteEnd.FAILED_AND_LEFT;
       }
     }
 

@@ -184,7 +184,7 @@ public final class DiskTier implements LowerTier, AutoCloseable {
 
   /** Removes every block that is not being read or written. */
   public void clear() {
-    books.startClearing().forEach(removals::remove);
+    removals.removeAll(books.startClearing());
   }
 
   /**

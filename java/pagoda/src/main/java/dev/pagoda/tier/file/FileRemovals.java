@@ -35,9 +35,26 @@ final class FileRemovals {
     }
   }
 
+  /** Removes the files of busy keys: whatever fails, each of them is said to be gone or not. */
+  void removeAll(List<BlockKey> keys) {
+    int next = 0;
+    try {
+      while (next < keys.size()) {
+        BlockKey key = keys.get(next);
+        next++;
+        remove(key);
+      }
+    } finally {
+      while (next < keys.size()) {
+        books.endRemoval(keys.get(next), false);
+        next++;
+      }
+    }
+  }
+
   /** Makes room for one file, as far as files can be removed. */
   void makeRoom() {
-    books.takeStranded().forEach(this::remove);
+    removeAll(books.takeStranded());
     List<Path> stillThere = new ArrayList<>();
     for (Path part = strandedParts.poll(); part != null; part = strandedParts.poll()) {
       if (!tryDelete(part)) {
@@ -45,7 +62,7 @@ final class FileRemovals {
       }
     }
     strandedParts.addAll(stillThere);
-    books.startEvictions().forEach(this::remove);
+    removeAll(books.startEvictions());
   }
 
   /**

@@ -141,7 +141,7 @@ public final class SequenceStore implements AutoCloseable {
     }
     Path part = AbandonedParts.newPart(path);
     // Forks keep the content as it is, whatever becomes of the sequences meanwhile.
-    List<KvSequence> forks = new ArrayList<>();
+    List<KvSequence> forks = new ArrayList<>(group.size());
     try {
       for (KvSequence sequence : group) {
         requireOurs(sequence);
@@ -150,7 +150,9 @@ public final class SequenceStore implements AutoCloseable {
       GroupIndex index = index(forks, tokenIds);
       cache.park(forks, (storage, blockIds) -> write(part, path, index, storage, blockIds));
     } finally {
-      forks.forEach(KvSequence::close);
+      while (!forks.isEmpty()) {
+        forks.removeLast().close();
+      }
     }
   }
 
@@ -230,11 +232,13 @@ public final class SequenceStore implements AutoCloseable {
     ParkedGroup parked = cache.openParked(index.lengths(), index.tables());
     try {
       cache.unpark(parked, (storage, blockIds) -> read(path, reader, storage, blockIds));
+      return new RestoredGroup(parked.sequences(), index);
     } catch (Throwable refused) {
-      parked.sequences().forEach(KvSequence::close);
+      for (int i = 0; i < parked.sequences().size(); i++) {
+        parked.sequences().get(i).close();
+      }
       throw refused;
     }
-    return new RestoredGroup(parked.sequences(), index);
   }
 
   private void read(Path path, KvFileReader reader, KvStorage storage, int[] blockIds) {

@@ -21,6 +21,7 @@ import dev.pagoda.cuda.DeviceBuffer;
 import dev.pagoda.cuda.DevicePointer;
 import dev.pagoda.cuda.DeviceRows;
 import dev.pagoda.cuda.StepRoom;
+import dev.pagoda.decoding.ReadableCache;
 import dev.pagoda.layout.AttentionSpec;
 import dev.pagoda.layout.DType;
 import dev.pagoda.layout.KvShape;
@@ -224,6 +225,42 @@ class CudaStepTest {
           layers();
         },
         "after the refusal");
+  }
+
+  @Test
+  void whatAnotherThreadQueuesDoesNotGetIntoAGraph() {
+    decode(this::layers, "warm-up");
+    CudaStep face = step.unwrap(CudaStep.class);
+    KvSequence other = cache.newSequence();
+    List<CudaGraph> graphs = new ArrayList<>();
+    decode(
+        () ->
+            graphs.add(
+                face.capture(() -> {
+                  ReadableCache.onAnotherThread(() -> requireRefused(other));
+                  layers();
+                })),
+        "capture");
+    try (CudaGraph graph = graphs.getFirst()) {
+      decode(() -> face.replay(graph), "replay");
+    }
+    assertThat(other.length()).isZero();
+    try (Step own = cache.newStep()) {
+      own.append(other, 1).begin(); // as if nothing had been
+      own.rollback();
+    }
+  }
+
+  private void requireRefused(KvSequence sequence) {
+    try (Step own = cache.newStep()) {
+      own.append(sequence, 1);
+      assertThatIllegalStateException()
+          .isThrownBy(own::begin)
+          .withMessageContaining("a graph is being captured");
+    }
+    assertThatIllegalStateException()
+        .isThrownBy(() -> cuda.allocate(16))
+        .withMessageContaining("a graph is being captured");
   }
 
   @Test

@@ -15,9 +15,11 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+@Tag("any-backend")
 class AbandonedPartsTest {
   private static final ModelFingerprint MODEL = ModelFingerprint.ofDescription("model", "1");
   private static final Instant NOW = Instant.parse("2026-11-23T12:00:00Z");

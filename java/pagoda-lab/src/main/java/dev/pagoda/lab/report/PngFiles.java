@@ -27,8 +27,8 @@ import org.knowm.xchart.style.markers.Marker;
 import org.knowm.xchart.style.markers.None;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
-/** Charts as files of their own, for slides and papers: always light, always one size. */
-public final class ChartFiles {
+/** Charts as PNG files, for slides and papers: always light, always one size. */
+public final class PngFiles {
   private static final int WIDTH = 900;
   private static final int HEIGHT = 560;
   private static final double CHARACTER = 7.5;
@@ -36,7 +36,7 @@ public final class ChartFiles {
       new BasicStroke(
           1.5f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 10f, new float[] {6f, 5f}, 0f);
 
-  private ChartFiles() {}
+  private PngFiles() {}
 
   /**
    * Says why this JVM cannot draw text: it needs a font library and a font, which bare containers
@@ -50,33 +50,21 @@ public final class ChartFiles {
           .getStringBounds("x", new FontRenderContext(new AffineTransform(), true, true));
       return Optional.empty();
     } catch (RuntimeException | InternalError | LinkageError noFonts) {
-      return Optional.of("this JVM has no fonts to draw with: " + noFonts);
+      return Optional.of(
+          "this machine has no fonts to draw with, install fontconfig and one of them: " + noFonts);
     }
   }
 
   /**
-   * Writes a chart as PNG.
+   * Writes a chart.
    *
    * @param chart the chart
    * @param path the file
    * @throws IOException if it cannot be written
    */
-  public static void writePng(Chart chart, Path path) throws IOException {
+  public static void write(Chart chart, Path path) throws IOException {
     try (OutputStream out = Files.newOutputStream(path)) {
       ChartEncoder.saveChart(drawing(chart), out, "png");
-    }
-  }
-
-  /**
-   * Writes a chart as SVG.
-   *
-   * @param chart the chart
-   * @param path the file
-   * @throws IOException if it cannot be written
-   */
-  public static void writeSvg(Chart chart, Path path) throws IOException {
-    try (OutputStream out = Files.newOutputStream(path)) {
-      ChartEncoder.saveChart(drawing(chart), out, "svg");
     }
   }
 
@@ -193,7 +181,7 @@ public final class ChartFiles {
   }
 
   private static void style(AxesChartStyler styler) {
-    styler.setSeriesColors(Palette.series());
+    styler.setSeriesColors(Palette.SERIES.stream().map(Color::decode).toArray(Color[]::new));
     styler.setChartBackgroundColor(Color.WHITE);
     styler.setPlotBackgroundColor(Color.WHITE);
     styler.setPlotBorderVisible(false);
