@@ -41,13 +41,10 @@ class PrefixIndex {
   /** All or nothing. */
   void add(CachedEntry entry) {
     boolean isFirst = entry.block.blockIndex() == 0;
+    if (isFirst) {
+      var _ = firstBlocks.computeIfAbsent(entry.firstTokens, _ -> new AtomicInteger());
+    }
     try {
-      if (isFirst) {
-        var _ =
-            firstBlocks
-                .computeIfAbsent(entry.firstTokens, _ -> new AtomicInteger())
-                .incrementAndGet();
-      }
       byParent.merge(
           entry.block.parentKey(),
           Siblings.of(entry.block),
@@ -55,27 +52,31 @@ class PrefixIndex {
       byKey.put(entry.key(), entry);
     } catch (OutOfMemoryError full) {
       byKey.remove(entry.key(), entry);
-      leaveOrders(entry);
+      leaveSiblings(entry);
       throw full;
+    }
+    AtomicInteger count = firstBlocks.get(entry.firstTokens);
+    if (isFirst && count != null) {
+      count.incrementAndGet();
     }
   }
 
   /** Cannot fail. */
   void remove(CachedEntry entry) {
     if (byKey.remove(entry.key(), entry)) {
-      leaveOrders(entry);
+      leaveSiblings(entry);
+      AtomicInteger count = firstBlocks.get(entry.firstTokens);
+      if (count != null && count.decrementAndGet() <= 0) {
+        firstBlocks.remove(entry.firstTokens);
+      }
     }
   }
 
-  private void leaveOrders(CachedEntry entry) {
+  private void leaveSiblings(CachedEntry entry) {
     BlockKey parentKey = entry.block.parentKey();
     Siblings siblings = byParent.get(parentKey);
     if (siblings != null && !siblings.remove(entry.block)) {
       byParent.remove(parentKey);
-    }
-    AtomicInteger count = firstBlocks.get(entry.firstTokens);
-    if (count != null && count.decrementAndGet() <= 0) {
-      firstBlocks.remove(entry.firstTokens);
     }
   }
 
@@ -99,7 +100,8 @@ class PrefixIndex {
   }
 
   boolean isFirstBlockOfAny(int[] tokenIds) {
-    return firstBlocks.containsKey(IntBuffer.wrap(tokenIds));
+    AtomicInteger count = firstBlocks.get(IntBuffer.wrap(tokenIds));
+    return count != null && count.get() > 0;
   }
 
   /**
