@@ -1,6 +1,9 @@
 package dev.pagoda;
 
+import dev.pagoda.internal.kernel.AttendCall;
 import dev.pagoda.layout.AttentionSpec;
+import dev.pagoda.layout.KeyOrder;
+import dev.pagoda.layout.KvLayout;
 import dev.pagoda.layout.KvShape;
 import dev.pagoda.layout.LayerShape;
 import dev.pagoda.memory.Rows;
@@ -31,19 +34,30 @@ public record Priming(
   static Priming run(Backend backend, KvShape shape, AttentionSpec spec, Duration budget) {
     List<LayerShape> layers = shape.layers().stream().distinct().toList();
     KvShape small = new KvShape(layers, shape.blockSize());
-    int numBlocks = (BATCH + 2) * small.blocksFor(2 * PROMPT_TOKENS);
+    int uncached = uncachedTokens(small);
+    int numBlocks =
+        (BATCH + 2) * small.blocksFor(2 * PROMPT_TOKENS) + small.blocksFor(uncached + 1);
     PagedKvCache cache = PagedKvCache.open(small, backend, Capacity.blocks(numBlocks));
     Round round = new Round(small, spec);
     try (Step prompt = cache.newStep();
         Step one = cache.newStep();
-        Step batch = cache.newStep()) {
-      round.open(cache, prompt, 1, PROMPT_TOKENS);
-      round.open(cache, one, 1, 1);
-      round.open(cache, batch, BATCH, 1);
-      return measured(round, List.of(prompt, one, batch), budget);
+        Step batch = cache.newStep();
+        Step late = cache.newStep()) {
+      round.open(cache, prompt, 1, PROMPT_TOKENS, PROMPT_TOKENS);
+      round.open(cache, one, 1, PROMPT_TOKENS, 1);
+      round.open(cache, batch, BATCH, PROMPT_TOKENS, 1);
+      round.open(cache, late, 1, uncached, 1);
+      return measured(round, List.of(prompt, one, batch, late), budget);
     } finally {
       cache.closeAll();
     }
+  }
+
+  /** Tokens that near caches do not hold: rows over them go through other kernels. */
+  private static int uncachedTokens(KvShape shape) {
+    long blockBytes = new KvLayout(shape, KeyOrder.DIM_MAJOR).blockBytes();
+    long numBlocks = AttendCall.CACHED_BYTES_MAX / blockBytes + 1;
+    return Math.toIntExact(numBlocks * shape.blockSize());
   }
 
   private static Priming measured(Round round, List<Step> steps, Duration budget) {
@@ -95,12 +109,14 @@ public record Priming(
     }
 
     /** Begins a step that has as many tokens of each of some sequences, which have a context. */
-    void open(PagedKvCache cache, Step step, int numSequences, int numTokens) {
+    void open(PagedKvCache cache, Step step, int numSequences, int contextTokens, int numTokens) {
       List<KvSequence> sequences = Stream.generate(cache::newSequence).limit(numSequences).toList();
       for (KvSequence sequence : sequences) {
-        step.append(sequence, PROMPT_TOKENS).begin();
-        write(step);
-        step.commit();
+        for (int left = contextTokens; left > 0; left -= PROMPT_TOKENS) {
+          step.append(sequence, Math.min(left, PROMPT_TOKENS)).begin();
+          write(step);
+          step.commit();
+        }
       }
       sequences.forEach(sequence -> step.append(sequence, numTokens));
       step.begin();

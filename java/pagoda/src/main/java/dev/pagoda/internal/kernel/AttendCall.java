@@ -1,6 +1,7 @@
 package dev.pagoda.internal.kernel;
 
 import dev.pagoda.layout.AttentionSpec;
+import dev.pagoda.layout.KvLayout;
 import dev.pagoda.memory.KvStorage;
 import dev.pagoda.memory.Rows;
 
@@ -11,6 +12,12 @@ import dev.pagoda.memory.Rows;
  * inside one.
  */
 public final class AttendCall {
+  /**
+   * What a step may read, all layers together, and find most of it in the second or third cache
+   * again. Above that it pays to fetch ahead, see NOTES.md.
+   */
+  public static final long CACHED_BYTES_MAX = 4L << 20;
+
   private final KvStorage storage;
   private final RaggedBatch batch;
   private int layer;
@@ -46,6 +53,13 @@ public final class AttendCall {
 
   public RaggedBatch batch() {
     return batch;
+  }
+
+  /** Whether keys and values are likely to be in a near cache. */
+  public boolean isCached() {
+    KvLayout layout = storage.layout();
+    long numBlocks = batch.numContextTokens() / layout.shape().blockSize();
+    return numBlocks * layout.blockBytes() <= CACHED_BYTES_MAX;
   }
 
   public int layer() {

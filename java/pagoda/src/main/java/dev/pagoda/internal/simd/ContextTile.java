@@ -28,12 +28,6 @@ final class ContextTile {
   /** From so many rows on it is cheaper to pack first. */
   static final int PACKING_ROWS_MIN = 16;
 
-  /**
-   * What a step may read, all layers together, and find most of it in the second or third cache
-   * again. Above that the values are better touched while the keys are read.
-   */
-  private static final long CACHED_BYTES_MAX = 4L << 20;
-
   private final KvLayout layout;
   private final int blockSize;
   private final VectorScratch scratch;
@@ -123,15 +117,10 @@ final class ContextTile {
             && hasValueGroups
             && keyDType == DType.FP32
             && valueDType == DType.FP32
-            && bytesOfAllLayers(call) <= CACHED_BYTES_MAX;
+            && call.isCached();
     boolean isTouched = hasValueGroups && !isPacked;
     touchStrideBytes = isTouched ? (long) Lanes.GROUP * valueRowBytes / keyDim : 0;
     Arrays.fill(touchGroups, 0);
-  }
-
-  /** What a step reads on its way through all layers. */
-  private long bytesOfAllLayers(AttendCall call) {
-    return call.batch().numContextTokens() / blockSize * layout.blockBytes();
   }
 
   /**
