@@ -192,6 +192,7 @@ public final class VectorKernels implements Kernels {
       int tileEnd = Math.min(spanEnd, start + CanonicalOrder.TILE_TOKENS);
       tile.open(start, Math.max(firstSeen, start), tileEnd);
       for (int h = 0; h < rows.numHeads(); h++) {
+        tile.touchAhead(firstKvHead + h, h, firstKvHead + rows.numHeads());
         tile.openHead(firstKvHead + h);
         TileAttention.attend(rows, h, tile);
       }
