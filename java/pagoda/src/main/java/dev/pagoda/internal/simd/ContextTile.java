@@ -28,6 +28,12 @@ final class ContextTile {
   /** From so many rows on it is cheaper to pack first. */
   static final int PACKING_ROWS_MIN = 16;
 
+  /** Bytes of whole blocks that are touched at once: half of a second-level cache of 1 MiB. */
+  private static final int TOUCHED_BYTES_MAX = 512 << 10;
+
+  /** Where a head has fewer bytes of a block, the memory is slow to find them: half a page. */
+  private static final int RUN_BYTES_MIN = 2048;
+
   private final KvLayout layout;
   private final int blockSize;
   private final VectorScratch scratch;
@@ -75,6 +81,9 @@ final class ContextTile {
   private int valueStride;
   private boolean hasKeyGroups;
   private boolean hasValueGroups;
+  private long keyTileBytes;
+  private long valueTileBytes;
+  private int headsTouched; // at once; 0: none
   private int first;
   private int end;
 
@@ -121,6 +130,12 @@ final class ContextTile {
     boolean isTouched = hasValueGroups && !isPacked;
     touchStrideBytes = isTouched ? (long) Lanes.GROUP * valueRowBytes / keyDim : 0;
     Arrays.fill(touchGroups, 0);
+
+    keyTileBytes = layout.keyTileOffset(0, layer, 1) - layout.keyTileOffset(0, layer, 0);
+    valueTileBytes = layout.valueTileOffset(0, layer, 1) - layout.valueTileOffset(0, layer, 0);
+    boolean isScattered = !isGrouped && keyTileBytes < RUN_BYTES_MIN;
+    long headBytes = Math.ceilDiv(Lanes.TILE, blockSize) * (keyTileBytes + valueTileBytes);
+    headsTouched = isScattered ? (int) Math.max(1, TOUCHED_BYTES_MAX / headBytes) : 0;
   }
 
   /**
@@ -143,6 +158,35 @@ final class ContextTile {
       int position = Math.max(lowest, Math.min(start + group * Lanes.GROUP, highest));
       groupBlocks[group] = blockIdAt(position);
       groupSlots[group] = position % blockSize;
+    }
+  }
+
+  /**
+   * Brings blocks of a few tokens into the cache before their heads are gathered one by one: heads
+   * are neighbours in a block, and a few KiB in a row come faster than each head's few hundred
+   * bytes. Call for every head, in order.
+   *
+   * @param headIndex how many heads of the tile came before
+   * @param endKvHead head behind the tile's last
+   */
+  void touchAhead(int kvHead, int headIndex, int endKvHead) {
+    int heads = Math.min(headsTouched, endKvHead - kvHead);
+    if (heads <= 1 || headIndex % headsTouched != 0) {
+      return;
+    }
+    long[] keys = gathered;
+    long[] values = gatheredLater;
+    int highest = (end - 1) / blockSize * blockSize;
+    int position = first / blockSize * blockSize;
+    while (position <= highest) {
+      for (int i = 0; i < Lanes.GROUPS; i++) {
+        int blockId = blockIdAt(Math.min(position, highest));
+        keys[i] = layout.keyTileOffset(blockId, layer, kvHead);
+        values[i] = layout.valueTileOffset(blockId, layer, kvHead);
+        position += blockSize;
+      }
+      touched += GatherKernel.touch(pool, keys, heads * keyTileBytes);
+      touched += GatherKernel.touch(pool, values, heads * valueTileBytes);
     }
   }
 

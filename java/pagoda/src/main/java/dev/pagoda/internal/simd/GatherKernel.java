@@ -5,6 +5,7 @@ import static dev.pagoda.internal.simd.Lanes.ORDER;
 import static dev.pagoda.internal.simd.Lanes.TILE;
 
 import dev.pagoda.internal.kernel.Elements;
+import dev.pagoda.layout.KvLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -42,6 +43,22 @@ final class GatherKernel {
   private static final long SHORT_GROUP = GROUP * Short.BYTES;
 
   private GatherKernel() {}
+
+  /** Reads one number of every line of four runs side by side, and returns their sum. */
+  static int touch(MemorySegment pool, long[] runs, long byteSize) {
+    long r0 = runs[0];
+    long r1 = runs[1];
+    long r2 = runs[2];
+    long r3 = runs[3];
+    int touched = 0;
+    for (long at = 0; at < byteSize; at += KvLayout.TILE_ALIGNMENT_BYTES) {
+      touched += pool.get(ValueLayout.JAVA_BYTE, r0 + at);
+      touched += pool.get(ValueLayout.JAVA_BYTE, r1 + at);
+      touched += pool.get(ValueLayout.JAVA_BYTE, r2 + at);
+      touched += pool.get(ValueLayout.JAVA_BYTE, r3 + at);
+    }
+    return touched;
+  }
 
   /** Eight positions of a type of 32 bits. */
   static int eightInts(

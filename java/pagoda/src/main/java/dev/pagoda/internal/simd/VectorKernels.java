@@ -207,6 +207,7 @@ public final class VectorKernels implements Kernels {
         continue;
       }
       for (int h = 0; h < rows.numHeads(); h++) {
+        tile.touchAhead(firstKvHead + h, h, firstKvHead + rows.numHeads());
         tile.openHead(firstKvHead + h);
         TileAttention.attend(rows, h, tile);
       }
