@@ -19,7 +19,7 @@ if [[ -n $(git status --porcelain 2>/dev/null) ]]; then
 fi
 echo "date     $(date --iso-8601)"
 echo "commit   $commit"
-gpu=$(nvidia-smi --query-gpu=name,driver_version,power.limit --format=csv,noheader | head -n 1)
+gpu=$(nvidia-smi --query-gpu=name,driver_version,power.limit --format=csv,noheader | sed -n 1p)
 echo "gpu      $gpu"
 echo "command  scripts/bench-native.sh $*"
 echo

@@ -24,13 +24,13 @@ else
     -DskipTests -Dmaven.javadoc.skip -Dmaven.source.skip -Dspotless.check.skip
 fi
 
-cpu=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)
+cpu=$(sed -n '/^model name/{s/^[^:]*: //p;q}' /proc/cpuinfo 2>/dev/null)
 commit=$(git rev-parse --short HEAD 2>/dev/null || echo none)
 if [[ -n $(git status --porcelain 2>/dev/null) ]]; then
   commit+=" with changes"
 fi
 if command -v nvidia-smi >/dev/null; then
-  gpu=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null | head -n 1)
+  gpu=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null | sed -n 1p)
 fi
 echo "date     $(date --iso-8601)"
 echo "commit   $commit"

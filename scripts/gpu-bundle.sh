@@ -180,7 +180,7 @@ report() {
   if [[ $status -ne 0 ]]; then
     touch "$logs/$name.failed"
     if grep --quiet '^Failures' "$log"; then
-      sed -n '/^Failures/,/^Test run finished/p' "$log" | head -n 60
+      sed -n '/^Failures/,/^Test run finished/p' "$log" | sed -n '1,60p'
     else
       tail -n 15 "$log"
     fi

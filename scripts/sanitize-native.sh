@@ -61,7 +61,7 @@ for tool in memcheck racecheck initcheck synccheck; do
     else
       echo "$tool finds something in $test: status=$status"
       # The tool's findings, and what the test itself had to say.
-      grep -E '=========' "$logs/${test%% *}" | head -n 30 || true
+      grep -E '=========' "$logs/${test%% *}" | sed -n '1,30p' || true
       grep -vE '=========' "$logs/${test%% *}" | tail -n 5 || true
       num_failures=$((num_failures + 1))
     fi
