@@ -31,8 +31,7 @@ pagoda_status check_heads(const AbiParams& p, pagoda_error* error) {
   PAGODA_RETURN_UNLESS_OK(
       require_range({"value_head_dim", layer.value_head_dim}, 1, kMostHeadDim, error));
   PAGODA_RETURN_UNLESS_OK(require_range({"num_kv_heads", layer.num_kv_heads}, 1, 1 << 16, error));
-  PAGODA_RETURN_UNLESS_OK(
-      require_range({"num_query_heads", p.num_query_heads}, 1, 1 << 16, error));
+  PAGODA_RETURN_UNLESS_OK(require_range({"num_query_heads", p.num_query_heads}, 1, 1 << 16, error));
   if (p.num_query_heads % layer.num_kv_heads != 0) {
     return fail(error, PAGODA_STATUS_INVALID_ARGUMENT, cudaSuccess,
                 "KV heads must divide query heads: num_query_heads=%d, num_kv_heads=%d",
@@ -54,8 +53,7 @@ pagoda_status check_numbers(const AbiParams& p, pagoda_error* error) {
   PAGODA_RETURN_UNLESS_OK(check_heads(p, error));
   PAGODA_RETURN_UNLESS_OK(require_range({"num_seqs", p.num_seqs}, 0, 1 << 24, error));
   PAGODA_RETURN_UNLESS_OK(require_dtype("row_dtype", p.row_dtype, error));
-  PAGODA_RETURN_UNLESS_OK(
-      require_range({"window_tokens", p.window_tokens}, 0, INT32_MAX, error));
+  PAGODA_RETURN_UNLESS_OK(require_range({"window_tokens", p.window_tokens}, 0, INT32_MAX, error));
   PAGODA_RETURN_UNLESS_OK(require_finite("softmax_scale", p.softmax_scale, error));
   PAGODA_RETURN_UNLESS_OK(require_finite("logit_soft_cap", p.logit_soft_cap, error));
   if (p.logit_soft_cap < 0.0f) {
@@ -83,9 +81,9 @@ pagoda_status check_memory(const AbiParams& p, pagoda_error* error) {
   PAGODA_RETURN_UNLESS_OK(require_row_stride({"query_row_stride_bytes", p.query_row_stride_bytes},
                                              int64_t{p.num_query_heads} * layer.key_head_dim,
                                              p.row_dtype, error));
-  PAGODA_RETURN_UNLESS_OK(require_row_stride(
-      {"output_row_stride_bytes", p.output_row_stride_bytes},
-      int64_t{p.num_query_heads} * layer.value_head_dim, p.row_dtype, error));
+  PAGODA_RETURN_UNLESS_OK(require_row_stride({"output_row_stride_bytes", p.output_row_stride_bytes},
+                                             int64_t{p.num_query_heads} * layer.value_head_dim,
+                                             p.row_dtype, error));
   return require_range({"block_table_stride", p.block_table_stride}, 1, INT32_MAX, error);
 }
 

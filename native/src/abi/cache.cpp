@@ -64,8 +64,8 @@ struct NamedPool {
 
 constexpr uint64_t kVectorBytes = 16;
 
-pagoda_status check_copies(NamedPool source, NamedPool target, uint64_t copies,
-                           int64_t block_bytes, int64_t num_copies, pagoda_error* error) {
+pagoda_status check_copies(NamedPool source, NamedPool target, uint64_t copies, int64_t block_bytes,
+                           int64_t num_copies, pagoda_error* error) {
   PAGODA_RETURN_UNLESS_OK(require_range({"num_copies", num_copies}, 0, INT32_MAX, error));
   PAGODA_RETURN_UNLESS_OK(
       require_range({"block_bytes", block_bytes}, kVectorBytes, int64_t{1} << 40, error));
@@ -127,10 +127,9 @@ pagoda_status pagoda_swap_blocks(const pagoda_swap_blocks_params* params, void* 
     if (params->num_copies == 0) {
       return PAGODA_STATUS_OK;
     }
-    const CopyBlocksParams copies{device_pointer<const char>(params->source_pool),
-                                  device_pointer<char>(params->target_pool),
-                                  device_pointer<const BlockCopy>(params->copies),
-                                  params->block_bytes, params->num_copies};
+    const CopyBlocksParams copies{
+        device_pointer<const char>(params->source_pool), device_pointer<char>(params->target_pool),
+        device_pointer<const BlockCopy>(params->copies), params->block_bytes, params->num_copies};
     return launched(launch_swap_blocks(copies, static_cast<cudaStream_t>(stream)), "swap_blocks",
                     error);
   });

@@ -89,8 +89,8 @@ pagoda_status require_maybe_address(const char* name, uint64_t address, uint64_t
 
 pagoda_status require_dtype(const char* name, pagoda_dtype dtype, pagoda_error* error) {
   if (dtype < PAGODA_DTYPE_FP32 || dtype > PAGODA_DTYPE_BF16) {
-    return fail(error, PAGODA_STATUS_INVALID_ARGUMENT, cudaSuccess,
-                "there is no such dtype: %s=%d", name, dtype);
+    return fail(error, PAGODA_STATUS_INVALID_ARGUMENT, cudaSuccess, "there is no such dtype: %s=%d",
+                name, dtype);
   }
   return PAGODA_STATUS_OK;
 }

@@ -53,12 +53,12 @@ pagoda_status launched(cudaError_t answer, const char* operation, pagoda_error* 
 }  // namespace pagoda
 
 /// Returns from the calling function unless `status` is OK: checks come in long lists.
-#define PAGODA_RETURN_UNLESS_OK(status)             \
-  do {                                              \
-    const pagoda_status pagoda_answer = (status);   \
-    if (pagoda_answer != PAGODA_STATUS_OK) {        \
-      return pagoda_answer;                         \
-    }                                               \
+#define PAGODA_RETURN_UNLESS_OK(status)           \
+  do {                                            \
+    const pagoda_status pagoda_answer = (status); \
+    if (pagoda_answer != PAGODA_STATUS_OK) {      \
+      return pagoda_answer;                       \
+    }                                             \
   } while (0)
 
 #endif

@@ -206,10 +206,10 @@ pagoda_status pagoda_fill_memory(const pagoda_fill_memory_params* params, void* 
       return PAGODA_STATUS_OK;
     }
     PAGODA_RETURN_UNLESS_OK(require_address("target", params->target, 1, error));
-    return done(cudaMemsetAsync(pointer_to(params->target), static_cast<int>(params->byte_value),
-                                static_cast<size_t>(params->num_bytes),
-                                static_cast<cudaStream_t>(stream)),
-                "fill memory", error);
+    return done(
+        cudaMemsetAsync(pointer_to(params->target), static_cast<int>(params->byte_value),
+                        static_cast<size_t>(params->num_bytes), static_cast<cudaStream_t>(stream)),
+        "fill memory", error);
   });
 }
 

@@ -174,8 +174,7 @@ inline pagoda_kv_layer layer_of(const PoolShape& shape, uint64_t pool) {
       rounded_up(int64_t{shape.block_size} * shape.key_head_dim * element_bytes(shape.dtype), 64);
   layer.value_tile_bytes =
       rounded_up(int64_t{shape.block_size} * shape.value_head_dim * element_bytes(shape.dtype), 64);
-  const int64_t layer_bytes =
-      shape.num_kv_heads * (layer.key_tile_bytes + layer.value_tile_bytes);
+  const int64_t layer_bytes = shape.num_kv_heads * (layer.key_tile_bytes + layer.value_tile_bytes);
   layer.block_bytes = shape.num_layers * layer_bytes;
   layer.key_base_bytes = shape.layer * layer_bytes;
   layer.value_base_bytes = layer.key_base_bytes + shape.num_kv_heads * layer.key_tile_bytes;

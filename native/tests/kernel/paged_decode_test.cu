@@ -80,8 +80,7 @@ class DecodeRun {
       check(cudaMemcpy(reinterpret_cast<void*>(each.source), target, each.count * 4,
                        cudaMemcpyDeviceToDevice),
             "cudaMemcpy");
-      check(cudaMemcpy(target, noise.data(), each.count * 4, cudaMemcpyHostToDevice),
-            "cudaMemcpy");
+      check(cudaMemcpy(target, noise.data(), each.count * 4, cudaMemcpyHostToDevice), "cudaMemcpy");
     }
     check(cudaDeviceSynchronize(), "noise");
     write_late<<<1, 256, 0, stream>>>(words[0], words[1]);

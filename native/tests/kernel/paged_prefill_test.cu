@@ -179,7 +179,7 @@ void follows_rows_in_a_graph(const PrefillCase& what, uint64_t seed) {
 
 std::vector<PrefillCase> cases(bool is_short) {
   // Whole prompts, chunks, single rows, sequences without rows, and an empty one.
-  const std::vector<Rows> ragged = {{1, 1},   {17, 17}, {0, 0},     {200, 3}, {65, 65}, {130, 1},
+  const std::vector<Rows> ragged = {{1, 1},     {17, 17}, {0, 0},   {200, 3}, {65, 65}, {130, 1},
                                     {300, 130}, {90, 0},  {64, 40}, {129, 2}, {400, 33}};
   std::vector<PrefillCase> all;
   const auto add = [&](const std::string& title, auto change) {
@@ -252,9 +252,8 @@ std::vector<PrefillCase> cases(bool is_short) {
     typed("rows that lie on no 16 bytes", [](PrefillCase& c) { c.row_padding = 1; });
     typed("rows of no sequence at the end", [](PrefillCase& c) { c.padded_rows = 77; });
     typed("one row for one sequence", [](PrefillCase& c) { c.sequences = {{1, 1}}; });
-    typed("decode rows alone", [](PrefillCase& c) {
-      c.sequences = {{700, 1}, {3, 1}, {1, 1}, {256, 1}};
-    });
+    typed("decode rows alone",
+          [](PrefillCase& c) { c.sequences = {{700, 1}, {3, 1}, {1, 1}, {256, 1}}; });
     typed("no rows, padding alone", [](PrefillCase& c) {
       c.sequences = {{5, 0}, {0, 0}};
       c.padded_rows = 3;

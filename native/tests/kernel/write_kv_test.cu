@@ -47,8 +47,7 @@ void writes_its_slots_and_nothing_else(const WriteCase& what, uint64_t seed) {
         store(&(*rows)[token * stride + i * row_bytes], what.row_dtype, value);
         const int64_t slot = slots[token];
         if (slot >= 0 && slot < int64_t{shape.num_blocks} * shape.block_size) {
-          store(&expected[slot / shape.block_size * layer.block_bytes + base +
-                          i / head_dim * tile +
+          store(&expected[slot / shape.block_size * layer.block_bytes + base + i / head_dim * tile +
                           (slot % shape.block_size * head_dim + i % head_dim) *
                               element_bytes(shape.dtype)],
                 shape.dtype, value);
@@ -169,8 +168,8 @@ int main(int argc, char** argv) {
         what.shape.block_size = dim == 33 ? 5 : 16;
         what.row_dtype = row_dtype;
         what.row_padding = dim == 128 ? 0 : 3;
-        what.title = std::string(names[row_dtype]) + " rows into " + names[dtype] +
-                     ", head dim " + std::to_string(dim);
+        what.title = std::string(names[row_dtype]) + " rows into " + names[dtype] + ", head dim " +
+                     std::to_string(dim);
         writes_its_slots_and_nothing_else(what, seed++);
       }
     }

@@ -77,9 +77,8 @@ void end_stream(Stream* stream) {
 
 bool is_open(const Stream* stream) {
   return streams.count(const_cast<Stream*>(stream)) != 0 ||
-         std::any_of(std::begin(devices), std::end(devices), [stream](const Device& device) {
-           return stream == &device.default_stream;
-         });
+         std::any_of(std::begin(devices), std::end(devices),
+                     [stream](const Device& device) { return stream == &device.default_stream; });
 }
 
 Stream* stream_of(void* handle) {
