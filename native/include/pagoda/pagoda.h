@@ -413,7 +413,7 @@ typedef struct pagoda_kv_layer {
   int32_t key_head_dim;     /* at least 1; attention takes up to 256 */
   int32_t value_head_dim;   /* at least 1; attention takes up to 256 */
   pagoda_dtype key_dtype;
-  pagoda_dtype value_dtype; /* the same as key_dtype */
+  pagoda_dtype value_dtype;
 } pagoda_kv_layer;
 
 /** Rows to write, and their slots. */

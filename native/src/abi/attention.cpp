@@ -129,6 +129,8 @@ void use_common_fields(const AbiParams& p, Params* params) {
   params->key_head_dim = layer.key_head_dim;
   params->value_head_dim = layer.value_head_dim;
   params->window_tokens = p.window_tokens;
+  params->key_dtype = static_cast<DType>(layer.key_dtype);
+  params->value_dtype = static_cast<DType>(layer.value_dtype);
   params->row_dtype = static_cast<DType>(p.row_dtype);
   params->softmax_scale = p.softmax_scale;
   params->logit_soft_cap = p.logit_soft_cap;
@@ -181,8 +183,7 @@ pagoda_status pagoda_paged_decode(const pagoda_paged_decode_params* params, void
     use_common_fields(*params, &decode);
     use_paged_decode_workspace(&decode, device_pointer<void>(params->workspace),
                                device.num_multiprocessors);
-    return launched(launch_paged_decode(decode, static_cast<DType>(params->layer.key_dtype), {},
-                                        device, static_cast<cudaStream_t>(stream)),
+    return launched(launch_paged_decode(decode, {}, device, static_cast<cudaStream_t>(stream)),
                     "paged_decode", error);
   });
 }
@@ -208,8 +209,7 @@ pagoda_status pagoda_paged_prefill(const pagoda_paged_prefill_params* params, vo
         device_pointer<const int32_t>(params->cumulative_query_lengths);
     prefill.num_tokens = params->num_tokens;
     prefill.is_causal = params->is_causal == 1;
-    return launched(launch_paged_prefill(prefill, static_cast<DType>(params->layer.key_dtype),
-                                         device_pointer<void>(params->workspace), device,
+    return launched(launch_paged_prefill(prefill, device_pointer<void>(params->workspace), device,
                                          static_cast<cudaStream_t>(stream)),
                     "paged_prefill", error);
   });

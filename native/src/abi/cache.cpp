@@ -48,9 +48,9 @@ WriteKvParams write_params(const pagoda_write_kv_params& p) {
           layer.num_blocks * layer.block_size,
           device_pointer<const int64_t>(p.slot_mapping),
           {device_pointer<const void>(p.keys), p.key_row_stride_bytes, layer.key_base_bytes,
-           layer.key_tile_bytes, layer.key_head_dim},
+           layer.key_tile_bytes, layer.key_head_dim, static_cast<DType>(layer.key_dtype), 1},
           {device_pointer<const void>(p.values), p.value_row_stride_bytes, layer.value_base_bytes,
-           layer.value_tile_bytes, layer.value_head_dim},
+           layer.value_tile_bytes, layer.value_head_dim, static_cast<DType>(layer.value_dtype), 1},
           p.num_tokens,
           layer.num_kv_heads,
           layer.block_size,
@@ -92,10 +92,8 @@ pagoda_status pagoda_write_kv(const pagoda_write_kv_params* params, void* stream
     if (params->num_tokens == 0) {
       return PAGODA_STATUS_OK;
     }
-    return launched(
-        launch_write_kv(write_params(*params), static_cast<DType>(params->layer.key_dtype),
-                        static_cast<cudaStream_t>(stream)),
-        "write_kv", error);
+    return launched(launch_write_kv(write_params(*params), static_cast<cudaStream_t>(stream)),
+                    "write_kv", error);
   });
 }
 

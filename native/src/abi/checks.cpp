@@ -30,14 +30,15 @@ struct NamedTiles {
   NamedValue base;
   NamedValue tile;
   int32_t head_dim;
+  pagoda_dtype dtype;
 };
 
 pagoda_status require_tiles(const pagoda_kv_layer& layer, const NamedTiles& tiles,
                             pagoda_error* error) {
   PAGODA_RETURN_UNLESS_OK(require_range(tiles.base, 0, layer.block_bytes, error));
   PAGODA_RETURN_UNLESS_OK(require_multiple(tiles.base, kTileAlignmentBytes, error));
-  const int64_t payload_bytes = int64_t{layer.block_size} * tiles.head_dim *
-                                element_bytes(static_cast<DType>(layer.key_dtype));
+  const int64_t payload_bytes =
+      int64_t{layer.block_size} * tiles.head_dim * element_bytes(static_cast<DType>(tiles.dtype));
   PAGODA_RETURN_UNLESS_OK(require_range(tiles.tile, payload_bytes, layer.block_bytes, error));
   PAGODA_RETURN_UNLESS_OK(require_multiple(tiles.tile, kTileAlignmentBytes, error));
   if (tiles.tile.value > (layer.block_bytes - tiles.base.value) / layer.num_kv_heads) {
@@ -127,20 +128,17 @@ pagoda_status require_layer(const pagoda_kv_layer& layer, int32_t most_head_dim,
       require_range({"value_head_dim", layer.value_head_dim}, 1, most_head_dim, error));
   PAGODA_RETURN_UNLESS_OK(require_dtype("key_dtype", layer.key_dtype, error));
   PAGODA_RETURN_UNLESS_OK(require_dtype("value_dtype", layer.value_dtype, error));
-  if (layer.value_dtype != layer.key_dtype) {
-    return fail(error, PAGODA_STATUS_UNSUPPORTED, cudaSuccess,
-                "keys and values have one dtype: key_dtype=%d, value_dtype=%d", layer.key_dtype,
-                layer.value_dtype);
-  }
   PAGODA_RETURN_UNLESS_OK(require_tiles(layer,
                                         {{"key_base_bytes", layer.key_base_bytes},
                                          {"key_tile_bytes", layer.key_tile_bytes},
-                                         layer.key_head_dim},
+                                         layer.key_head_dim,
+                                         layer.key_dtype},
                                         error));
   return require_tiles(layer,
                        {{"value_base_bytes", layer.value_base_bytes},
                         {"value_tile_bytes", layer.value_tile_bytes},
-                        layer.value_head_dim},
+                        layer.value_head_dim,
+                        layer.value_dtype},
                        error);
 }
 

@@ -193,12 +193,8 @@ static void refuses_layers_that_do_not_fit(void) {
   REFUSES_WRITE(layer.value_base_bytes, -64, "value_base_bytes=-64");
   REFUSES_WRITE(layer.key_dtype, 3, "key_dtype=3");
   REFUSES_DECODE(layer.value_head_dim, 257, "value_head_dim=257");
-
-  pagoda_paged_decode_params mixed = good_decode();
-  mixed.layer.value_dtype = PAGODA_DTYPE_FP16;
-  pagoda_error error = untouched_error();
-  CLAIM(pagoda_paged_decode(&mixed, NULL, &error) == PAGODA_STATUS_UNSUPPORTED);
-  CLAIM_CONTAINS(error.text, "value_dtype=1");
+  // Values of four bytes need tiles of twice the size.
+  REFUSES_DECODE(layer.value_dtype, PAGODA_DTYPE_FP32, "value_tile_bytes=4096");
 }
 
 static void refuses_operations_by_field(void) {

@@ -94,7 +94,7 @@ struct WrittenRows {
   int num_query_heads;
   int value_head_dim;
   pagoda_dtype row_dtype;
-  pagoda_dtype pool_dtype;
+  pagoda_dtype pool_dtype;  // FP32 where keys and values differ: so are they multiplied
 };
 
 /// Claims that all rows are as near to float64 as their dtypes allow, and that bytes between rows

@@ -264,6 +264,17 @@ std::vector<DecodeCase> cases(bool is_short) {
   add("FP32 rows over a BF16 pool", [](DecodeCase& c) { c.row_dtype = PAGODA_DTYPE_FP32; });
   add("FP16 rows over a BF16 pool", [](DecodeCase& c) { c.row_dtype = PAGODA_DTYPE_FP16; });
   add("BF16 rows over an FP16 pool", [](DecodeCase& c) { c.shape.dtype = PAGODA_DTYPE_FP16; });
+  for (const pagoda_dtype keys : {PAGODA_DTYPE_FP32, PAGODA_DTYPE_FP16, PAGODA_DTYPE_BF16}) {
+    for (const pagoda_dtype values : {PAGODA_DTYPE_FP32, PAGODA_DTYPE_FP16, PAGODA_DTYPE_BF16}) {
+      if (keys != values) {
+        add(std::string(names[keys]) + " keys, " + names[values] + " values", [&](DecodeCase& c) {
+          c.shape.dtype = keys;
+          c.shape.maybe_value_dtype = values;
+          c.row_dtype = keys == PAGODA_DTYPE_BF16 ? PAGODA_DTYPE_BF16 : PAGODA_DTYPE_FP32;
+        });
+      }
+    }
+  }
   add("keys wider than values", [](DecodeCase& c) {
     c.shape.key_head_dim = 192;
     c.shape.value_head_dim = 128;

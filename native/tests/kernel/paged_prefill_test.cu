@@ -262,6 +262,17 @@ std::vector<PrefillCase> cases(bool is_short) {
   add("FP32 rows over a BF16 pool", [](PrefillCase& c) { c.row_dtype = PAGODA_DTYPE_FP32; });
   add("FP16 rows over a BF16 pool", [](PrefillCase& c) { c.row_dtype = PAGODA_DTYPE_FP16; });
   add("BF16 rows over an FP16 pool", [](PrefillCase& c) { c.shape.dtype = PAGODA_DTYPE_FP16; });
+  for (const pagoda_dtype keys : {PAGODA_DTYPE_FP32, PAGODA_DTYPE_FP16, PAGODA_DTYPE_BF16}) {
+    for (const pagoda_dtype values : {PAGODA_DTYPE_FP32, PAGODA_DTYPE_FP16, PAGODA_DTYPE_BF16}) {
+      if (keys != values) {
+        add(std::string(names[keys]) + " keys, " + names[values] + " values", [&](PrefillCase& c) {
+          c.shape.dtype = keys;
+          c.shape.maybe_value_dtype = values;
+          c.row_dtype = keys == PAGODA_DTYPE_BF16 ? PAGODA_DTYPE_BF16 : PAGODA_DTYPE_FP32;
+        });
+      }
+    }
+  }
   add("keys wider than values", [](PrefillCase& c) {
     c.shape.key_head_dim = 192;
     c.shape.value_head_dim = 128;

@@ -50,10 +50,6 @@ pagoda_status require_layer(const pagoda_kv_layer& layer, pagoda_error* error) {
     RETURN_UNLESS_OK(require(size >= 0 && size % 64 == 0, "sizes of a layer are multiples of 64",
                              "layer", size, error));
   }
-  if (layer.key_dtype != layer.value_dtype) {
-    return fail(error, PAGODA_STATUS_UNSUPPORTED, 0,
-                "keys and values must have one dtype: layer.value_dtype=%d", layer.value_dtype);
-  }
   return PAGODA_STATUS_OK;
 }
 

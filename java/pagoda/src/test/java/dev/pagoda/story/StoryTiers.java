@@ -151,8 +151,7 @@ final class StoryTiers implements PrefixListener {
       host.ifPresent(HostTier::clear);
       hostBooks.ifPresent(CheckedHostTier::cleared);
     } else {
-      disk.ifPresent(DiskTier::clear);
-      diskBooks.ifPresent(CheckedDiskTier::cleared);
+      diskBooks.ifPresent(CheckedDiskTier::clear);
     }
   }
 

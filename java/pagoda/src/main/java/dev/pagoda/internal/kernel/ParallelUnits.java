@@ -16,18 +16,21 @@ import org.jspecify.annotations.Nullable;
  * <ol>
  *   <li>When it returns or throws, no other thread is inside this call's kernels.
  *   <li>An executor that runs its tasks late, never, or refuses them costs speed only: the caller
- *       does what nobody else took, and a late task finds the door closed.
+ *       does what nobody else took, and a late task finds the door closed, or helps a later call.
+ *   <li>No more threads than that call asked for are inside, whoever comes and how often.
  *   <li>Nothing is allocated, save what the executor allocates.
  * </ol>
  */
 abstract class ParallelUnits implements Runnable {
-  private static final int CLOSED = -1;
+  private static final int CLOSED = Integer.MIN_VALUE;
 
-  // Number of lent threads inside, or CLOSED. Opening it publishes the fields below.
-  private final AtomicInteger inside = new AtomicInteger(CLOSED);
+  // How many lent threads may still come in; plus CLOSED, nobody. Opening publishes the fields
+  // below.
+  private final AtomicInteger places = new AtomicInteger(CLOSED);
   private final AtomicInteger nextUnit = new AtomicInteger();
   private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
   private int numUnits;
+  private int numLent; // places when nobody is inside
   private volatile Thread caller = Thread.currentThread();
 
   /** Takes units, by {@link #nextUnit}, until there is none. */
@@ -51,9 +54,10 @@ abstract class ParallelUnits implements Runnable {
     failure.setPlain(null);
     nextUnit.setPlain(0);
     caller = Thread.currentThread();
-    inside.set(0);
+    numLent = Math.max(0, Math.min(numThreads, numUnits) - 1);
+    places.set(numLent);
     try {
-      for (int i = 1; i < Math.min(numThreads, numUnits); i++) {
+      for (int i = 0; i < numLent; i++) {
         executor.execute(this);
       }
     } catch (RejectedExecutionException refused) {
@@ -77,25 +81,27 @@ abstract class ParallelUnits implements Runnable {
   /** A lent thread's part. */
   @Override
   public void run() {
-    int present;
+    int left;
     do {
-      present = inside.get();
-      if (present == CLOSED) {
+      left = places.get();
+      if (left <= 0) {
         return;
       }
-    } while (!inside.compareAndSet(present, present + 1));
+    } while (!places.compareAndSet(left, left - 1));
     try {
       takeUnits();
     } finally {
-      if (inside.decrementAndGet() == 0) {
+      if (places.incrementAndGet() == CLOSED + numLent) {
         LockSupport.unpark(caller);
       }
     }
   }
 
+  /** Lets nobody in any more, and waits until nobody is inside. */
   private void close() {
     boolean interrupted = false;
-    while (!inside.compareAndSet(0, CLOSED)) {
+    places.getAndAdd(CLOSED);
+    while (places.get() != CLOSED + numLent) {
       LockSupport.park(this);
       interrupted |= Thread.interrupted();
     }

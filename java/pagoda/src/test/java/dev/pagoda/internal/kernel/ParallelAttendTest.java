@@ -52,7 +52,7 @@ class ParallelAttendTest {
   /** Counts how often each (row, KV head) is computed, and who is inside. */
   private static class RecordingKernels implements Kernels {
     final AtomicInteger inside = new AtomicInteger();
-    private final AtomicInteger scratchesMade = new AtomicInteger();
+    final AtomicInteger scratchesMade = new AtomicInteger();
     private volatile AtomicIntegerArray computed = new AtomicIntegerArray(0);
     private volatile int tileTokens = 1;
     private volatile int numKvHeads;
@@ -386,6 +386,24 @@ class ParallelAttendTest {
     kernels.requireDone();
     assertThat(kernels.release.getCount()).as("it was released before run returned").isZero();
     releaser.join();
+  }
+
+  @Test
+  void noMoreThreadsAreInsideThanWereAskedFor() throws InterruptedException {
+    HeldKernels kernels = new HeldKernels();
+    Attention attention = attention(kernels, 4);
+    Executor lendsFour =
+        task -> {
+          for (int i = 0; i < 4; i++) {
+            platform.execute(task);
+          }
+          kernels.release.countDown();
+        };
+    for (int i = 0; i < 200; i++) {
+      attention.batch(1, 1).run(lendsFour, 2);
+      kernels.requireDone();
+    }
+    assertThat(kernels.scratchesMade).hasValueLessThanOrEqualTo(2);
   }
 
   private static void awaitWaiting(Thread thread, CountDownLatch first) {
