@@ -441,8 +441,8 @@ typedef struct pagoda_write_kv_params {
  * Threads:   any thread; calls on different streams do not order each other.
  *
  * Returns OK, also when num_tokens is 0 (nothing is launched);
- *         INVALID_ARGUMENT for a value outside what the structs say, before anything is queued;
- *         UNSUPPORTED for keys and values of different dtypes;
+ *         INVALID_ARGUMENT for a value outside what the structs say, or rows in memory of another
+ *         device that this one has no access to, before anything is queued;
  *         what pagoda_device_count returns when there is no device;
  *         CUDA_FAILURE when the launch was refused.
  */
@@ -523,8 +523,8 @@ PAGODA_API pagoda_status pagoda_paged_decode_workspace(const pagoda_paged_decode
  * Numerics:  products in FP32, of elements as the pool holds them; no TF32.
  *
  * Returns OK, also when num_seqs is 0 (nothing is launched);
- *         INVALID_ARGUMENT for a value outside what the structs say, before anything is queued;
- *         UNSUPPORTED for keys and values of different dtypes;
+ *         INVALID_ARGUMENT for a value outside what the structs say, or rows in memory of another
+ *         device that this one has no access to, before anything is queued;
  *         what pagoda_device_count returns when there is no device;
  *         CUDA_FAILURE when the launch was refused.
  */
@@ -607,8 +607,8 @@ PAGODA_API pagoda_status pagoda_paged_prefill_workspace(const pagoda_paged_prefi
  * Numerics:  products in FP32, of elements as the pool holds them; no TF32.
  *
  * Returns OK, also when num_seqs or num_tokens is 0 (nothing is launched);
- *         INVALID_ARGUMENT for a value outside what the structs say, before anything is queued;
- *         UNSUPPORTED for keys and values of different dtypes;
+ *         INVALID_ARGUMENT for a value outside what the structs say, or rows in memory of another
+ *         device that this one has no access to, before anything is queued;
  *         what pagoda_device_count returns when there is no device;
  *         CUDA_FAILURE when the launch was refused.
  */

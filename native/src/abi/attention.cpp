@@ -84,7 +84,11 @@ pagoda_status check_memory(const AbiParams& p, pagoda_error* error) {
   PAGODA_RETURN_UNLESS_OK(require_row_stride({"output_row_stride_bytes", p.output_row_stride_bytes},
                                              int64_t{p.num_query_heads} * layer.value_head_dim,
                                              p.row_dtype, error));
-  return require_range({"block_table_stride", p.block_table_stride}, 1, INT32_MAX, error);
+  PAGODA_RETURN_UNLESS_OK(
+      require_range({"block_table_stride", p.block_table_stride}, 1, INT32_MAX, error));
+  PAGODA_RETURN_UNLESS_OK(require_reachable("queries", p.queries, error));
+  PAGODA_RETURN_UNLESS_OK(require_reachable("output", p.output, error));
+  return require_reachable("maybe_lse", p.maybe_lse, error);
 }
 
 pagoda_status check_prefill(const pagoda_paged_prefill_params& p, pagoda_error* error) {

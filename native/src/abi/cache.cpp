@@ -36,9 +36,11 @@ pagoda_status check_write(const pagoda_write_kv_params& p, pagoda_error* error) 
   PAGODA_RETURN_UNLESS_OK(require_row_stride({"key_row_stride_bytes", p.key_row_stride_bytes},
                                              int64_t{p.layer.num_kv_heads} * p.layer.key_head_dim,
                                              p.row_dtype, error));
-  return require_row_stride({"value_row_stride_bytes", p.value_row_stride_bytes},
-                            int64_t{p.layer.num_kv_heads} * p.layer.value_head_dim, p.row_dtype,
-                            error);
+  PAGODA_RETURN_UNLESS_OK(require_row_stride({"value_row_stride_bytes", p.value_row_stride_bytes},
+                                             int64_t{p.layer.num_kv_heads} * p.layer.value_head_dim,
+                                             p.row_dtype, error));
+  PAGODA_RETURN_UNLESS_OK(require_reachable("keys", p.keys, error));
+  return require_reachable("values", p.values, error);
 }
 
 WriteKvParams write_params(const pagoda_write_kv_params& p) {

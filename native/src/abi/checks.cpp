@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "abi/device_failures.h"
+#include "abi/driver_functions.h"
 
 namespace pagoda {
 namespace {
@@ -23,6 +24,32 @@ pagoda_status require_multiple(NamedValue field, int64_t unit, pagoda_error* err
                 field.value);
   }
   return PAGODA_STATUS_OK;
+}
+
+bool has_several_devices() {
+  static const bool has_several = [] {
+    int num_devices = 0;
+    const cudaError_t answer = cudaGetDeviceCount(&num_devices);
+    if (answer != cudaSuccess) {
+      cudaGetLastError();
+    }
+    return answer == cudaSuccess && num_devices > 1;
+  }();
+  return has_several;
+}
+
+/// What the driver says about the current context's access to memory of another device. Where it
+/// says nothing, the launch will tell.
+bool has_access(uint64_t address) {
+  using GetAttribute = CUresult(CUDAAPI*)(void*, CUpointer_attribute, CUdeviceptr);
+  static const GetAttribute get_attribute = [] {
+    GetAttribute found = nullptr;
+    return find_driver_function("cuPointerGetAttribute", &found) == cudaSuccess ? found : nullptr;
+  }();
+  uint64_t flags = 0;
+  return get_attribute == nullptr ||
+         get_attribute(&flags, CU_POINTER_ATTRIBUTE_ACCESS_FLAGS, address) != CUDA_SUCCESS ||
+         (flags & CU_POINTER_ATTRIBUTE_ACCESS_FLAG_READ) != 0;
 }
 
 /// Keys or values of a layer, whose tiles must hold a block's rows and lie inside the block.
@@ -86,6 +113,27 @@ pagoda_status require_address(const char* name, uint64_t address, uint64_t align
 pagoda_status require_maybe_address(const char* name, uint64_t address, uint64_t alignment_bytes,
                                     pagoda_error* error) {
   return address == 0 ? PAGODA_STATUS_OK : require_address(name, address, alignment_bytes, error);
+}
+
+pagoda_status require_reachable(const char* name, uint64_t address, pagoda_error* error) {
+  if (address == 0 || !has_several_devices()) {
+    return PAGODA_STATUS_OK;
+  }
+  cudaPointerAttributes attributes{};
+  int device_idx = 0;
+  if (cudaPointerGetAttributes(&attributes, reinterpret_cast<const void*>(
+                                                static_cast<uintptr_t>(address))) != cudaSuccess ||
+      cudaGetDevice(&device_idx) != cudaSuccess) {
+    cudaGetLastError();
+    return PAGODA_STATUS_OK;
+  }
+  if (attributes.type != cudaMemoryTypeDevice || attributes.device == device_idx ||
+      has_access(address)) {
+    return PAGODA_STATUS_OK;
+  }
+  return fail(error, PAGODA_STATUS_INVALID_ARGUMENT, cudaSuccess,
+              "this is memory of device %d, which device %d has no access to: %s=0x%" PRIx64,
+              attributes.device, device_idx, name, address);
 }
 
 pagoda_status require_dtype(const char* name, pagoda_dtype dtype, pagoda_error* error) {

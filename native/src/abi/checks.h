@@ -32,6 +32,10 @@ pagoda_status require_address(const char* name, uint64_t address, uint64_t align
 pagoda_status require_maybe_address(const char* name, uint64_t address, uint64_t alignment_bytes,
                                     pagoda_error* error);
 
+/// Refuses rows in memory of another device that the current one has no access to: to read them
+/// would break its context. Asks CUDA only where there are several devices; 0 is no address.
+pagoda_status require_reachable(const char* name, uint64_t address, pagoda_error* error);
+
 /// Refuses anything but the dtypes of the header.
 pagoda_status require_dtype(const char* name, pagoda_dtype dtype, pagoda_error* error);
 

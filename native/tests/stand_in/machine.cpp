@@ -62,6 +62,14 @@ const Memory* memory_at(uint64_t address, int64_t num_bytes) {
   return num_bytes >= 0 && offset + num_bytes <= memory.num_bytes ? &memory : nullptr;
 }
 
+pagoda_status require_reachable(const char* name, uint64_t address, pagoda_error* error) {
+  const Memory* memory = memory_at(address, 1);
+  return memory == nullptr || memory->is_seen_by(current)
+             ? PAGODA_STATUS_OK
+             : fail(error, PAGODA_STATUS_INVALID_ARGUMENT, 0,
+                    "this is memory of another device: %s=0x%" PRIx64, name, address);
+}
+
 Stream* new_stream() {
   auto* stream = new Stream();
   stream->device = current;

@@ -1,6 +1,7 @@
 package dev.pagoda.internal.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
@@ -14,12 +15,14 @@ import dev.pagoda.cuda.CudaCache;
 import dev.pagoda.cuda.CudaPlace;
 import dev.pagoda.cuda.CudaStep;
 import dev.pagoda.cuda.DeviceBuffer;
+import dev.pagoda.cuda.NativeCallException;
 import dev.pagoda.cuda.StepRoom;
 import dev.pagoda.layout.AttentionSpec;
 import dev.pagoda.layout.DType;
 import dev.pagoda.layout.KeyOrder;
 import dev.pagoda.layout.KvLayout;
 import dev.pagoda.layout.KvShape;
+import dev.pagoda.memory.Fence;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.Rows;
 import dev.pagoda.testing.Seeds;
@@ -27,6 +30,7 @@ import dev.pagoda.tier.SwapSpace;
 import dev.pagoda.tier.SwappedGroup;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
 import java.util.random.RandomGenerator;
@@ -110,6 +114,41 @@ class CudaMemoryTest {
       assertThatIllegalArgumentException()
           .isThrownBy(() -> device.copyOut(new int[] {0}, host, new int[] {0}, 1))
           .withMessageContaining("equal layouts");
+    }
+  }
+
+  @Test
+  void aFenceBehindACopyThatWasRefusedPassesAndTheStorageWorksOn() {
+    KvLayout layout = new KvLayout(KvShape.uniform(2, 2, 64, DType.BF16), KeyOrder.TOKEN_MAJOR);
+    int[] ids = {0, 1, 2, 3, 4};
+    int skew = 8; // launches want 16
+    try (DeviceStorage device = open(layout, ids.length);
+        HostStorage host = device.openHostStorage(ids.length);
+        HostStorage skewed =
+            HostStorage.pageLocked(
+                layout,
+                ids.length,
+                (byteSize, arena) ->
+                    device.queue().allocatePinned(skew + byteSize, arena).asSlice(skew))) {
+      byte[] bytes = new byte[(int) host.segment().byteSize()];
+      Seeds.generator(SEED, "refused").nextBytes(bytes);
+      host.segment().copyFrom(MemorySegment.ofArray(bytes));
+      device.copyIn(host, ids, ids, ids.length);
+      assertThat(device.fence()).isSameAs(Fence.PASSED);
+
+      skewed.segment().fill((byte) 3);
+      assertThatExceptionOfType(NativeCallException.class)
+          .isThrownBy(() -> device.copyOut(ids, skewed, ids, ids.length))
+          .withMessageContaining("multiple of 16: target_pool=");
+      Fence fence = device.fence();
+      fence.await();
+      assertThat(fence.hasPassed()).isTrue();
+      assertThat(skewed.segment().toArray(ValueLayout.JAVA_BYTE)).containsOnly(3);
+
+      host.segment().fill((byte) 0);
+      device.copyOut(ids, host, ids, ids.length);
+      assertThat(device.fence()).isSameAs(Fence.PASSED);
+      assertThat(host.segment().toArray(ValueLayout.JAVA_BYTE)).as("seed=" + SEED).isEqualTo(bytes);
     }
   }
 
