@@ -176,6 +176,11 @@ final class StoryTiers implements PrefixListener {
             : disk.isPresent() && diskBooks.orElseThrow().contains(block));
   }
 
+  /** The key under which a block was ever stored, by the history of its last token. */
+  Optional<BlockKey> keyOf(long history) {
+    return Optional.ofNullable(blockOf.get(history)).map(PrefixBlock::key);
+  }
+
   // What the prefix cache tells.
 
   private void count(long sequenceNumber) {
