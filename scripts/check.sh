@@ -6,6 +6,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
+readonly budget_minutes=30
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -14,7 +15,13 @@ step() {
   echo "== $1 ($((SECONDS / 60)) min $((SECONDS % 60)) s)"
 }
 
+# What git sees of the checkout: changed files, and new ones that it does not ignore.
+checkout() {
+  git status --porcelain 2>/dev/null || true
+}
+
 step "tools"
+checkout_before=$(checkout)
 newest_java=$(scripts/find-jdk.sh --newest)
 echo "newest JDK: $newest_java"
 mvn --version | sed -n '1p;3p'
@@ -106,11 +113,24 @@ write_sample() {
 }
 write_sample >"$work/in.safetensors"
 scripts/pagoda attend "$work/in.safetensors" "$work/out.safetensors"
-ones=$(od -A n -v -t x1 "$work/out.safetensors" | tr -d ' \n' | grep --only-matching 0000803f | wc -l)
+# None at all is grep's exit code 1, and must get to the sentence below.
+ones=$(od -A n -v -t x1 "$work/out.safetensors" | tr -d ' \n' |
+  { grep --only-matching 0000803f || true; } | wc -l)
 if [[ $ones -ne 16 ]]; then
   echo "the output is not 16 times 1: ones=$ones" >&2
   exit 1
 fi
 echo "16 of 16 elements are right"
 
+step "nothing but build folders has changed"
+if [[ $(checkout) != "$checkout_before" ]]; then
+  echo "the build changed the checkout:" >&2
+  diff <(echo "$checkout_before") <(checkout) >&2 || true
+  exit 1
+fi
+echo "the checkout is as it was"
+
 step "done"
+if ((SECONDS > budget_minutes * 60)); then
+  echo "this took longer than the $budget_minutes minutes that CI has on two processors"
+fi

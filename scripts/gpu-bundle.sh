@@ -42,7 +42,8 @@ echo "+ mvn package"
 
 echo "+ jars for the tests"
 "${maven[@]}" --projects $library dependency:copy-dependencies \
-  -DincludeScope=test -DincludeGroupIds=org.assertj,net.bytebuddy -DoutputDirectory="$files/lib"
+  -DincludeScope=test -DincludeGroupIds=org.assertj,net.bytebuddy,org.ow2.asm \
+  -DoutputDirectory="$files/lib"
 junit=$(sed -nE 's|.*<junit.version>(.*)</junit.version>.*|\1|p' pom.xml)
 "${maven[@]}" --non-recursive dependency:copy -DoutputDirectory="$files/lib" \
   -Dartifact="org.junit.platform:junit-platform-console-standalone:$junit"
@@ -130,7 +131,7 @@ join() {
   echo "$*"
 }
 class_path=$(join "$files/java/pagoda/classes" "$files/native" \
-  "$files"/lib/assertj-*.jar "$files"/lib/byte-buddy-*.jar)
+  "$files"/lib/assertj-*.jar "$files"/lib/byte-buddy-*.jar "$files"/lib/asm-*.jar)
 lab_class_path=$files/java/pagoda-lab/classes:$(join "$files"/java/pagoda-lab/lib/*.jar):$class_path
 # Tests are named as they start, and none may hang: where a run is cut off after some minutes, what
 # it printed is all there is.

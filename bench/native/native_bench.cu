@@ -239,6 +239,8 @@ struct BlockSets {
     params->block_size = shape.block_size;
     params->key_head_dim = shape.head_dim;
     params->value_head_dim = shape.head_dim;
+    params->key_dtype = pagoda::DType::kBf16;
+    params->value_dtype = pagoda::DType::kBf16;
     params->row_dtype = pagoda::DType::kBf16;
     params->softmax_scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
   }
@@ -292,7 +294,7 @@ void bench_decode(const Shape& shape, const pagoda::DecodeTuning& tuning,
     const int set = i % num_sets;
     of_set.block_tables = sets.tables_of(set);
     of_set.queries = queries.get() + set * num_seqs * row_elements;
-    check(pagoda::launch_paged_decode(of_set, pagoda::DType::kBf16, tuning, device, stream),
+    check(pagoda::launch_paged_decode(of_set, tuning, device, stream),
           "launch");
   };
 
@@ -303,7 +305,7 @@ void bench_decode(const Shape& shape, const pagoda::DecodeTuning& tuning,
     as.image_architecture = portable ? 80 : device.image_architecture;
     pagoda::DecodeParams of_set = params;
     of_set.queries = queries.get();
-    check(pagoda::launch_paged_decode(of_set, pagoda::DType::kBf16, tuning, as, nullptr), "launch");
+    check(pagoda::launch_paged_decode(of_set, tuning, as, nullptr), "launch");
     return output.read();
   };
   const std::vector<__nv_bfloat16> expected = outputs_of(true);
@@ -361,12 +363,12 @@ void bench_prefill(const Shape& shape, const pagoda::LaunchDevice& device,
     return of_set;
   };
   const auto launch = [&](int i, cudaStream_t stream) {
-    check(pagoda::launch_paged_prefill(params_of(i), pagoda::DType::kBf16, workspace.get(), device,
+    check(pagoda::launch_paged_prefill(params_of(i), workspace.get(), device,
                                        stream),
           "launch");
   };
   const auto launch_portable = [&](int i, cudaStream_t stream) {
-    check(pagoda::launch_portable_paged_prefill(params_of(i), pagoda::DType::kBf16, stream),
+    check(pagoda::launch_portable_paged_prefill(params_of(i), stream),
           "launch");
   };
   output.fill(0xff);

@@ -413,7 +413,7 @@ typedef struct pagoda_kv_layer {
   int32_t key_head_dim;     /* at least 1; attention takes up to 256 */
   int32_t value_head_dim;   /* at least 1; attention takes up to 256 */
   pagoda_dtype key_dtype;
-  pagoda_dtype value_dtype; /* the same as key_dtype */
+  pagoda_dtype value_dtype;
 } pagoda_kv_layer;
 
 /** Rows to write, and their slots. */
@@ -441,8 +441,8 @@ typedef struct pagoda_write_kv_params {
  * Threads:   any thread; calls on different streams do not order each other.
  *
  * Returns OK, also when num_tokens is 0 (nothing is launched);
- *         INVALID_ARGUMENT for a value outside what the structs say, before anything is queued;
- *         UNSUPPORTED for keys and values of different dtypes;
+ *         INVALID_ARGUMENT for a value outside what the structs say, or rows in memory of another
+ *         device that this one has no access to, before anything is queued;
  *         what pagoda_device_count returns when there is no device;
  *         CUDA_FAILURE when the launch was refused.
  */
@@ -465,15 +465,15 @@ PAGODA_API pagoda_status pagoda_write_kv(const pagoda_write_kv_params* params, v
  */
 typedef struct pagoda_paged_decode_params {
   pagoda_kv_layer layer;
-  uint64_t queries;            /* device, [num_seqs, num_query_heads, key_head_dim] */
-  uint64_t output;             /* device, [num_seqs, num_query_heads, value_head_dim] */
-  uint64_t maybe_lse;          /* device, FP32 [num_seqs, num_query_heads], natural log; or 0 */
-  uint64_t block_tables;       /* device, int32 [num_seqs, block_table_stride] */
-  uint64_t context_lengths;    /* device, int32 [num_seqs] */
-  uint64_t maybe_alibi_slopes; /* device, FP32 [num_query_heads]; or 0 */
-  uint64_t maybe_sinks;        /* device, FP32 [num_query_heads]; or 0 */
-  uint64_t workspace;          /* device, 256-byte aligned; zeroed once, before its first use */
-  int64_t workspace_bytes;     /* at least what pagoda_paged_decode_workspace says */
+  uint64_t queries;                /* device, [num_seqs, num_query_heads, key_head_dim] */
+  uint64_t output;                 /* device, [num_seqs, num_query_heads, value_head_dim] */
+  uint64_t maybe_lse;              /* device, FP32 [num_seqs, num_query_heads], natural log; or 0 */
+  uint64_t block_tables;           /* device, int32 [num_seqs, block_table_stride] */
+  uint64_t context_lengths;        /* device, int32 [num_seqs] */
+  uint64_t maybe_alibi_slopes;     /* device, FP32 [num_query_heads]; or 0 */
+  uint64_t maybe_sinks;            /* device, FP32 [num_query_heads]; or 0 */
+  uint64_t workspace;              /* device, 256-byte aligned; zeroed once, before its first use */
+  int64_t workspace_bytes;         /* at least what pagoda_paged_decode_workspace says */
   int64_t query_row_stride_bytes;  /* from one sequence to the next; a multiple of an element */
   int64_t output_row_stride_bytes; /* from one sequence to the next; likewise */
   int64_t block_table_stride;      /* entries from one sequence to the next, at least 1 */
@@ -523,8 +523,8 @@ PAGODA_API pagoda_status pagoda_paged_decode_workspace(const pagoda_paged_decode
  * Numerics:  products in FP32, of elements as the pool holds them; no TF32.
  *
  * Returns OK, also when num_seqs is 0 (nothing is launched);
- *         INVALID_ARGUMENT for a value outside what the structs say, before anything is queued;
- *         UNSUPPORTED for keys and values of different dtypes;
+ *         INVALID_ARGUMENT for a value outside what the structs say, or rows in memory of another
+ *         device that this one has no access to, before anything is queued;
  *         what pagoda_device_count returns when there is no device;
  *         CUDA_FAILURE when the launch was refused.
  */
@@ -607,8 +607,8 @@ PAGODA_API pagoda_status pagoda_paged_prefill_workspace(const pagoda_paged_prefi
  * Numerics:  products in FP32, of elements as the pool holds them; no TF32.
  *
  * Returns OK, also when num_seqs or num_tokens is 0 (nothing is launched);
- *         INVALID_ARGUMENT for a value outside what the structs say, before anything is queued;
- *         UNSUPPORTED for keys and values of different dtypes;
+ *         INVALID_ARGUMENT for a value outside what the structs say, or rows in memory of another
+ *         device that this one has no access to, before anything is queued;
  *         what pagoda_device_count returns when there is no device;
  *         CUDA_FAILURE when the launch was refused.
  */
@@ -689,12 +689,12 @@ typedef struct pagoda_word_run {
 
 /** An update of some words of a device array: block tables, lengths, slots and positions. */
 typedef struct pagoda_update_words_params {
-  uint64_t staged;    /* pinned host, num_bytes: pagoda_word_run [num_runs], then the words */
-  uint64_t delta;     /* device, num_bytes, 8-byte aligned: overwritten with the staged bytes */
-  uint64_t target;    /* device, uint32 [num_target_words] */
+  uint64_t staged; /* pinned host, num_bytes: pagoda_word_run [num_runs], then the words */
+  uint64_t delta;  /* device, num_bytes, 8-byte aligned: overwritten with the staged bytes */
+  uint64_t target; /* device, uint32 [num_target_words] */
   int64_t num_target_words;
-  int64_t num_bytes;  /* of the update, a multiple of 4 */
-  int64_t num_runs;   /* 0 to 2^31 - 1 */
+  int64_t num_bytes; /* of the update, a multiple of 4 */
+  int64_t num_runs;  /* 0 to 2^31 - 1 */
 } pagoda_update_words_params;
 
 /**

@@ -31,8 +31,7 @@ pagoda_status check_heads(const AbiParams& p, pagoda_error* error) {
   PAGODA_RETURN_UNLESS_OK(
       require_range({"value_head_dim", layer.value_head_dim}, 1, kMostHeadDim, error));
   PAGODA_RETURN_UNLESS_OK(require_range({"num_kv_heads", layer.num_kv_heads}, 1, 1 << 16, error));
-  PAGODA_RETURN_UNLESS_OK(
-      require_range({"num_query_heads", p.num_query_heads}, 1, 1 << 16, error));
+  PAGODA_RETURN_UNLESS_OK(require_range({"num_query_heads", p.num_query_heads}, 1, 1 << 16, error));
   if (p.num_query_heads % layer.num_kv_heads != 0) {
     return fail(error, PAGODA_STATUS_INVALID_ARGUMENT, cudaSuccess,
                 "KV heads must divide query heads: num_query_heads=%d, num_kv_heads=%d",
@@ -54,8 +53,7 @@ pagoda_status check_numbers(const AbiParams& p, pagoda_error* error) {
   PAGODA_RETURN_UNLESS_OK(check_heads(p, error));
   PAGODA_RETURN_UNLESS_OK(require_range({"num_seqs", p.num_seqs}, 0, 1 << 24, error));
   PAGODA_RETURN_UNLESS_OK(require_dtype("row_dtype", p.row_dtype, error));
-  PAGODA_RETURN_UNLESS_OK(
-      require_range({"window_tokens", p.window_tokens}, 0, INT32_MAX, error));
+  PAGODA_RETURN_UNLESS_OK(require_range({"window_tokens", p.window_tokens}, 0, INT32_MAX, error));
   PAGODA_RETURN_UNLESS_OK(require_finite("softmax_scale", p.softmax_scale, error));
   PAGODA_RETURN_UNLESS_OK(require_finite("logit_soft_cap", p.logit_soft_cap, error));
   if (p.logit_soft_cap < 0.0f) {
@@ -83,10 +81,14 @@ pagoda_status check_memory(const AbiParams& p, pagoda_error* error) {
   PAGODA_RETURN_UNLESS_OK(require_row_stride({"query_row_stride_bytes", p.query_row_stride_bytes},
                                              int64_t{p.num_query_heads} * layer.key_head_dim,
                                              p.row_dtype, error));
-  PAGODA_RETURN_UNLESS_OK(require_row_stride(
-      {"output_row_stride_bytes", p.output_row_stride_bytes},
-      int64_t{p.num_query_heads} * layer.value_head_dim, p.row_dtype, error));
-  return require_range({"block_table_stride", p.block_table_stride}, 1, INT32_MAX, error);
+  PAGODA_RETURN_UNLESS_OK(require_row_stride({"output_row_stride_bytes", p.output_row_stride_bytes},
+                                             int64_t{p.num_query_heads} * layer.value_head_dim,
+                                             p.row_dtype, error));
+  PAGODA_RETURN_UNLESS_OK(
+      require_range({"block_table_stride", p.block_table_stride}, 1, INT32_MAX, error));
+  PAGODA_RETURN_UNLESS_OK(require_reachable("queries", p.queries, error));
+  PAGODA_RETURN_UNLESS_OK(require_reachable("output", p.output, error));
+  return require_reachable("maybe_lse", p.maybe_lse, error);
 }
 
 pagoda_status check_prefill(const pagoda_paged_prefill_params& p, pagoda_error* error) {
@@ -131,6 +133,8 @@ void use_common_fields(const AbiParams& p, Params* params) {
   params->key_head_dim = layer.key_head_dim;
   params->value_head_dim = layer.value_head_dim;
   params->window_tokens = p.window_tokens;
+  params->key_dtype = static_cast<DType>(layer.key_dtype);
+  params->value_dtype = static_cast<DType>(layer.value_dtype);
   params->row_dtype = static_cast<DType>(p.row_dtype);
   params->softmax_scale = p.softmax_scale;
   params->logit_soft_cap = p.logit_soft_cap;
@@ -183,8 +187,7 @@ pagoda_status pagoda_paged_decode(const pagoda_paged_decode_params* params, void
     use_common_fields(*params, &decode);
     use_paged_decode_workspace(&decode, device_pointer<void>(params->workspace),
                                device.num_multiprocessors);
-    return launched(launch_paged_decode(decode, static_cast<DType>(params->layer.key_dtype), {},
-                                        device, static_cast<cudaStream_t>(stream)),
+    return launched(launch_paged_decode(decode, {}, device, static_cast<cudaStream_t>(stream)),
                     "paged_decode", error);
   });
 }
@@ -210,8 +213,7 @@ pagoda_status pagoda_paged_prefill(const pagoda_paged_prefill_params* params, vo
         device_pointer<const int32_t>(params->cumulative_query_lengths);
     prefill.num_tokens = params->num_tokens;
     prefill.is_causal = params->is_causal == 1;
-    return launched(launch_paged_prefill(prefill, static_cast<DType>(params->layer.key_dtype),
-                                         device_pointer<void>(params->workspace), device,
+    return launched(launch_paged_prefill(prefill, device_pointer<void>(params->workspace), device,
                                          static_cast<cudaStream_t>(stream)),
                     "paged_prefill", error);
   });

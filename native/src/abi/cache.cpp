@@ -36,9 +36,11 @@ pagoda_status check_write(const pagoda_write_kv_params& p, pagoda_error* error) 
   PAGODA_RETURN_UNLESS_OK(require_row_stride({"key_row_stride_bytes", p.key_row_stride_bytes},
                                              int64_t{p.layer.num_kv_heads} * p.layer.key_head_dim,
                                              p.row_dtype, error));
-  return require_row_stride({"value_row_stride_bytes", p.value_row_stride_bytes},
-                            int64_t{p.layer.num_kv_heads} * p.layer.value_head_dim, p.row_dtype,
-                            error);
+  PAGODA_RETURN_UNLESS_OK(require_row_stride({"value_row_stride_bytes", p.value_row_stride_bytes},
+                                             int64_t{p.layer.num_kv_heads} * p.layer.value_head_dim,
+                                             p.row_dtype, error));
+  PAGODA_RETURN_UNLESS_OK(require_reachable("keys", p.keys, error));
+  return require_reachable("values", p.values, error);
 }
 
 WriteKvParams write_params(const pagoda_write_kv_params& p) {
@@ -48,9 +50,9 @@ WriteKvParams write_params(const pagoda_write_kv_params& p) {
           layer.num_blocks * layer.block_size,
           device_pointer<const int64_t>(p.slot_mapping),
           {device_pointer<const void>(p.keys), p.key_row_stride_bytes, layer.key_base_bytes,
-           layer.key_tile_bytes, layer.key_head_dim},
+           layer.key_tile_bytes, layer.key_head_dim, static_cast<DType>(layer.key_dtype), 1},
           {device_pointer<const void>(p.values), p.value_row_stride_bytes, layer.value_base_bytes,
-           layer.value_tile_bytes, layer.value_head_dim},
+           layer.value_tile_bytes, layer.value_head_dim, static_cast<DType>(layer.value_dtype), 1},
           p.num_tokens,
           layer.num_kv_heads,
           layer.block_size,
@@ -64,8 +66,8 @@ struct NamedPool {
 
 constexpr uint64_t kVectorBytes = 16;
 
-pagoda_status check_copies(NamedPool source, NamedPool target, uint64_t copies,
-                           int64_t block_bytes, int64_t num_copies, pagoda_error* error) {
+pagoda_status check_copies(NamedPool source, NamedPool target, uint64_t copies, int64_t block_bytes,
+                           int64_t num_copies, pagoda_error* error) {
   PAGODA_RETURN_UNLESS_OK(require_range({"num_copies", num_copies}, 0, INT32_MAX, error));
   PAGODA_RETURN_UNLESS_OK(
       require_range({"block_bytes", block_bytes}, kVectorBytes, int64_t{1} << 40, error));
@@ -92,10 +94,8 @@ pagoda_status pagoda_write_kv(const pagoda_write_kv_params* params, void* stream
     if (params->num_tokens == 0) {
       return PAGODA_STATUS_OK;
     }
-    return launched(
-        launch_write_kv(write_params(*params), static_cast<DType>(params->layer.key_dtype),
-                        static_cast<cudaStream_t>(stream)),
-        "write_kv", error);
+    return launched(launch_write_kv(write_params(*params), static_cast<cudaStream_t>(stream)),
+                    "write_kv", error);
   });
 }
 
@@ -127,10 +127,9 @@ pagoda_status pagoda_swap_blocks(const pagoda_swap_blocks_params* params, void* 
     if (params->num_copies == 0) {
       return PAGODA_STATUS_OK;
     }
-    const CopyBlocksParams copies{device_pointer<const char>(params->source_pool),
-                                  device_pointer<char>(params->target_pool),
-                                  device_pointer<const BlockCopy>(params->copies),
-                                  params->block_bytes, params->num_copies};
+    const CopyBlocksParams copies{
+        device_pointer<const char>(params->source_pool), device_pointer<char>(params->target_pool),
+        device_pointer<const BlockCopy>(params->copies), params->block_bytes, params->num_copies};
     return launched(launch_swap_blocks(copies, static_cast<cudaStream_t>(stream)), "swap_blocks",
                     error);
   });

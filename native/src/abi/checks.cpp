@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "abi/device_failures.h"
+#include "abi/driver_functions.h"
 
 namespace pagoda {
 namespace {
@@ -25,19 +26,46 @@ pagoda_status require_multiple(NamedValue field, int64_t unit, pagoda_error* err
   return PAGODA_STATUS_OK;
 }
 
+bool has_several_devices() {
+  static const bool has_several = [] {
+    int num_devices = 0;
+    const cudaError_t answer = cudaGetDeviceCount(&num_devices);
+    if (answer != cudaSuccess) {
+      cudaGetLastError();
+    }
+    return answer == cudaSuccess && num_devices > 1;
+  }();
+  return has_several;
+}
+
+/// What the driver says about the current context's access to memory of another device. Where it
+/// says nothing, the launch will tell.
+bool has_access(uint64_t address) {
+  using GetAttribute = CUresult(CUDAAPI*)(void*, CUpointer_attribute, CUdeviceptr);
+  static const GetAttribute get_attribute = [] {
+    GetAttribute found = nullptr;
+    return find_driver_function("cuPointerGetAttribute", &found) == cudaSuccess ? found : nullptr;
+  }();
+  uint64_t flags = 0;
+  return get_attribute == nullptr ||
+         get_attribute(&flags, CU_POINTER_ATTRIBUTE_ACCESS_FLAGS, address) != CUDA_SUCCESS ||
+         (flags & CU_POINTER_ATTRIBUTE_ACCESS_FLAG_READ) != 0;
+}
+
 /// Keys or values of a layer, whose tiles must hold a block's rows and lie inside the block.
 struct NamedTiles {
   NamedValue base;
   NamedValue tile;
   int32_t head_dim;
+  pagoda_dtype dtype;
 };
 
 pagoda_status require_tiles(const pagoda_kv_layer& layer, const NamedTiles& tiles,
                             pagoda_error* error) {
   PAGODA_RETURN_UNLESS_OK(require_range(tiles.base, 0, layer.block_bytes, error));
   PAGODA_RETURN_UNLESS_OK(require_multiple(tiles.base, kTileAlignmentBytes, error));
-  const int64_t payload_bytes = int64_t{layer.block_size} * tiles.head_dim *
-                                element_bytes(static_cast<DType>(layer.key_dtype));
+  const int64_t payload_bytes =
+      int64_t{layer.block_size} * tiles.head_dim * element_bytes(static_cast<DType>(tiles.dtype));
   PAGODA_RETURN_UNLESS_OK(require_range(tiles.tile, payload_bytes, layer.block_bytes, error));
   PAGODA_RETURN_UNLESS_OK(require_multiple(tiles.tile, kTileAlignmentBytes, error));
   if (tiles.tile.value > (layer.block_bytes - tiles.base.value) / layer.num_kv_heads) {
@@ -87,10 +115,31 @@ pagoda_status require_maybe_address(const char* name, uint64_t address, uint64_t
   return address == 0 ? PAGODA_STATUS_OK : require_address(name, address, alignment_bytes, error);
 }
 
+pagoda_status require_reachable(const char* name, uint64_t address, pagoda_error* error) {
+  if (address == 0 || !has_several_devices()) {
+    return PAGODA_STATUS_OK;
+  }
+  cudaPointerAttributes attributes{};
+  int device_idx = 0;
+  if (cudaPointerGetAttributes(&attributes, reinterpret_cast<const void*>(
+                                                static_cast<uintptr_t>(address))) != cudaSuccess ||
+      cudaGetDevice(&device_idx) != cudaSuccess) {
+    cudaGetLastError();
+    return PAGODA_STATUS_OK;
+  }
+  if (attributes.type != cudaMemoryTypeDevice || attributes.device == device_idx ||
+      has_access(address)) {
+    return PAGODA_STATUS_OK;
+  }
+  return fail(error, PAGODA_STATUS_INVALID_ARGUMENT, cudaSuccess,
+              "this is memory of device %d, which device %d has no access to: %s=0x%" PRIx64,
+              attributes.device, device_idx, name, address);
+}
+
 pagoda_status require_dtype(const char* name, pagoda_dtype dtype, pagoda_error* error) {
   if (dtype < PAGODA_DTYPE_FP32 || dtype > PAGODA_DTYPE_BF16) {
-    return fail(error, PAGODA_STATUS_INVALID_ARGUMENT, cudaSuccess,
-                "there is no such dtype: %s=%d", name, dtype);
+    return fail(error, PAGODA_STATUS_INVALID_ARGUMENT, cudaSuccess, "there is no such dtype: %s=%d",
+                name, dtype);
   }
   return PAGODA_STATUS_OK;
 }
@@ -127,20 +176,17 @@ pagoda_status require_layer(const pagoda_kv_layer& layer, int32_t most_head_dim,
       require_range({"value_head_dim", layer.value_head_dim}, 1, most_head_dim, error));
   PAGODA_RETURN_UNLESS_OK(require_dtype("key_dtype", layer.key_dtype, error));
   PAGODA_RETURN_UNLESS_OK(require_dtype("value_dtype", layer.value_dtype, error));
-  if (layer.value_dtype != layer.key_dtype) {
-    return fail(error, PAGODA_STATUS_UNSUPPORTED, cudaSuccess,
-                "keys and values have one dtype: key_dtype=%d, value_dtype=%d", layer.key_dtype,
-                layer.value_dtype);
-  }
   PAGODA_RETURN_UNLESS_OK(require_tiles(layer,
                                         {{"key_base_bytes", layer.key_base_bytes},
                                          {"key_tile_bytes", layer.key_tile_bytes},
-                                         layer.key_head_dim},
+                                         layer.key_head_dim,
+                                         layer.key_dtype},
                                         error));
   return require_tiles(layer,
                        {{"value_base_bytes", layer.value_base_bytes},
                         {"value_tile_bytes", layer.value_tile_bytes},
-                        layer.value_head_dim},
+                        layer.value_head_dim,
+                        layer.value_dtype},
                        error);
 }
 

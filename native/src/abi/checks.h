@@ -32,6 +32,10 @@ pagoda_status require_address(const char* name, uint64_t address, uint64_t align
 pagoda_status require_maybe_address(const char* name, uint64_t address, uint64_t alignment_bytes,
                                     pagoda_error* error);
 
+/// Refuses rows in memory of another device that the current one has no access to: to read them
+/// would break its context. Asks CUDA only where there are several devices; 0 is no address.
+pagoda_status require_reachable(const char* name, uint64_t address, pagoda_error* error);
+
 /// Refuses anything but the dtypes of the header.
 pagoda_status require_dtype(const char* name, pagoda_dtype dtype, pagoda_error* error);
 
@@ -53,12 +57,12 @@ pagoda_status launched(cudaError_t answer, const char* operation, pagoda_error* 
 }  // namespace pagoda
 
 /// Returns from the calling function unless `status` is OK: checks come in long lists.
-#define PAGODA_RETURN_UNLESS_OK(status)             \
-  do {                                              \
-    const pagoda_status pagoda_answer = (status);   \
-    if (pagoda_answer != PAGODA_STATUS_OK) {        \
-      return pagoda_answer;                         \
-    }                                               \
+#define PAGODA_RETURN_UNLESS_OK(status)           \
+  do {                                            \
+    const pagoda_status pagoda_answer = (status); \
+    if (pagoda_answer != PAGODA_STATUS_OK) {      \
+      return pagoda_answer;                       \
+    }                                             \
   } while (0)
 
 #endif

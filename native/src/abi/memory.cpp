@@ -7,6 +7,7 @@
 
 #include "abi/checks.h"
 #include "abi/device_failures.h"
+#include "abi/driver_functions.h"
 #include "abi/failure.h"
 #include "pagoda/pagoda.h"
 
@@ -26,35 +27,20 @@ pagoda_status done(cudaError_t answer, const char* operation, pagoda_error* erro
   return answer == cudaSuccess ? PAGODA_STATUS_OK : fail_to_do(answer, operation, error);
 }
 
-/// The driver's own functions about contexts. They cannot be linked: without a driver the library
-/// must still load.
+/// The driver's own functions about contexts.
 struct DriverContexts {
   CUresult(CUDAAPI* get_current)(CUcontext*) = nullptr;
   CUresult(CUDAAPI* set_current)(CUcontext) = nullptr;
 };
-
-template <typename Function>
-cudaError_t find(const char* name, Function* function) {
-  void* found = nullptr;
-  cudaDriverEntryPointQueryResult result{};
-  constexpr unsigned kCudaVersion = 12000;
-  cudaError_t answer =
-      cudaGetDriverEntryPointByVersion(name, &found, kCudaVersion, cudaEnableDefault, &result);
-  if (answer == cudaSuccess && result != cudaDriverEntryPointSuccess) {
-    answer = cudaErrorSymbolNotFound;
-  }
-  *function = reinterpret_cast<Function>(found);
-  return answer;
-}
 
 cudaError_t find_driver_contexts(DriverContexts* contexts) {
   static const struct Found {
     DriverContexts contexts;
     cudaError_t answer;
     Found() {
-      answer = find("cuCtxGetCurrent", &contexts.get_current);
+      answer = find_driver_function("cuCtxGetCurrent", &contexts.get_current);
       if (answer == cudaSuccess) {
-        answer = find("cuCtxSetCurrent", &contexts.set_current);
+        answer = find_driver_function("cuCtxSetCurrent", &contexts.set_current);
       }
     }
   } found;
@@ -206,10 +192,10 @@ pagoda_status pagoda_fill_memory(const pagoda_fill_memory_params* params, void* 
       return PAGODA_STATUS_OK;
     }
     PAGODA_RETURN_UNLESS_OK(require_address("target", params->target, 1, error));
-    return done(cudaMemsetAsync(pointer_to(params->target), static_cast<int>(params->byte_value),
-                                static_cast<size_t>(params->num_bytes),
-                                static_cast<cudaStream_t>(stream)),
-                "fill memory", error);
+    return done(
+        cudaMemsetAsync(pointer_to(params->target), static_cast<int>(params->byte_value),
+                        static_cast<size_t>(params->num_bytes), static_cast<cudaStream_t>(stream)),
+        "fill memory", error);
   });
 }
 

@@ -28,8 +28,11 @@ pagoda_status check_merge(const pagoda_merge_partials_params& p, pagoda_error* e
   PAGODA_RETURN_UNLESS_OK(require_address("partial_outputs", p.partial_outputs, element, error));
   PAGODA_RETURN_UNLESS_OK(require_address("partial_lse", p.partial_lse, 4, error));
   PAGODA_RETURN_UNLESS_OK(require_address("output", p.output, element, error));
-  return p.maybe_lse == 0 ? PAGODA_STATUS_OK
-                          : require_address("maybe_lse", p.maybe_lse, 4, error);
+  PAGODA_RETURN_UNLESS_OK(require_maybe_address("maybe_lse", p.maybe_lse, 4, error));
+  PAGODA_RETURN_UNLESS_OK(require_reachable("partial_outputs", p.partial_outputs, error));
+  PAGODA_RETURN_UNLESS_OK(require_reachable("partial_lse", p.partial_lse, error));
+  PAGODA_RETURN_UNLESS_OK(require_reachable("output", p.output, error));
+  return require_reachable("maybe_lse", p.maybe_lse, error);
 }
 
 }  // namespace

@@ -44,8 +44,8 @@ pagoda_status pagoda_stream_create(void** stream, pagoda_error* error) {
   return guarded(error, [&]() -> pagoda_status {
     PAGODA_RETURN_UNLESS_OK(require_pointer("stream", stream, error));
     cudaStream_t created = nullptr;
-    PAGODA_RETURN_UNLESS_OK(done(cudaStreamCreateWithFlags(&created, cudaStreamNonBlocking),
-                                 "make a stream", error));
+    PAGODA_RETURN_UNLESS_OK(
+        done(cudaStreamCreateWithFlags(&created, cudaStreamNonBlocking), "make a stream", error));
     *stream = created;
     return PAGODA_STATUS_OK;
   });
@@ -74,8 +74,8 @@ pagoda_status pagoda_stream_query(void* stream, int32_t* is_idle, pagoda_error* 
 pagoda_status pagoda_stream_wait_event(void* stream, void* event, pagoda_error* error) {
   return guarded(error, [&]() -> pagoda_status {
     PAGODA_RETURN_UNLESS_OK(require_pointer("event", event, error));
-    return done(cudaStreamWaitEvent(stream_of(stream), event_of(event), 0),
-                "make the stream wait", error);
+    return done(cudaStreamWaitEvent(stream_of(stream), event_of(event), 0), "make the stream wait",
+                error);
   });
 }
 

@@ -35,9 +35,9 @@ constexpr Instance kInstances[] = {
     instance<__nv_bfloat16, 256>(DType::kBf16), instance<__half, 256>(DType::kFp16),
 };
 
-const Instance* find_instance(const DecodeParams& params, DType kv_dtype) {
+const Instance* find_instance(const DecodeParams& params) {
   for (const Instance& candidate : kInstances) {
-    if (candidate.kv_dtype == kv_dtype && candidate.head_dim == params.key_head_dim) {
+    if (candidate.kv_dtype == params.key_dtype && candidate.head_dim == params.key_head_dim) {
       return &candidate;
     }
   }
@@ -65,17 +65,18 @@ constexpr int64_t counter_bytes(int32_t num_multiprocessors) {
 
 }  // namespace
 
-bool sm90_paged_decode_takes(const DecodeParams& params, DType kv_dtype) {
-  return params.key_head_dim == params.value_head_dim && params.block_size % 8 == 0 &&
-         lies_on_16_bytes(params) && find_instance(params, kv_dtype) != nullptr;
+bool sm90_paged_decode_takes(const DecodeParams& params) {
+  return params.key_dtype == params.value_dtype &&
+         params.key_head_dim == params.value_head_dim && params.block_size % 8 == 0 &&
+         lies_on_16_bytes(params) && find_instance(params) != nullptr;
 }
 
-cudaError_t launch_paged_decode(DecodeParams params, DType kv_dtype, const DecodeTuning& tuning,
+cudaError_t launch_paged_decode(DecodeParams params, const DecodeTuning& tuning,
                                 const LaunchDevice& device, cudaStream_t stream) {
-  if (device.has_bulk_copies() && sm90_paged_decode_takes(params, kv_dtype)) {
-    return find_instance(params, kv_dtype)->launch(params, tuning, device, stream);
+  if (device.has_bulk_copies() && sm90_paged_decode_takes(params)) {
+    return find_instance(params)->launch(params, tuning, device, stream);
   }
-  return launch_portable_paged_decode(params, kv_dtype, device, stream);
+  return launch_portable_paged_decode(params, device, stream);
 }
 
 int64_t paged_decode_workspace_bytes(const DecodeWorkspaceShape& shape) {

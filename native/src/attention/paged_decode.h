@@ -53,7 +53,9 @@ struct DecodeParams {
   int32_t value_head_dim;
   int32_t window_tokens;   // 0 for no window
   int32_t granule_tokens;
-  DType row_dtype;
+  DType key_dtype;
+  DType value_dtype;
+  DType row_dtype;  // of queries and output
 
   float softmax_scale;
   float logit_soft_cap;  // 0 for none
@@ -85,7 +87,7 @@ constexpr int64_t max_decode_grabs(int32_t num_multiprocessors) {
 }
 
 /// Whether the kernels of sm90_paged_decode.cuh hold this shape.
-bool sm90_paged_decode_takes(const DecodeParams& params, DType kv_dtype);
+bool sm90_paged_decode_takes(const DecodeParams& params);
 
 /// Queues the kernel for one (element type, head dim); defined once in each file of instances/.
 template <typename KvType, int kHeadDim>
@@ -93,12 +95,12 @@ cudaError_t launch_sm90_paged_decode(const DecodeParams& params, const DecodeTun
                                      const LaunchDevice& device, cudaStream_t stream);
 
 /// Queues the kernel that takes every shape and runs on every device.
-cudaError_t launch_portable_paged_decode(const DecodeParams& params, DType kv_dtype,
-                                         const LaunchDevice& device, cudaStream_t stream);
+cudaError_t launch_portable_paged_decode(const DecodeParams& params, const LaunchDevice& device,
+                                         cudaStream_t stream);
 
 /// Picks the kernel and queues it. `params` lacks only what depends on the kernel: tiles, granules,
 /// the split and the ring.
-cudaError_t launch_paged_decode(DecodeParams params, DType kv_dtype, const DecodeTuning& tuning,
+cudaError_t launch_paged_decode(DecodeParams params, const DecodeTuning& tuning,
                                 const LaunchDevice& device, cudaStream_t stream);
 
 /// What the size of a workspace depends on.

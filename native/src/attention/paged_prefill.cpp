@@ -37,14 +37,15 @@ constexpr Instance kInstances[] = {
     instance<__nv_bfloat16, 256>(DType::kBf16), instance<__half, 256>(DType::kFp16),
 };
 
-const Instance* find_instance(const PrefillParams& params, DType kv_dtype) {
-  // Rows of whole 16 bytes, as copies need them.
-  if (params.key_head_dim % 8 != 0 || params.value_head_dim % 8 != 0) {
+const Instance* find_instance(const PrefillParams& params) {
+  // One element type, and rows of whole 16 bytes, as copies need them.
+  if (params.key_dtype != params.value_dtype || params.key_head_dim % 8 != 0 ||
+      params.value_head_dim % 8 != 0) {
     return nullptr;
   }
   const int32_t head_dim = std::max(params.key_head_dim, params.value_head_dim);
   for (const Instance& candidate : kInstances) {
-    if (candidate.kv_dtype == kv_dtype && candidate.head_dim >= head_dim) {
+    if (candidate.kv_dtype == params.key_dtype && candidate.head_dim >= head_dim) {
       return &candidate;
     }
   }
@@ -81,6 +82,8 @@ DecodeParams decode_params_of(const PrefillParams& prefill, void* workspace,
   params.key_head_dim = prefill.key_head_dim;
   params.value_head_dim = prefill.value_head_dim;
   params.window_tokens = prefill.window_tokens;
+  params.key_dtype = prefill.key_dtype;
+  params.value_dtype = prefill.value_dtype;
   params.row_dtype = prefill.row_dtype;
   params.softmax_scale = prefill.softmax_scale;
   params.logit_soft_cap = prefill.logit_soft_cap;
@@ -88,31 +91,31 @@ DecodeParams decode_params_of(const PrefillParams& prefill, void* workspace,
   return params;
 }
 
-cudaError_t launch_rows(const PrefillParams& params, DType kv_dtype, const LaunchDevice& device,
+cudaError_t launch_rows(const PrefillParams& params, const LaunchDevice& device,
                         cudaStream_t stream) {
-  const Instance* instance = find_instance(params, kv_dtype);
+  const Instance* instance = find_instance(params);
   // Cards for workstations have 99 KB for a CTA, too little for the widest heads.
   if (instance != nullptr && device.most_shared_bytes_per_cta >= instance->shared_bytes) {
     return instance->launch(params, device, stream);
   }
-  return launch_portable_paged_prefill(params, kv_dtype, stream);
+  return launch_portable_paged_prefill(params, stream);
 }
 
 }  // namespace
 
-cudaError_t launch_paged_prefill(PrefillParams params, DType kv_dtype, void* workspace,
-                                 const LaunchDevice& device, cudaStream_t stream) {
+cudaError_t launch_paged_prefill(PrefillParams params, void* workspace, const LaunchDevice& device,
+                                 cudaStream_t stream) {
   const DecodeParams decode = decode_params_of(params, workspace, device);
   // A single row fills a sixteenth of a query tile at best, and its context is not split there.
-  params.skips_single_rows = params.num_seqs > 1 && device.has_bulk_copies() &&
-                             sm90_paged_decode_takes(decode, kv_dtype);
+  params.skips_single_rows =
+      params.num_seqs > 1 && device.has_bulk_copies() && sm90_paged_decode_takes(decode);
   if (params.skips_single_rows) {
-    const cudaError_t answer = launch_paged_decode(decode, kv_dtype, {}, device, stream);
+    const cudaError_t answer = launch_paged_decode(decode, {}, device, stream);
     if (answer != cudaSuccess) {
       return answer;
     }
   }
-  return launch_rows(params, kv_dtype, device, stream);
+  return launch_rows(params, device, stream);
 }
 
 }  // namespace pagoda

@@ -46,7 +46,9 @@ struct PrefillParams {
   int32_t key_head_dim;
   int32_t value_head_dim;
   int32_t window_tokens;  // 0 for no window
-  DType row_dtype;
+  DType key_dtype;
+  DType value_dtype;
+  DType row_dtype;  // of queries and output
   bool is_causal;
   bool skips_single_rows;  // sequences of one row are left to decode
 
@@ -66,13 +68,12 @@ cudaError_t launch_sm80_paged_prefill(const PrefillParams& params, const LaunchD
                                       cudaStream_t stream);
 
 /// Queues the kernel that takes every shape and runs on every device.
-cudaError_t launch_portable_paged_prefill(const PrefillParams& params, DType kv_dtype,
-                                          cudaStream_t stream);
+cudaError_t launch_portable_paged_prefill(const PrefillParams& params, cudaStream_t stream);
 
 /// Picks the kernels and queues them. `params` lacks only what depends on the kernel: tile_rows and
 /// skips_single_rows. The workspace is that of paged_decode.h.
-cudaError_t launch_paged_prefill(PrefillParams params, DType kv_dtype, void* workspace,
-                                 const LaunchDevice& device, cudaStream_t stream);
+cudaError_t launch_paged_prefill(PrefillParams params, void* workspace, const LaunchDevice& device,
+                                 cudaStream_t stream);
 
 }  // namespace pagoda
 

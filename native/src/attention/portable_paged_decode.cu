@@ -15,7 +15,7 @@ namespace portable {
 constexpr int kTileRows = 8;
 constexpr int kGranuleTokens = 16;
 constexpr int kCtasPerMultiprocessor = 3;
-constexpr int kThreads = PortableTile<float, kTileRows>::kThreads;
+constexpr int kThreads = PortableTile<float, float, kTileRows>::kThreads;
 }  // namespace portable
 
 /// Attends with one query row per sequence over keys and values in blocks.
@@ -28,11 +28,11 @@ constexpr int kThreads = PortableTile<float, kTileRows>::kThreads;
 /// Numerics  FP32 products and sums (no TF32), see PortableTile; an empty context yields zeros and
 ///           minus infinity (or the sink)
 /// Moves     the visible keys and values once per 8 query heads of a group
-template <typename KvType>
+template <typename KeyType, typename ValueType>
 __global__ void __launch_bounds__(portable::kThreads)
     portable_paged_decode_kernel(const __grid_constant__ DecodeParams params) {
   using namespace portable;
-  using Tile = PortableTile<KvType, kTileRows>;
+  using Tile = PortableTile<KeyType, ValueType, kTileRows>;
   __shared__ typename Tile::Shared shared;
   __shared__ int32_t is_last;
 
@@ -132,8 +132,8 @@ __global__ void __launch_bounds__(portable::kThreads)
   }
 }
 
-cudaError_t launch_portable_paged_decode(const DecodeParams& shape, DType kv_dtype,
-                                         const LaunchDevice& device, cudaStream_t stream) {
+cudaError_t launch_portable_paged_decode(const DecodeParams& shape, const LaunchDevice& device,
+                                         cudaStream_t stream) {
   using namespace portable;
   DecodeParams params = shape;
   params.tile_rows = kTileRows;
@@ -143,17 +143,12 @@ cudaError_t launch_portable_paged_decode(const DecodeParams& shape, DType kv_dty
   params.min_granules = 4;
   const int32_t num_ctas = device.num_multiprocessors * kCtasPerMultiprocessor;
   params.max_parts = std::max(1, num_ctas / params.num_stripes);
-  switch (kv_dtype) {
-    case DType::kFp32:
-      portable_paged_decode_kernel<float><<<num_ctas, kThreads, 0, stream>>>(params);
-      break;
-    case DType::kFp16:
-      portable_paged_decode_kernel<__half><<<num_ctas, kThreads, 0, stream>>>(params);
-      break;
-    case DType::kBf16:
-      portable_paged_decode_kernel<__nv_bfloat16><<<num_ctas, kThreads, 0, stream>>>(params);
-      break;
-  }
+  with_element_type(params.key_dtype, [&](auto key) {
+    with_element_type(params.value_dtype, [&](auto value) {
+      portable_paged_decode_kernel<decltype(key), decltype(value)>
+          <<<num_ctas, kThreads, 0, stream>>>(params);
+    });
+  });
   return cudaGetLastError();
 }
 

@@ -12,7 +12,7 @@ namespace pagoda {
 
 namespace portable_prefill {
 constexpr int kTileRows = 16;
-constexpr int kThreads = PortableTile<float, kTileRows>::kThreads;
+constexpr int kThreads = PortableTile<float, float, kTileRows>::kThreads;
 }  // namespace portable_prefill
 
 /// Attends with the rows of a ragged batch over keys and values in blocks.
@@ -25,11 +25,11 @@ constexpr int kThreads = PortableTile<float, kTileRows>::kThreads;
 /// Numerics  FP32 products and sums (no TF32), see PortableTile; a row that sees nothing yields
 ///           zeros and minus infinity (or the sink)
 /// Moves     the visible keys and values once per 16 rows
-template <typename KvType>
+template <typename KeyType, typename ValueType>
 __global__ void __launch_bounds__(portable_prefill::kThreads)
     portable_paged_prefill_kernel(const __grid_constant__ PrefillParams params) {
   using namespace portable_prefill;
-  using Tile = PortableTile<KvType, kTileRows>;
+  using Tile = PortableTile<KeyType, ValueType, kTileRows>;
   __shared__ typename Tile::Shared shared;
 
   for (int64_t work = blockIdx.x;; work += gridDim.x) {
@@ -115,24 +115,18 @@ __global__ void __launch_bounds__(portable_prefill::kThreads)
   }
 }
 
-cudaError_t launch_portable_paged_prefill(const PrefillParams& shape, DType kv_dtype,
-                                          cudaStream_t stream) {
+cudaError_t launch_portable_paged_prefill(const PrefillParams& shape, cudaStream_t stream) {
   using namespace portable_prefill;
   PrefillParams params = shape;
   params.tile_rows = kTileRows;
   const auto num_ctas = static_cast<uint32_t>(
       std::min<int64_t>(params.most_query_tiles() * params.num_kv_heads, INT32_MAX));
-  switch (kv_dtype) {
-    case DType::kFp32:
-      portable_paged_prefill_kernel<float><<<num_ctas, kThreads, 0, stream>>>(params);
-      break;
-    case DType::kFp16:
-      portable_paged_prefill_kernel<__half><<<num_ctas, kThreads, 0, stream>>>(params);
-      break;
-    case DType::kBf16:
-      portable_paged_prefill_kernel<__nv_bfloat16><<<num_ctas, kThreads, 0, stream>>>(params);
-      break;
-  }
+  with_element_type(params.key_dtype, [&](auto key) {
+    with_element_type(params.value_dtype, [&](auto value) {
+      portable_paged_prefill_kernel<decltype(key), decltype(value)>
+          <<<num_ctas, kThreads, 0, stream>>>(params);
+    });
+  });
   return cudaGetLastError();
 }
 

@@ -15,7 +15,7 @@ namespace pagoda {
 ///
 /// A tile's sum is made before it joins the running one, so that rounding grows with the number of
 /// tiles.
-template <typename KvType, int kRows>
+template <typename KeyType, typename ValueType, int kRows>
 class PortableTile {
  public:
   static constexpr int kThreads = 128;
@@ -46,18 +46,18 @@ class PortableTile {
     const int64_t block_offset = table[block_idx] * params.block_bytes;
     shared_.token_values[threadIdx.x] =
         block_offset + static_cast<int64_t>(in_block) * params.value_head_dim *
-                           static_cast<int64_t>(sizeof(KvType));
-    const auto* key = reinterpret_cast<const KvType*>(keys + block_offset) +
+                           static_cast<int64_t>(sizeof(ValueType));
+    const auto* key = reinterpret_cast<const KeyType*>(keys + block_offset) +
                       static_cast<int64_t>(in_block) * params.key_head_dim;
 #pragma unroll
     for (int row = 0; row < kRows; ++row) {
       products[row] = 0.0f;
     }
-    constexpr int kVector = 16 / sizeof(KvType);
+    constexpr int kVector = 16 / sizeof(KeyType);
     if (params.key_head_dim % kVector == 0) {
       for (int dim = 0; dim < params.key_head_dim; dim += kVector) {
         const uint4 loaded = *reinterpret_cast<const uint4*>(key + dim);
-        KvType elements[kVector];
+        KeyType elements[kVector];
         memcpy(elements, &loaded, sizeof loaded);
 #pragma unroll
         for (int row = 0; row < kRows; ++row) {
@@ -120,7 +120,7 @@ class PortableTile {
       float tile_sums[kRows] = {};
       for (int token = 0; token < num_tokens; ++token) {
         const float value =
-            to_float(reinterpret_cast<const KvType*>(values + shared_.token_values[token])[dim]);
+            to_float(reinterpret_cast<const ValueType*>(values + shared_.token_values[token])[dim]);
 #pragma unroll
         for (int row = 0; row < kRows; ++row) {
           tile_sums[row] = fmaf(shared_.probabilities[row][token], value, tile_sums[row]);

@@ -17,6 +17,8 @@ struct WriteRows {
   int64_t base_bytes;  // of the layer's keys or values inside a block
   int64_t tile_bytes;  // of one (block, KV head)
   int32_t head_dim;
+  DType dtype;  // in the pool
+  int32_t elements_at_once;  // 16 bytes of them, or 1; the launcher says which
 };
 
 struct WriteKvParams {
@@ -32,8 +34,8 @@ struct WriteKvParams {
   DType row_dtype;
 };
 
-/// Queues the write; rows are rounded to `kv_dtype` where that is narrower.
-cudaError_t launch_write_kv(const WriteKvParams& params, DType kv_dtype, cudaStream_t stream);
+/// Queues the write; rows are rounded to the pool's element type where that is narrower.
+cudaError_t launch_write_kv(WriteKvParams params, cudaStream_t stream);
 
 }  // namespace pagoda
 

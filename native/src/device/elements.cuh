@@ -48,6 +48,22 @@ __device__ __forceinline__ uint32_t pack_pair<__nv_bfloat16>(float low, float hi
   return bits;
 }
 
+/// Calls `use` with an element of the type that is known at run time.
+template <typename Use>
+void with_element_type(DType dtype, Use use) {
+  switch (dtype) {
+    case DType::kFp32:
+      use(float{});
+      break;
+    case DType::kFp16:
+      use(__half{});
+      break;
+    case DType::kBf16:
+      use(__nv_bfloat16{});
+      break;
+  }
+}
+
 /// Element `idx` of an array whose type is known at run time.
 __device__ __forceinline__ float load_element(const void* elements, DType dtype, int64_t idx) {
   switch (dtype) {

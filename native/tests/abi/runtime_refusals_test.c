@@ -1,4 +1,4 @@
-// What the caller of memory, streams and step updates does wrong is refused by name, on any machine.
+// Wrong calls about memory, streams and step updates are refused by name, on any machine.
 
 #include "claim.h"
 #include "pagoda/pagoda.h"
@@ -10,12 +10,12 @@ static pagoda_error untouched_error(void) {
 }
 
 // Expects a refusal that contains some words; `error` is the name that the call uses.
-#define REFUSED(call, words)                           \
-  do {                                                 \
-    pagoda_error error = untouched_error();            \
-    CLAIM((call) == PAGODA_STATUS_INVALID_ARGUMENT);   \
-    CLAIM_CONTAINS(error.text, words);                 \
-    CLAIM(error.cuda_error == 0);                      \
+#define REFUSED(call, words)                         \
+  do {                                               \
+    pagoda_error error = untouched_error();          \
+    CLAIM((call) == PAGODA_STATUS_INVALID_ARGUMENT); \
+    CLAIM_CONTAINS(error.text, words);               \
+    CLAIM(error.cuda_error == 0);                    \
   } while (0)
 
 #define REFUSES(operation, type, good, field, bad, words) \
@@ -91,8 +91,7 @@ static void refuses_operations_by_field(void) {
   REFUSES(pagoda_validate_step, pagoda_validate_step_params, step, block_table_stride, 0,
           "block_table_stride=0");
   REFUSES(pagoda_validate_step, pagoda_validate_step_params, step, num_seqs, -1, "num_seqs=-1");
-  REFUSES(pagoda_validate_step, pagoda_validate_step_params, step, num_tokens, -1,
-          "num_tokens=-1");
+  REFUSES(pagoda_validate_step, pagoda_validate_step_params, step, num_tokens, -1, "num_tokens=-1");
   REFUSES(pagoda_validate_step, pagoda_validate_step_params, step, num_blocks, 0, "num_blocks=0");
   REFUSES(pagoda_validate_step, pagoda_validate_step_params, step, block_size, 0, "block_size=0");
 

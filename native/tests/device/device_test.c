@@ -36,8 +36,8 @@ static void check_device(int32_t device_idx) {
   CLAIM(description.driver_version >= 1000 && description.runtime_version >= 1000);
   // Machine code made for this device's own architecture is what must run where there is any.
   CLAIM(image_architecture <= device_architecture);
-  const int has_hopper_code = strstr(PAGODA_BUILT_ARCHITECTURES, "90a") != NULL &&
-                              getenv("CUDA_FORCE_PTX_JIT") == NULL;
+  const int has_hopper_code =
+      strstr(PAGODA_BUILT_ARCHITECTURES, "90a") != NULL && getenv("CUDA_FORCE_PTX_JIT") == NULL;
   CLAIM(device_architecture != 90 || !has_hopper_code || image_architecture == 90);
 }
 

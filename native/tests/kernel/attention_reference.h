@@ -40,8 +40,8 @@ struct ReferenceRow {
   int end;
   const float* query;
   double softmax_scale;
-  double soft_cap;      // 0 for none
-  double slope;         // 0 for none
+  double soft_cap;  // 0 for none
+  double slope;     // 0 for none
   const float* maybe_sink;
 };
 
@@ -94,7 +94,7 @@ struct WrittenRows {
   int num_query_heads;
   int value_head_dim;
   pagoda_dtype row_dtype;
-  pagoda_dtype pool_dtype;
+  pagoda_dtype pool_dtype;  // FP32 where keys and values differ: so are they multiplied
 };
 
 /// Claims that all rows are as near to float64 as their dtypes allow, and that bytes between rows
@@ -120,8 +120,7 @@ void compare_rows(const WrittenRows& written, const std::string& title, Referenc
       for (int dim = 0; dim < written.value_head_dim; ++dim) {
         const int64_t place =
             row * written.stride + (int64_t{head} * written.value_head_dim + dim) * bytes;
-        const double difference =
-            load(&written.output[place], written.row_dtype) - expected[dim];
+        const double difference = load(&written.output[place], written.row_dtype) - expected[dim];
         row_error += difference * difference;
         row_square += expected[dim] * expected[dim];
       }

@@ -101,8 +101,9 @@ class AttentionRows {
     const std::vector<char> lse = lse_.read();
     const auto num_rows = static_cast<int>(places.size());
     const int heads = case_.num_query_heads;
+    const bool is_mixed = case_.shape.value_dtype() != case_.shape.dtype;
     compare_rows({output, lse, output_stride_, num_rows, heads, case_.shape.value_head_dim,
-                  case_.row_dtype, case_.shape.dtype},
+                  case_.row_dtype, is_mixed ? PAGODA_DTYPE_FP32 : case_.shape.dtype},
                  title,
                  [&](int row, int head, std::vector<double>* expected, double* expected_lse) {
                    const Place& place = places[row];

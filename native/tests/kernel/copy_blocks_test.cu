@@ -51,8 +51,8 @@ void copies_whole_blocks(const CopyCase& what, uint64_t seed) {
     std::copy_n(&expected[copy.source_block * what.block_bytes], what.block_bytes,
                 &expected[copy.target_block * what.block_bytes]);
   }
-  const pagoda_copy_blocks_params params{pool.address(), copies_device.address(),
-                                         what.block_bytes, what.num_copies};
+  const pagoda_copy_blocks_params params{pool.address(), copies_device.address(), what.block_bytes,
+                                         what.num_copies};
   pagoda_error error{};
   check(pagoda_copy_blocks(&params, nullptr, &error), error);
   check(cudaDeviceSynchronize(), "copy_blocks");
@@ -86,8 +86,7 @@ void swaps_out_and_in_again(const CopyCase& what, uint64_t seed) {
   write_all(in_device, in);
   pagoda_error error{};
   const pagoda_swap_blocks_params swap_out{pool.address(), reinterpret_cast<uint64_t>(host),
-                                           out_device.address(), what.block_bytes,
-                                           what.num_copies};
+                                           out_device.address(), what.block_bytes, what.num_copies};
   check(pagoda_swap_blocks(&swap_out, nullptr, &error), error);
   check(cudaDeviceSynchronize(), "swap out");
   bool is_equal = true;

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "claim.h"
@@ -157,6 +158,7 @@ inline int64_t rounded_up(int64_t value, int64_t unit) { return (value + unit - 
 /// Shape of the layers of a pool; every layer alike.
 struct PoolShape {
   pagoda_dtype dtype = PAGODA_DTYPE_BF16;
+  std::optional<pagoda_dtype> maybe_value_dtype;  // where values differ from keys
   int num_layers = 2;
   int layer = 1;  // the one under test
   int num_kv_heads = 2;
@@ -164,6 +166,8 @@ struct PoolShape {
   int key_head_dim = 128;
   int value_head_dim = 128;
   int num_blocks = 0;
+
+  pagoda_dtype value_dtype() const { return maybe_value_dtype.value_or(dtype); }
 };
 
 inline pagoda_kv_layer layer_of(const PoolShape& shape, uint64_t pool) {
@@ -172,10 +176,9 @@ inline pagoda_kv_layer layer_of(const PoolShape& shape, uint64_t pool) {
   layer.num_blocks = shape.num_blocks;
   layer.key_tile_bytes =
       rounded_up(int64_t{shape.block_size} * shape.key_head_dim * element_bytes(shape.dtype), 64);
-  layer.value_tile_bytes =
-      rounded_up(int64_t{shape.block_size} * shape.value_head_dim * element_bytes(shape.dtype), 64);
-  const int64_t layer_bytes =
-      shape.num_kv_heads * (layer.key_tile_bytes + layer.value_tile_bytes);
+  layer.value_tile_bytes = rounded_up(
+      int64_t{shape.block_size} * shape.value_head_dim * element_bytes(shape.value_dtype()), 64);
+  const int64_t layer_bytes = shape.num_kv_heads * (layer.key_tile_bytes + layer.value_tile_bytes);
   layer.block_bytes = shape.num_layers * layer_bytes;
   layer.key_base_bytes = shape.layer * layer_bytes;
   layer.value_base_bytes = layer.key_base_bytes + shape.num_kv_heads * layer.key_tile_bytes;
@@ -184,7 +187,7 @@ inline pagoda_kv_layer layer_of(const PoolShape& shape, uint64_t pool) {
   layer.key_head_dim = shape.key_head_dim;
   layer.value_head_dim = shape.value_head_dim;
   layer.key_dtype = shape.dtype;
-  layer.value_dtype = shape.dtype;
+  layer.value_dtype = shape.value_dtype();
   return layer;
 }
 

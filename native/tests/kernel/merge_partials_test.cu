@@ -36,10 +36,9 @@ void merges_as_float64_does(const MergeCase& what, uint64_t seed) {
   DeviceBytes merged_lse(what.num_rows * 4);
   write_all(device_outputs, outputs);
   write_all(device_lse, lse);
-  const pagoda_merge_partials_params params{device_outputs.address(), device_lse.address(),
-                                            merged.address(),         merged_lse.address(),
-                                            what.num_partials,        what.num_rows,
-                                            what.head_dim,            what.dtype};
+  const pagoda_merge_partials_params params{
+      device_outputs.address(), device_lse.address(), merged.address(), merged_lse.address(),
+      what.num_partials,        what.num_rows,        what.head_dim,    what.dtype};
   pagoda_error error{};
   check(pagoda_merge_partials(&params, nullptr, &error), error);
   check(cudaDeviceSynchronize(), "merge_partials");
@@ -65,8 +64,7 @@ void merges_as_float64_does(const MergeCase& what, uint64_t seed) {
           expected += weight * load(&outputs[(at * what.head_dim + dim) * bytes], what.dtype);
         }
       }
-      const double value =
-          load(&actual[(int64_t{row} * what.head_dim + dim) * bytes], what.dtype);
+      const double value = load(&actual[(int64_t{row} * what.head_dim + dim) * bytes], what.dtype);
       difference += (value - expected) * (value - expected);
       norm += expected * expected;
     }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "attention_cases.h"
 #include "attention_rows.h"
 #include "kernel_fixture.h"
 #include "paged_pool.h"
@@ -80,8 +81,7 @@ class DecodeRun {
       check(cudaMemcpy(reinterpret_cast<void*>(each.source), target, each.count * 4,
                        cudaMemcpyDeviceToDevice),
             "cudaMemcpy");
-      check(cudaMemcpy(target, noise.data(), each.count * 4, cudaMemcpyHostToDevice),
-            "cudaMemcpy");
+      check(cudaMemcpy(target, noise.data(), each.count * 4, cudaMemcpyHostToDevice), "cudaMemcpy");
     }
     check(cudaDeviceSynchronize(), "noise");
     write_late<<<1, 256, 0, stream>>>(words[0], words[1]);
@@ -141,21 +141,6 @@ class DecodeRun {
   DeviceBytes workspace_;
 };
 
-void agrees_and_repeats(const DecodeCase& what, uint64_t seed) {
-  DecodeRun run(what, seed);
-  run.poison_results();
-  run.launch(nullptr);
-  check(cudaDeviceSynchronize(), what.title.c_str());
-  run.compare(what.context_lengths, what.title);
-  const std::vector<char> first = run.output();
-  for (int i = 0; i < 3; ++i) {
-    run.poison_results();
-    run.launch(nullptr);
-  }
-  check(cudaDeviceSynchronize(), what.title.c_str());
-  CLAIM(run.output() == first);
-}
-
 /// A launch may start before the one that writes its lengths and tables has done so.
 void waits_for_late_writers(const DecodeCase& what, uint64_t seed) {
   DecodeRun run(what, seed);
@@ -169,14 +154,7 @@ void waits_for_late_writers(const DecodeCase& what, uint64_t seed) {
 /// Lengths grow in device memory between replays of one captured launch.
 void follows_lengths_in_a_graph(const DecodeCase& what, uint64_t seed) {
   DecodeRun run(what, seed);
-  cudaStream_t stream;
-  check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreate");
-  cudaGraph_t graph;
-  cudaGraphExec_t executable;
-  check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal), "begin capture");
-  run.launch(stream);
-  check(cudaStreamEndCapture(stream, &graph), "end capture");
-  check(cudaGraphInstantiate(&executable, graph, 0), "instantiate");
+  CapturedLaunch captured([&](cudaStream_t stream) { run.launch(stream); });
   for (const double part : {0.0, 0.001, 0.3, 0.77, 1.0}) {
     std::vector<int> lengths;
     for (const int length : what.context_lengths) {
@@ -184,166 +162,79 @@ void follows_lengths_in_a_graph(const DecodeCase& what, uint64_t seed) {
     }
     run.set_lengths(lengths);
     run.poison_results();
-    check(cudaDeviceSynchronize(), "before replay");
-    check(cudaGraphLaunch(executable, stream), "replay");
-    check(cudaStreamSynchronize(stream), what.title.c_str());
+    captured.replay(what.title);
     char title[160];
     std::snprintf(title, sizeof title, "%s, replayed at %.3f of its lengths", what.title.c_str(),
                   part);
     run.compare(lengths, title);
   }
-  check(cudaGraphExecDestroy(executable), "destroy");
-  check(cudaGraphDestroy(graph), "destroy");
-  check(cudaStreamDestroy(stream), "destroy");
 }
 
 std::vector<DecodeCase> cases(bool is_short) {
-  const std::vector<int> awkward = {1, 15, 16, 17, 0, 63, 64, 65, 129, 1000};
-  std::vector<DecodeCase> all;
-  const auto add = [&](const std::string& title, auto change) {
-    DecodeCase what;
-    what.title = title;
-    what.context_lengths = awkward;
-    change(what);
-    all.push_back(what);
-  };
-  const char* names[] = {"FP32", "FP16", "BF16"};
-  for (const pagoda_dtype dtype : {PAGODA_DTYPE_BF16, PAGODA_DTYPE_FP16, PAGODA_DTYPE_FP32}) {
-    for (const int dim : {64, 80, 96, 112, 128, 192, 256, 40, 72, 33}) {
-      if (is_short && dim != 64 && dim != 80 && dim != 256) {
-        continue;
-      }
-      add(std::string(names[dtype]) + ", head dim " + std::to_string(dim), [&](DecodeCase& c) {
-        c.shape.dtype = c.row_dtype = dtype;
-        c.shape.key_head_dim = c.shape.value_head_dim = dim;
-      });
-    }
-    for (const int group : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 40}) {
-      if (is_short && group != 3 && group != 17) {
-        continue;
-      }
-      add(std::string(names[dtype]) + ", group of " + std::to_string(group), [&](DecodeCase& c) {
-        c.shape.dtype = c.row_dtype = dtype;
-        c.num_query_heads = group * c.shape.num_kv_heads;
-      });
-    }
+  DecodeCase plain;
+  plain.context_lengths = {1, 15, 16, 17, 0, 63, 64, 65, 129, 1000};
+  CaseList<DecodeCase> cases(plain, is_short);
+  cases.add_shapes();
+  for (const pagoda_dtype dtype : cases.option_types()) {
+    cases.add_options(dtype);
+    cases.add(dtype, "one token for one sequence", [](DecodeCase& c) { c.context_lengths = {1}; });
+    cases.add(dtype, "nothing but empty contexts",
+              [](DecodeCase& c) { c.context_lengths = {0, -1, 0}; });
   }
-  for (const int block_size : {1, 8, 12, 24, 32, 48, 64, 128, 256}) {
-    if (is_short && block_size != 8 && block_size != 12 && block_size != 64) {
-      continue;
-    }
-    add("block size " + std::to_string(block_size),
-        [&](DecodeCase& c) { c.shape.block_size = block_size; });
-  }
-  for (const pagoda_dtype dtype : {PAGODA_DTYPE_BF16, PAGODA_DTYPE_FP16, PAGODA_DTYPE_FP32}) {
-    if (is_short && dtype == PAGODA_DTYPE_FP16) {
-      continue;
-    }
-    const std::string name = names[dtype];
-    const auto typed = [&](const std::string& title, auto change) {
-      add(name + ", " + title, [&](DecodeCase& c) {
-        c.shape.dtype = c.row_dtype = dtype;
-        change(c);
-      });
-    };
-    typed("window of 1", [](DecodeCase& c) { c.window_tokens = 1; });
-    typed("window of 70", [](DecodeCase& c) { c.window_tokens = 70; });
-    typed("soft cap", [](DecodeCase& c) { c.logit_soft_cap = 1.5f; });
-    typed("ALiBi", [](DecodeCase& c) { c.has_alibi = true; });
-    typed("sinks", [](DecodeCase& c) { c.has_sinks = true; });
-    typed("window, soft cap, ALiBi and sinks", [](DecodeCase& c) {
-      c.window_tokens = 100;
-      c.logit_soft_cap = 5.0f;
-      c.has_alibi = true;
-      c.has_sinks = true;
-    });
-    typed("rows with padding between them", [](DecodeCase& c) { c.row_padding = 8; });
-    typed("rows that lie on no 16 bytes", [](DecodeCase& c) { c.row_padding = 1; });
-    typed("one token for one sequence", [](DecodeCase& c) { c.context_lengths = {1}; });
-    typed("nothing but empty contexts", [](DecodeCase& c) { c.context_lengths = {0, -1, 0}; });
-  }
-  add("FP32 rows over a BF16 pool", [](DecodeCase& c) { c.row_dtype = PAGODA_DTYPE_FP32; });
-  add("FP16 rows over a BF16 pool", [](DecodeCase& c) { c.row_dtype = PAGODA_DTYPE_FP16; });
-  add("BF16 rows over an FP16 pool", [](DecodeCase& c) { c.shape.dtype = PAGODA_DTYPE_FP16; });
-  add("keys wider than values", [](DecodeCase& c) {
-    c.shape.key_head_dim = 192;
-    c.shape.value_head_dim = 128;
-  });
+  cases.add_mixtures();
   if (is_short) {
-    return all;
+    return cases.all();
   }
-  add("one long context, split over the device", [](DecodeCase& c) {
+  cases.add("one long context, split over the device", [](DecodeCase& c) {
     c.shape.num_layers = 1;
     c.shape.layer = 0;
     c.shape.num_kv_heads = 8;
     c.num_query_heads = 32;
     c.context_lengths = {20011};
   });
-  add("one KV head, split over every CTA", [](DecodeCase& c) {
+  cases.add("one KV head, split over every CTA", [](DecodeCase& c) {
     c.shape.num_kv_heads = 1;
     c.num_query_heads = 16;
     c.context_lengths = {30000};
   });
-  add("FP32, one long context", [](DecodeCase& c) {
-    c.shape.dtype = c.row_dtype = PAGODA_DTYPE_FP32;
+  cases.add(PAGODA_DTYPE_FP32, "one long context", [](DecodeCase& c) {
     c.shape.num_kv_heads = 2;
     c.num_query_heads = 8;
     c.context_lengths = {16411};
   });
-  add("300 sequences of mixed lengths", [](DecodeCase& c) {
+  cases.add("300 sequences of mixed lengths", [](DecodeCase& c) {
     Random random(7);
     c.context_lengths.clear();
     for (int i = 0; i < 300; ++i) {
       c.context_lengths.push_back(i % 17 == 0 ? 0 : random.below(600));
     }
   });
-  add("long beside short", [](DecodeCase& c) {
+  cases.add("long beside short", [](DecodeCase& c) {
     c.shape.num_kv_heads = 4;
     c.num_query_heads = 32;
     c.context_lengths = {9000, 1, 1, 5, 3000, 2, 31, 1200};
   });
-  add("a pool beyond 2^32 bytes, ids around powers of two", [](DecodeCase& c) {
-    c.shape.num_layers = 1;
-    c.shape.layer = 0;
-    c.shape.num_kv_heads = 8;
-    c.num_query_heads = 32;
-    c.shape.num_blocks = 80000;  // of 64 KiB: 5.2 GB
-    c.block_ids = {79999, 65537, 65536, 65535, 32769, 32768, 32767, 16384, 0, 1};
-    c.context_lengths = {150, 1};
-  });
-  add("FP32, head dim 33, a pool beyond 2^32 bytes", [](DecodeCase& c) {
-    c.shape.dtype = c.row_dtype = PAGODA_DTYPE_FP32;
-    c.shape.num_layers = 1;
-    c.shape.layer = 0;
-    c.shape.num_kv_heads = 16;
-    c.num_query_heads = 16;
-    c.shape.key_head_dim = c.shape.value_head_dim = 33;
-    c.shape.num_blocks = 70000;  // of 66 KiB: 4.7 GB
-    c.block_ids = {69999, 65537, 65536, 65535, 32768, 32767, 0};
-    c.context_lengths = {70, 1};
-  });
-  return all;
+  cases.add_large_pools([](DecodeCase& c, int length) { c.context_lengths = {length, 1}; });
+  return cases.all();
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   require_gpu();
-  // Under compute-sanitizer a kernel takes a hundred times as long.
-  const bool is_short = argc > 1 && std::strcmp(argv[1], "short") == 0;
-  const std::string part = argc > 2 ? argv[2] : "";  // of the titles to run
+  const CaseChoice choice(argc, argv);
   uint64_t seed = 1;
-  for (const DecodeCase& what : cases(is_short)) {
+  for (const DecodeCase& what : cases(choice.is_short)) {
     ++seed;
-    if (what.title.find(part) != std::string::npos) {
-      agrees_and_repeats(what, seed);
+    if (choice.takes(what)) {
+      agrees_and_repeats<DecodeRun>(what, what.context_lengths, seed);
     }
   }
   DecodeCase late;
   late.title = "behind a late writer, few sequences";
   late.context_lengths = {1000, 3, 200, 64};
   waits_for_late_writers(late, seed++);
-  if (!is_short) {
+  if (!choice.is_short) {
     late.title = "behind a late writer, sequences on demand";
     late.shape.num_kv_heads = 8;
     late.num_query_heads = 32;

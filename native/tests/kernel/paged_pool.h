@@ -80,7 +80,7 @@ class PagedPool {
         key = rounded(random->normal(), shape_.dtype);
       }
       for (float& value : values_[seq]) {
-        value = rounded(random->normal(), shape_.dtype);
+        value = rounded(random->normal(), shape_.value_dtype());
       }
       for (int first = 0; first < length; first += shape_.block_size) {
         // Blocks before the window were given back: their table entries are no ids any more.
@@ -102,17 +102,18 @@ class PagedPool {
   }
 
   void write_token(int seq, int token, int slot, std::vector<char>* block) {
-    const int bytes = element_bytes(shape_.dtype);
+    const int key_bytes = element_bytes(shape_.dtype);
+    const int value_bytes = element_bytes(shape_.value_dtype());
     for (int head = 0; head < shape_.num_kv_heads; ++head) {
       char* key_row = block->data() + layer_.key_base_bytes + head * layer_.key_tile_bytes +
-                      int64_t{slot} * shape_.key_head_dim * bytes;
+                      int64_t{slot} * shape_.key_head_dim * key_bytes;
       for (int dim = 0; dim < shape_.key_head_dim; ++dim) {
-        store(key_row + dim * bytes, shape_.dtype, key(seq, token, head)[dim]);
+        store(key_row + dim * key_bytes, shape_.dtype, key(seq, token, head)[dim]);
       }
       char* value_row = block->data() + layer_.value_base_bytes + head * layer_.value_tile_bytes +
-                        int64_t{slot} * shape_.value_head_dim * bytes;
+                        int64_t{slot} * shape_.value_head_dim * value_bytes;
       for (int dim = 0; dim < shape_.value_head_dim; ++dim) {
-        store(value_row + dim * bytes, shape_.dtype, value(seq, token, head)[dim]);
+        store(value_row + dim * value_bytes, shape_.value_dtype(), value(seq, token, head)[dim]);
       }
     }
   }

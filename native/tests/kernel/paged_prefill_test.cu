@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "attention_cases.h"
 #include "attention_rows.h"
 #include "kernel_fixture.h"
 #include "paged_pool.h"
@@ -129,32 +130,10 @@ class PrefillRun {
   DeviceBytes workspace_;
 };
 
-void agrees_and_repeats(const PrefillCase& what, uint64_t seed) {
-  PrefillRun run(what, seed);
-  run.poison_results();
-  run.launch(nullptr);
-  check(cudaDeviceSynchronize(), what.title.c_str());
-  run.compare(what.sequences, what.title);
-  const std::vector<char> first = run.output();
-  for (int i = 0; i < 2; ++i) {
-    run.poison_results();
-    run.launch(nullptr);
-  }
-  check(cudaDeviceSynchronize(), what.title.c_str());
-  CLAIM(run.output() == first);
-}
-
 /// Lengths and rows change in device memory between replays of one captured launch.
 void follows_rows_in_a_graph(const PrefillCase& what, uint64_t seed) {
   PrefillRun run(what, seed);
-  cudaStream_t stream;
-  check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreate");
-  cudaGraph_t graph;
-  cudaGraphExec_t executable;
-  check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal), "begin capture");
-  run.launch(stream);
-  check(cudaStreamEndCapture(stream, &graph), "end capture");
-  check(cudaGraphInstantiate(&executable, graph, 0), "instantiate");
+  CapturedLaunch captured([&](cudaStream_t stream) { run.launch(stream); });
   for (const double part : {0.0, 0.01, 0.3, 0.77, 1.0}) {
     std::vector<Rows> sequences;
     for (const Rows& rows : what.sequences) {
@@ -164,125 +143,58 @@ void follows_rows_in_a_graph(const PrefillCase& what, uint64_t seed) {
     }
     run.set_rows(sequences);
     run.poison_results();
-    check(cudaDeviceSynchronize(), "before replay");
-    check(cudaGraphLaunch(executable, stream), "replay");
-    check(cudaStreamSynchronize(stream), what.title.c_str());
+    captured.replay(what.title);
     char title[160];
     std::snprintf(title, sizeof title, "%s, replayed at %.2f of its rows", what.title.c_str(),
                   part);
     run.compare(sequences, title);
   }
-  check(cudaGraphExecDestroy(executable), "destroy");
-  check(cudaGraphDestroy(graph), "destroy");
-  check(cudaStreamDestroy(stream), "destroy");
 }
 
 std::vector<PrefillCase> cases(bool is_short) {
+  PrefillCase plain;
   // Whole prompts, chunks, single rows, sequences without rows, and an empty one.
-  const std::vector<Rows> ragged = {{1, 1},   {17, 17}, {0, 0},     {200, 3}, {65, 65}, {130, 1},
-                                    {300, 130}, {90, 0},  {64, 40}, {129, 2}, {400, 33}};
-  std::vector<PrefillCase> all;
-  const auto add = [&](const std::string& title, auto change) {
-    PrefillCase what;
-    what.title = title;
-    what.sequences = ragged;
-    change(what);
-    all.push_back(what);
-  };
-  const char* names[] = {"FP32", "FP16", "BF16"};
-  for (const pagoda_dtype dtype : {PAGODA_DTYPE_BF16, PAGODA_DTYPE_FP16, PAGODA_DTYPE_FP32}) {
-    for (const int dim : {64, 80, 96, 112, 128, 192, 256, 40, 72, 33}) {
-      if (is_short && dim != 64 && dim != 80 && dim != 256) {
-        continue;
-      }
-      add(std::string(names[dtype]) + ", head dim " + std::to_string(dim), [&](PrefillCase& c) {
-        c.shape.dtype = c.row_dtype = dtype;
-        c.shape.key_head_dim = c.shape.value_head_dim = dim;
-      });
-    }
-    for (const int group : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 40}) {
-      if (is_short && group != 3 && group != 17) {
-        continue;
-      }
-      add(std::string(names[dtype]) + ", group of " + std::to_string(group), [&](PrefillCase& c) {
-        c.shape.dtype = c.row_dtype = dtype;
-        c.num_query_heads = group * c.shape.num_kv_heads;
-      });
-    }
-  }
-  for (const int block_size : {1, 8, 12, 24, 32, 48, 64, 128, 256}) {
-    if (is_short && block_size != 8 && block_size != 12 && block_size != 64) {
-      continue;
-    }
-    add("block size " + std::to_string(block_size),
-        [&](PrefillCase& c) { c.shape.block_size = block_size; });
-  }
-  for (const pagoda_dtype dtype : {PAGODA_DTYPE_BF16, PAGODA_DTYPE_FP16, PAGODA_DTYPE_FP32}) {
-    if (is_short && dtype == PAGODA_DTYPE_FP16) {
-      continue;
-    }
-    const std::string name = names[dtype];
-    const auto typed = [&](const std::string& title, auto change) {
-      add(name + ", " + title, [&](PrefillCase& c) {
-        c.shape.dtype = c.row_dtype = dtype;
-        change(c);
-      });
-    };
-    typed("window of 1", [](PrefillCase& c) { c.window_tokens = 1; });
-    typed("window of 70", [](PrefillCase& c) { c.window_tokens = 70; });
-    typed("not causal", [](PrefillCase& c) { c.is_causal = false; });
-    typed("not causal, window of 70", [](PrefillCase& c) {
+  plain.sequences = {{1, 1},     {17, 17}, {0, 0},   {200, 3}, {65, 65}, {130, 1},
+                     {300, 130}, {90, 0},  {64, 40}, {129, 2}, {400, 33}};
+  CaseList<PrefillCase> cases(plain, is_short);
+  cases.add_shapes();
+  for (const pagoda_dtype dtype : cases.option_types()) {
+    cases.add_options(dtype);
+    cases.add(dtype, "not causal", [](PrefillCase& c) { c.is_causal = false; });
+    cases.add(dtype, "not causal, window of 70", [](PrefillCase& c) {
       c.is_causal = false;
       c.window_tokens = 70;
     });
-    typed("not causal, ALiBi", [](PrefillCase& c) {
+    cases.add(dtype, "not causal, ALiBi", [](PrefillCase& c) {
       c.is_causal = false;
       c.has_alibi = true;
     });
-    typed("soft cap", [](PrefillCase& c) { c.logit_soft_cap = 1.5f; });
-    typed("ALiBi", [](PrefillCase& c) { c.has_alibi = true; });
-    typed("sinks", [](PrefillCase& c) { c.has_sinks = true; });
-    typed("window, soft cap, ALiBi and sinks", [](PrefillCase& c) {
-      c.window_tokens = 100;
-      c.logit_soft_cap = 5.0f;
-      c.has_alibi = true;
-      c.has_sinks = true;
-    });
-    typed("rows with padding between them", [](PrefillCase& c) { c.row_padding = 8; });
-    typed("rows that lie on no 16 bytes", [](PrefillCase& c) { c.row_padding = 1; });
-    typed("rows of no sequence at the end", [](PrefillCase& c) { c.padded_rows = 77; });
-    typed("one row for one sequence", [](PrefillCase& c) { c.sequences = {{1, 1}}; });
-    typed("decode rows alone", [](PrefillCase& c) {
-      c.sequences = {{700, 1}, {3, 1}, {1, 1}, {256, 1}};
-    });
-    typed("no rows, padding alone", [](PrefillCase& c) {
+    cases.add(dtype, "rows of no sequence at the end", [](PrefillCase& c) { c.padded_rows = 77; });
+    cases.add(dtype, "one row for one sequence", [](PrefillCase& c) { c.sequences = {{1, 1}}; });
+    cases.add(dtype, "decode rows alone",
+              [](PrefillCase& c) { c.sequences = {{700, 1}, {3, 1}, {1, 1}, {256, 1}}; });
+    cases.add(dtype, "no rows, padding alone", [](PrefillCase& c) {
       c.sequences = {{5, 0}, {0, 0}};
       c.padded_rows = 3;
     });
   }
-  add("FP32 rows over a BF16 pool", [](PrefillCase& c) { c.row_dtype = PAGODA_DTYPE_FP32; });
-  add("FP16 rows over a BF16 pool", [](PrefillCase& c) { c.row_dtype = PAGODA_DTYPE_FP16; });
-  add("BF16 rows over an FP16 pool", [](PrefillCase& c) { c.shape.dtype = PAGODA_DTYPE_FP16; });
-  add("keys wider than values", [](PrefillCase& c) {
-    c.shape.key_head_dim = 192;
-    c.shape.value_head_dim = 128;
-  });
-  add("values wider than keys", [](PrefillCase& c) {
+  cases.add_mixtures();
+  cases.add("values wider than keys", [](PrefillCase& c) {
     c.shape.key_head_dim = 64;
     c.shape.value_head_dim = 96;
   });
   if (is_short) {
-    return all;
+    return cases.all();
   }
-  add("a whole prompt of 2500", [](PrefillCase& c) {
+  cases.add("a whole prompt of 2500", [](PrefillCase& c) {
     c.num_query_heads = 8;
     c.sequences = {{2500, 2500}};
   });
-  add("a chunk of 300 behind 6000", [](PrefillCase& c) {
+  cases.add("a chunk of 300 behind 6000", [](PrefillCase& c) {
     c.shape.num_kv_heads = 1;
     c.sequences = {{6300, 300}};
   });
-  add("200 sequences of mixed rows", [](PrefillCase& c) {
+  cases.add("200 sequences of mixed rows", [](PrefillCase& c) {
     Random random(7);
     c.sequences.clear();
     for (int i = 0; i < 200; ++i) {
@@ -290,46 +202,26 @@ std::vector<PrefillCase> cases(bool is_short) {
       c.sequences.push_back({query_length + random.below(200), query_length});
     }
   });
-  add("decode rows beside a long prompt", [](PrefillCase& c) {
+  cases.add("decode rows beside a long prompt", [](PrefillCase& c) {
     c.shape.num_kv_heads = 4;
     c.num_query_heads = 16;
     c.sequences = {{3000, 1}, {900, 900}, {5, 1}, {2048, 1}, {31, 2}};
   });
-  add("a pool beyond 2^32 bytes, ids around powers of two", [](PrefillCase& c) {
-    c.shape.num_layers = 1;
-    c.shape.layer = 0;
-    c.shape.num_kv_heads = 8;
-    c.num_query_heads = 32;
-    c.shape.num_blocks = 80000;  // of 64 KiB: 5.2 GB, 2.6 * 10^9 elements
-    c.block_ids = {79999, 65537, 65536, 65535, 32769, 32768, 32767, 16384, 0, 1};
-    c.sequences = {{150, 90}, {1, 1}};
-  });
-  add("FP32, head dim 33, a pool beyond 2^32 bytes", [](PrefillCase& c) {
-    c.shape.dtype = c.row_dtype = PAGODA_DTYPE_FP32;
-    c.shape.num_layers = 1;
-    c.shape.layer = 0;
-    c.shape.num_kv_heads = 16;
-    c.num_query_heads = 16;
-    c.shape.key_head_dim = c.shape.value_head_dim = 33;
-    c.shape.num_blocks = 70000;  // of 66 KiB: 4.7 GB
-    c.block_ids = {69999, 65537, 65536, 65535, 32768, 32767, 0};
-    c.sequences = {{70, 20}, {1, 1}};
-  });
-  return all;
+  cases.add_large_pools(
+      [](PrefillCase& c, int length) { c.sequences = {{length, length / 2}, {1, 1}}; });
+  return cases.all();
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   require_gpu();
-  // Under compute-sanitizer a kernel takes a hundred times as long.
-  const bool is_short = argc > 1 && std::strcmp(argv[1], "short") == 0;
-  const std::string part = argc > 2 ? argv[2] : "";  // of the titles to run
+  const CaseChoice choice(argc, argv);
   uint64_t seed = 1;
-  for (const PrefillCase& what : cases(is_short)) {
+  for (const PrefillCase& what : cases(choice.is_short)) {
     ++seed;
-    if (what.title.find(part) != std::string::npos) {
-      agrees_and_repeats(what, seed);
+    if (choice.takes(what)) {
+      agrees_and_repeats<PrefillRun>(what, what.sequences, seed);
     }
   }
   PrefillCase growing;

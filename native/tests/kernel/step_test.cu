@@ -56,12 +56,9 @@ void updates_its_words_and_no_other() {
   std::memcpy(staged.as<char>(), runs.data(), run_bytes);
   std::memcpy(staged.as<char>() + run_bytes, words.data(), words.size() * 4);
   DeviceBytes delta(num_bytes);
-  const pagoda_update_words_params params{staged.address(),
-                                          delta.address(),
-                                          target.address(),
-                                          kWords,
-                                          num_bytes,
-                                          static_cast<int64_t>(runs.size())};
+  const pagoda_update_words_params params{staged.address(), delta.address(),
+                                          target.address(), kWords,
+                                          num_bytes,        static_cast<int64_t>(runs.size())};
   pagoda_error error{};
   check(pagoda_update_words(&params, nullptr, &error), error);
   check(cudaDeviceSynchronize(), "update_words");
@@ -82,8 +79,8 @@ void leaves_out_what_lies_outside() {
   DeviceBytes delta(64);
   DeviceBytes behind(64);
   const std::vector<char> before = behind.read();
-  const pagoda_update_words_params params{staged.address(), delta.address(), target.address(), 16,
-                                          48,               1};
+  const pagoda_update_words_params params{
+      staged.address(), delta.address(), target.address(), 16, 48, 1};
   pagoda_error error{};
   check(pagoda_update_words(&params, nullptr, &error), error);
   check(cudaDeviceSynchronize(), "update_words");

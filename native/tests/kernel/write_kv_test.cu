@@ -38,7 +38,8 @@ void writes_its_slots_and_nothing_else(const WriteCase& what, uint64_t seed) {
   const int num_tokens = static_cast<int>(slots.size());
 
   const int row_bytes = element_bytes(what.row_dtype);
-  const auto fill = [&](int head_dim, int64_t base, int64_t tile, std::vector<char>* rows) {
+  const auto fill = [&](pagoda_dtype dtype, int head_dim, int64_t base, int64_t tile,
+                        std::vector<char>* rows) {
     const int64_t stride = (int64_t{shape.num_kv_heads} * head_dim + what.row_padding) * row_bytes;
     rows->assign(num_tokens * stride, static_cast<char>(0xff));
     for (int token = 0; token < num_tokens; ++token) {
@@ -47,11 +48,10 @@ void writes_its_slots_and_nothing_else(const WriteCase& what, uint64_t seed) {
         store(&(*rows)[token * stride + i * row_bytes], what.row_dtype, value);
         const int64_t slot = slots[token];
         if (slot >= 0 && slot < int64_t{shape.num_blocks} * shape.block_size) {
-          store(&expected[slot / shape.block_size * layer.block_bytes + base +
-                          i / head_dim * tile +
-                          (slot % shape.block_size * head_dim + i % head_dim) *
-                              element_bytes(shape.dtype)],
-                shape.dtype, value);
+          store(
+              &expected[slot / shape.block_size * layer.block_bytes + base + i / head_dim * tile +
+                        (slot % shape.block_size * head_dim + i % head_dim) * element_bytes(dtype)],
+              dtype, value);
         }
       }
     }
@@ -61,9 +61,9 @@ void writes_its_slots_and_nothing_else(const WriteCase& what, uint64_t seed) {
   std::vector<char> values;
   pagoda_write_kv_params params{};
   params.key_row_stride_bytes =
-      fill(shape.key_head_dim, layer.key_base_bytes, layer.key_tile_bytes, &keys);
-  params.value_row_stride_bytes =
-      fill(shape.value_head_dim, layer.value_base_bytes, layer.value_tile_bytes, &values);
+      fill(layer.key_dtype, shape.key_head_dim, layer.key_base_bytes, layer.key_tile_bytes, &keys);
+  params.value_row_stride_bytes = fill(layer.value_dtype, shape.value_head_dim,
+                                       layer.value_base_bytes, layer.value_tile_bytes, &values);
   DeviceBytes keys_device(keys.size());
   DeviceBytes values_device(values.size());
   DeviceBytes slots_device(slots.size() * 8);
@@ -159,6 +159,14 @@ int main(int argc, char** argv) {
   uint64_t seed = 100;
   const char* names[] = {"FP32", "FP16", "BF16"};
   for (const pagoda_dtype dtype : {PAGODA_DTYPE_FP32, PAGODA_DTYPE_FP16, PAGODA_DTYPE_BF16}) {
+    WriteCase mixed;
+    mixed.shape.dtype = dtype;
+    mixed.shape.maybe_value_dtype =
+        dtype == PAGODA_DTYPE_FP32 ? PAGODA_DTYPE_BF16 : PAGODA_DTYPE_FP32;
+    mixed.row_dtype = PAGODA_DTYPE_FP32;
+    mixed.title = std::string("FP32 rows into ") + names[dtype] + " keys and " +
+                  names[mixed.shape.value_dtype()] + " values";
+    writes_its_slots_and_nothing_else(mixed, seed++);
     for (const pagoda_dtype row_dtype : {PAGODA_DTYPE_FP32, PAGODA_DTYPE_FP16, PAGODA_DTYPE_BF16}) {
       for (const int dim : {128, 80, 33}) {
         WriteCase what;
@@ -169,8 +177,8 @@ int main(int argc, char** argv) {
         what.shape.block_size = dim == 33 ? 5 : 16;
         what.row_dtype = row_dtype;
         what.row_padding = dim == 128 ? 0 : 3;
-        what.title = std::string(names[row_dtype]) + " rows into " + names[dtype] +
-                     ", head dim " + std::to_string(dim);
+        what.title = std::string(names[row_dtype]) + " rows into " + names[dtype] + ", head dim " +
+                     std::to_string(dim);
         writes_its_slots_and_nothing_else(what, seed++);
       }
     }

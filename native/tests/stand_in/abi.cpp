@@ -50,10 +50,6 @@ pagoda_status require_layer(const pagoda_kv_layer& layer, pagoda_error* error) {
     RETURN_UNLESS_OK(require(size >= 0 && size % 64 == 0, "sizes of a layer are multiples of 64",
                              "layer", size, error));
   }
-  if (layer.key_dtype != layer.value_dtype) {
-    return fail(error, PAGODA_STATUS_UNSUPPORTED, 0,
-                "keys and values must have one dtype: layer.value_dtype=%d", layer.value_dtype);
-  }
   return PAGODA_STATUS_OK;
 }
 
@@ -68,8 +64,11 @@ pagoda_status require_attention(const Params& p, pagoda_error* error) {
   RETURN_UNLESS_OK(require_aligned("workspace", p.workspace, 256, error));
   RETURN_UNLESS_OK(require_aligned("context_lengths", p.context_lengths, 4, error));
   RETURN_UNLESS_OK(require_aligned("block_tables", p.block_tables, 4, error));
-  return require(p.workspace_bytes >= 256, "the workspace is too small", "workspace_bytes",
-                 p.workspace_bytes, error);
+  RETURN_UNLESS_OK(require(p.workspace_bytes >= 256, "the workspace is too small",
+                           "workspace_bytes", p.workspace_bytes, error));
+  RETURN_UNLESS_OK(require_reachable("queries", p.queries, error));
+  RETURN_UNLESS_OK(require_reachable("output", p.output, error));
+  return require_reachable("maybe_lse", p.maybe_lse, error);
 }
 
 }  // namespace
@@ -317,6 +316,8 @@ pagoda_status pagoda_write_kv(const pagoda_write_kv_params* params, void* stream
   const pagoda_write_kv_params p = *params;
   RETURN_UNLESS_OK(require_layer(p.layer, error));
   RETURN_UNLESS_OK(require_aligned("slot_mapping", p.slot_mapping, 8, error));
+  RETURN_UNLESS_OK(require_reachable("keys", p.keys, error));
+  RETURN_UNLESS_OK(require_reachable("values", p.values, error));
   return queue(stream, error, [p] { write_kv(p); });
 }
 
@@ -402,6 +403,10 @@ pagoda_status pagoda_merge_partials(const pagoda_merge_partials_params* params, 
                                     pagoda_error* error) {
   const std::lock_guard guard(machine);
   const pagoda_merge_partials_params p = *params;
+  RETURN_UNLESS_OK(require_reachable("partial_outputs", p.partial_outputs, error));
+  RETURN_UNLESS_OK(require_reachable("partial_lse", p.partial_lse, error));
+  RETURN_UNLESS_OK(require_reachable("output", p.output, error));
+  RETURN_UNLESS_OK(require_reachable("maybe_lse", p.maybe_lse, error));
   return queue(stream, error, [p] { merge_partials(p); });
 }
 

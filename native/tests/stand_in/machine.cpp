@@ -62,6 +62,14 @@ const Memory* memory_at(uint64_t address, int64_t num_bytes) {
   return num_bytes >= 0 && offset + num_bytes <= memory.num_bytes ? &memory : nullptr;
 }
 
+pagoda_status require_reachable(const char* name, uint64_t address, pagoda_error* error) {
+  const Memory* memory = memory_at(address, 1);
+  return memory == nullptr || memory->is_seen_by(current)
+             ? PAGODA_STATUS_OK
+             : fail(error, PAGODA_STATUS_INVALID_ARGUMENT, 0,
+                    "this is memory of another device: %s=0x%" PRIx64, name, address);
+}
+
 Stream* new_stream() {
   auto* stream = new Stream();
   stream->device = current;
@@ -77,9 +85,8 @@ void end_stream(Stream* stream) {
 
 bool is_open(const Stream* stream) {
   return streams.count(const_cast<Stream*>(stream)) != 0 ||
-         std::any_of(std::begin(devices), std::end(devices), [stream](const Device& device) {
-           return stream == &device.default_stream;
-         });
+         std::any_of(std::begin(devices), std::end(devices),
+                     [stream](const Device& device) { return stream == &device.default_stream; });
 }
 
 Stream* stream_of(void* handle) {

@@ -77,6 +77,9 @@ pagoda_status require_context(pagoda_error* error);
 /// What lies at an address, if that much is allocated there in one piece.
 const Memory* memory_at(uint64_t address, int64_t num_bytes);
 
+/// Refuses rows in memory of another device. What is no memory at all is found by the work.
+pagoda_status require_reachable(const char* name, uint64_t address, pagoda_error* error);
+
 template <typename Element>
 Element* elements(uint64_t address, int64_t count) {
   if (count > 0) {

@@ -24,7 +24,7 @@ import java.util.stream.Collectors;
  * Keys and values of any number of sequences, in fixed-size blocks of one pool off the heap.
  *
  * <p>Memory: one contiguous pool of {@code numBlocks * blockBytes} bytes (see {@link KvLayout}),
- * plus 29 bytes of bookkeeping per block. Whoever opens a cache closes it, after its sequences;
+ * plus 25 bytes of bookkeeping per block. Whoever opens a cache closes it, after its sequences;
  * closing twice is an {@link IllegalStateException}.
  *
  * <p>Threads: safe for any number. A sequence and a step have one writer at a time; different ones

@@ -1,11 +1,15 @@
 package dev.pagoda;
 
+import dev.pagoda.cuda.CudaPlace;
+import dev.pagoda.internal.cuda.CudaKernels;
+import dev.pagoda.internal.kernel.Kernels;
 import dev.pagoda.layout.DType;
 import dev.pagoda.layout.KeyOrder;
 import dev.pagoda.layout.KvLayout;
 import dev.pagoda.layout.KvShape;
 import dev.pagoda.layout.LayerShape;
 import dev.pagoda.memory.HostStorage;
+import dev.pagoda.memory.KvStorage;
 import java.util.List;
 import java.util.logging.Level;
 import java.util.logging.Logger;
@@ -27,6 +31,7 @@ public class CopyFaults {
   private int copiesUntilFailure;
   private boolean failsAfter;
   private boolean hasFailed;
+  private long numFailed;
 
   // Kept here, since nobody else keeps a logger that was told something.
   private static final List<Logger> SILENT =
@@ -61,6 +66,19 @@ public class CopyFaults {
     return new PagedKvCache(Backend.SCALAR, new InterposedKernels(), new Storage(host), checks);
   }
 
+  /** A cache over a device's memory, whose copies fail when they are told to. */
+  protected final PagedKvCache openAt(
+      CudaPlace place, KvShape shape, int numBlocks, Checks checks) {
+    Kernels device = CudaKernels.at(place);
+    KvStorage storage = device.openStorage(new KvLayout(shape, device.keyOrder()), numBlocks);
+    return new PagedKvCache(Backend.CUDA, new DeviceKernels(device), new Storage(storage), checks);
+  }
+
+  /** The storage that a cache's copies go to when they do not fail. */
+  protected static KvStorage storage(PagedKvCache cache) {
+    return InterposedStorage.behind(cache.unwrap(KvStorage.class));
+  }
+
   /**
    * Has some blocks of a cache in its memory as they are now: there they are, unless overridden.
    */
@@ -83,6 +101,11 @@ public class CopyFaults {
     return hasFailed;
   }
 
+  /** How many copies have ever failed. */
+  public final long numFailed() {
+    return numFailed;
+  }
+
   /** Which host blocks a copy into the cache reads: those it was asked to, unless overridden. */
   protected int[] copiedIn(int[] sources, int count) {
     return sources;
@@ -99,13 +122,14 @@ public class CopyFaults {
     }
     if (fails) {
       hasFailed = true;
+      numFailed++;
       throw new Planted(site);
     }
   }
 
   private final class Storage extends InterposedStorage {
-    Storage(HostStorage host) {
-      super(host);
+    Storage(KvStorage storage) {
+      super(storage);
     }
 
     @Override

@@ -68,8 +68,6 @@ class InterposedKernels implements Kernels {
   }
 
   static HostStorage host(KvStorage storage) {
-    return storage instanceof InterposedStorage interposed
-        ? interposed.host()
-        : (HostStorage) storage;
+    return (HostStorage) InterposedStorage.behind(storage);
   }
 }

@@ -50,7 +50,7 @@ public interface CudaCache {
    * counts for nothing. Queued on the stream.
    *
    * @param partials what to merge, and where to
-   * @throws NativeCallException if the library refuses a value
+   * @throws IllegalArgumentException if the library refuses a value
    */
   void mergePartials(Partials partials);
 

@@ -53,9 +53,11 @@ public interface CudaStep {
   /**
    * Records what the step queues, writes and attention with device rows and kernels of the caller's
    * own on the cache's stream, and then queues it as one graph. The same calls must have run once
-   * before on this cache, so that what they allocate is there. Meanwhile no other thread may use
-   * the cache's device: what it queued would become part of the graph, and is refused with an
-   * {@link IllegalStateException}.
+   * before on this cache, so that what they allocate is there.
+   *
+   * <p>Meanwhile no other thread may use the cache's device: what it queued would become part of
+   * the graph, and is refused with an {@link IllegalStateException}. Calls that other threads are
+   * inside already are waited for.
    *
    * @param work calls on this step, on the calling thread
    * @return the graph, the caller's to close before the cache

@@ -12,7 +12,7 @@ import java.util.Objects;
  * stay as it is.
  *
  * <p>Limits: queries and output of one call have one dtype, so have keys and values; LSE rows are
- * FP32 and packed.
+ * FP32 and packed; memory of another device is refused unless the cache's own has access to it.
  *
  * @param pointer memory that holds the rows, the caller's
  * @param dtype type of the elements

@@ -30,7 +30,8 @@ final class EvictedKeys {
     return places.getPlain(place(key)) == mark(key);
   }
 
-  private int place(BlockKey key) {
+  /** Where a key is remembered, until another one is there. */
+  int place(BlockKey key) {
     return ((key.hashCode() * 0x9e3779b9) >>> 6) & (places.length() - 1);
   }
 

@@ -63,7 +63,7 @@ public final class PrefixBugs {
             "the format is guessed from the shape: two formats of one size are taken for the same",
             "D"),
         fields(
-            "nano-vllm-java (features.md, 1.4)",
+            "nano-vllm-java",
             "raydac/nano-vllm-java",
             "the parents do not count: blocks of equal tokens hit behind other prefixes",
             "P"),
@@ -137,7 +137,7 @@ public final class PrefixBugs {
                 new PrefixCache.Parts(
                     right.encoding(), right.index(), new CarelessOrder(right.order())))),
         story(
-            "transformers (features.md, 1.4)",
+            "transformers",
             GITHUB + "huggingface/transformers",
             "the youngest block is evicted first, and chains lose their beginning before their end",
             "the end of the chain that is idle longest goes first",
@@ -145,7 +145,7 @@ public final class PrefixBugs {
                 new PrefixCache.Parts(
                     right.encoding(), right.index(), new YoungestFirst(right.order())))),
         story(
-            "gollek (features.md, 5)",
+            "gollek",
             GITHUB + "bhangun/gollek",
             "pins are not looked at when blocks are freed",
             "a pinned block is not given up before its deadline",

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.LongSupplier;
+import java.util.function.ToIntFunction;
 import java.util.stream.IntStream;
 
 /** Opens prefix caches for stories: with a clock of theirs, and with faults planted in them. */
@@ -155,6 +156,22 @@ public final class PrefixStories {
         }
       };
 
+  /** What another tenant has is not told apart from what nobody has. */
+  public static final Faults TENANTS_NOT_TOLD_APART =
+      new Faults() {
+        @Override
+        PrefixCache.Parts parts(PagedKvCache cache, PrefixCache.Parts right) {
+          PrefixIndex index =
+              new PrefixIndex() {
+                @Override
+                boolean isFirstBlockOfAny(int[] tokenIds) {
+                  return false;
+                }
+              };
+          return new PrefixCache.Parts(right.encoding(), index, right.order());
+        }
+      };
+
   /** They come back as if they had just been used. */
   public static final Faults VICTIMS_COME_BACK_YOUNG =
       new Faults() {
@@ -172,6 +189,11 @@ public final class PrefixStories {
       };
 
   private PrefixStories() {}
+
+  /** Where a prefix cache remembers that it gave a block up, until it remembers another there. */
+  public static ToIntFunction<BlockKey> placesOfEvictedKeys(int numBlocks) {
+    return new EvictedKeys(numBlocks)::place;
+  }
 
   public static PrefixCache open(
       PagedKvCache cache,

@@ -186,7 +186,12 @@ final class CheckedDiskTier implements LowerTier {
     numWritten++;
   }
 
-  void cleared() {
+  /** A file that cannot be removed is found by the next tier. */
+  void clear() {
+    watched(() -> {
+      real.clear();
+      return 0;
+    });
     folder.byAge.clear();
     byUse.clear();
   }

@@ -1,6 +1,7 @@
 package dev.pagoda.story;
 
 import dev.pagoda.block.OutOfBlocksException;
+import dev.pagoda.prefix.MissReason;
 import dev.pagoda.prefix.Namespace;
 import dev.pagoda.prefix.OpenOptions;
 import dev.pagoda.prefix.PrefixMatch;
@@ -8,8 +9,10 @@ import dev.pagoda.prefix.Retention;
 import dev.pagoda.prefix.TokenSequence;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
@@ -30,7 +33,8 @@ final class Prefixing implements Concern {
   }
 
   /** What a request finds, by the reference. */
-  record Found(List<StoryShelves.Place> places, StoryShelves.Head head) {
+  record Found(
+      List<StoryShelves.Place> places, StoryShelves.Head head, Set<MissReason> missReasons) {
     int numTokens(StoryWorld world) {
       return places.size() * world.blockSize + head.numTokens();
     }
@@ -168,11 +172,13 @@ final class Prefixing implements Concern {
   static Found find(StoryWorld world, Tokens prompt, OpenOptions options) {
     int numUsable = Math.max(0, prompt.length() - 1);
     if (!options.read()) {
-      return new Found(List.of(), StoryShelves.Head.NONE);
+      return new Found(List.of(), StoryShelves.Head.NONE, EnumSet.of(MissReason.NOT_READ));
     }
     List<StoryShelves.Place> places = world.shelves.find(prompt, numUsable, true);
     return new Found(
-        places, world.shelves.findHead(prompt, places.size() * world.blockSize, numUsable));
+        places,
+        world.shelves.findHead(prompt, places.size() * world.blockSize, numUsable),
+        world.shelves.missReasons(prompt, places.size(), numUsable));
   }
 
   static int expected(StoryWorld world, Tokens prompt) {
@@ -224,6 +230,16 @@ final class Prefixing implements Concern {
     } else {
       world.counts.cachedTokens += length;
     }
+    MissReason reason = real.use().missReason();
+    StoryWorld.require(
+        length == found.numTokens(world)
+            ? found.missReasons.contains(reason)
+            : reason == MissReason.EVICTED,
+        "miss reason",
+        real.use(),
+        found.missReasons);
+    world.counts.misses.merge(reason, 1L, Long::sum);
+    world.outcomes.count("miss reason " + reason);
     world.outcomes.count(length == 0 ? "miss" : returned ? "hit after preemption" : "hit");
     if (world.counts.headTokens > heads) {
       world.outcomes.count("hit inside a block");
@@ -255,8 +271,15 @@ final class Prefixing implements Concern {
     String tenant = world.tenant();
     int[] prompt = world.prompt();
     PrefixMatch match = world.prefixes.probe(prompt, StoryWorld.namespace(tenant));
-    int expected = expected(world, StoryWorld.tokens(tenant, prompt));
-    StoryWorld.require(match.cachedTokens() == expected, "probe", match, expected, tenant);
+    Found found = find(world, StoryWorld.tokens(tenant, prompt), OpenOptions.DEFAULT);
+    StoryWorld.require(
+        match.cachedTokens() == found.numTokens(world)
+            && found.missReasons.contains(match.missReason()),
+        "probe",
+        match,
+        found.numTokens(world),
+        found.missReasons,
+        tenant);
   }
 
   private static void publish(StoryWorld world) {
@@ -349,13 +372,11 @@ final class Prefixing implements Concern {
     if (world.random.nextInt(4) == 0) {
       world.counts.cleared += world.prefixes.clear();
       world.epoch++;
-      List.copyOf(world.shelves.all.values()).forEach(world.shelves::unshelveAndFree);
+      world.shelves.clear();
     } else if (world.random.nextInt(2) == 0) {
       Namespace tenant = StoryWorld.namespace(world.tenant());
       world.counts.cleared += world.prefixes.clear(tenant);
-      List.copyOf(world.shelves.all.values()).stream()
-          .filter(shelf -> covers(tenant, StoryWorld.namespace(shelf.tenant)))
-          .forEach(world.shelves::unshelveAndFree);
+      world.shelves.clear(shelf -> covers(tenant, StoryWorld.namespace(shelf.tenant)));
     }
   }
 }

@@ -1,15 +1,19 @@
 package dev.pagoda.story;
 
+import dev.pagoda.prefix.MissReason;
 import dev.pagoda.prefix.OpenOptions;
 import dev.pagoda.prefix.Retention;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.LongSupplier;
+import java.util.function.Predicate;
 
 /** What a prefix cache should have: shareable blocks by what they contain. */
 final class StoryShelves {
@@ -22,6 +26,7 @@ final class StoryShelves {
   record Place(Optional<Shelf> shelf, long parent, long[] histories, int[] ids) {}
 
   final Map<Long, Shelf> all = new LinkedHashMap<>();
+  final StoryEvictions evictions;
   long numDuplicates;
   long numQuotaRefusals;
   long numPublished;
@@ -46,9 +51,15 @@ final class StoryShelves {
     this.headHits = headHits;
     this.quota = quota;
     this.nanos = nanos;
+    evictions = new StoryEvictions(pool.numBlocks, tiers);
   }
 
   void unshelve(Shelf shelf) {
+    leave(shelf);
+    evictions.add(List.of(shelf));
+  }
+
+  private void leave(Shelf shelf) {
     shelf.live = false;
     shelf.block.shelf = Shelf.NONE;
     all.remove(shelf.history());
@@ -57,6 +68,23 @@ final class StoryShelves {
   /** As removal by name does: an idle block becomes free. */
   void unshelveAndFree(Shelf shelf) {
     unshelve(shelf);
+    pool.unshelved(shelf.block);
+  }
+
+  /** Some are taken off in no particular order. */
+  void clear(Predicate<Shelf> covered) {
+    List<Shelf> gone = all.values().stream().filter(covered).toList();
+    evictions.add(gone);
+    gone.forEach(this::leaveAndFree);
+  }
+
+  /** All are taken off, and nobody remembers them. */
+  void clear() {
+    List.copyOf(all.values()).forEach(this::leaveAndFree);
+  }
+
+  private void leaveAndFree(Shelf shelf) {
+    leave(shelf);
     pool.unshelved(shelf.block);
   }
 
@@ -82,6 +110,7 @@ final class StoryShelves {
         again.priority = shelf.priority;
         shelf.block.shelf = again;
         all.put(again.history(), again);
+        evictions.remove(again);
         pool.numFree--;
       }
       if (shelf.block.shelf != Shelf.NONE) {
@@ -109,8 +138,12 @@ final class StoryShelves {
   }
 
   Head findHead(Tokens tokens, int from, int to) {
+    return headHits ? longestHead(tokens, from, to) : Head.NONE;
+  }
+
+  private Head longestHead(Tokens tokens, int from, int to) {
     int[] wanted = tokens.ids(from, Math.min(to, from + blockSize));
-    if (!headHits || wanted.length == 0) {
+    if (wanted.length == 0) {
       return Head.NONE;
     }
     long parent = tokens.before(from);
@@ -134,6 +167,36 @@ final class StoryShelves {
     }
     Head best = below.numTokens > above.numTokens ? below : above;
     return best.numTokens == 0 ? Head.NONE : best;
+  }
+
+  /**
+   * Why no more was found of some tokens than so many full blocks: one answer, or several if it
+   * depends on what is remembered.
+   */
+  Set<MissReason> missReasons(Tokens tokens, int numFound, int numUsable) {
+    int from = numFound * blockSize;
+    int numLeft = Math.min(blockSize, numUsable - from);
+    int numCommon = longestHead(tokens, from, numUsable).numTokens();
+    if (numLeft == 0 || (headHits && numCommon == numLeft)) {
+      return EnumSet.of(MissReason.NONE);
+    }
+    MissReason otherwise =
+        numCommon > 0 ? MissReason.SHORTER_THAN_BLOCK : MissReason.NO_SHARED_PREFIX;
+    if (numLeft < blockSize) {
+      return EnumSet.of(otherwise);
+    }
+    if (numCommon == 0 && from == 0 && isFirstBlockOfAny(tokens.ids(0, blockSize))) {
+      otherwise = MissReason.OTHER_NAMESPACE;
+    }
+    long missing = tokens.histories(from, from + blockSize)[blockSize - 1];
+    return evictions.reasons(missing, otherwise);
+  }
+
+  private boolean isFirstBlockOfAny(int[] ids) {
+    return all.values().stream()
+        .anyMatch(shelf ->
+            shelf.parent == StoryWorld.historyBefore(shelf.tenant)
+                && Arrays.equals(shelf.ids, ids));
   }
 
   void raise(Shelf shelf, Retention retention) {
@@ -206,6 +269,7 @@ final class StoryShelves {
     raise(shelf, retention);
     block.shelf = shelf;
     all.put(shelf.history(), shelf);
+    evictions.remove(shelf);
     return Optional.of(shelf);
   }
 

@@ -151,8 +151,7 @@ final class StoryTiers implements PrefixListener {
       host.ifPresent(HostTier::clear);
       hostBooks.ifPresent(CheckedHostTier::cleared);
     } else {
-      disk.ifPresent(DiskTier::clear);
-      diskBooks.ifPresent(CheckedDiskTier::cleared);
+      diskBooks.ifPresent(CheckedDiskTier::clear);
     }
   }
 
@@ -175,6 +174,11 @@ final class StoryTiers implements PrefixListener {
         && (host.isPresent()
             ? hostBooks.orElseThrow().contains(block)
             : disk.isPresent() && diskBooks.orElseThrow().contains(block));
+  }
+
+  /** The key under which a block was ever stored, by the history of its last token. */
+  Optional<BlockKey> keyOf(long history) {
+    return Optional.ofNullable(blockOf.get(history)).map(PrefixBlock::key);
   }
 
   // What the prefix cache tells.

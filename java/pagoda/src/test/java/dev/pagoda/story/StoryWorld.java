@@ -15,6 +15,7 @@ import dev.pagoda.block.OutOfBlocksException;
 import dev.pagoda.layout.KvShape;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.Rows;
+import dev.pagoda.prefix.MissReason;
 import dev.pagoda.prefix.Namespace;
 import dev.pagoda.prefix.OpenOptions;
 import dev.pagoda.prefix.PrefixCache;
@@ -28,12 +29,14 @@ import dev.pagoda.tier.file.StoryFiles;
 import dev.pagoda.tier.file.SwapFolder;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
 
 /**
  * A small cache with everything that goes with it, and beside it what all of that should be, in the
@@ -114,6 +117,7 @@ final class StoryWorld implements AutoCloseable {
     long evicted;
     long removed;
     long cleared;
+    final Map<MissReason, Long> misses = new EnumMap<>(MissReason.class);
 
     @Override
     public String toString() {
@@ -138,7 +142,9 @@ final class StoryWorld implements AutoCloseable {
           + ", computed "
           + computedTokens
           + ", evicted "
-          + evicted;
+          + evicted
+          + ", misses "
+          + misses;
     }
   }
 
@@ -234,7 +240,7 @@ final class StoryWorld implements AutoCloseable {
   /** Another prefix cache over the same cache and files. Sequences stay. */
   void reopenPrefixes() {
     prefixes.close();
-    List.copyOf(shelves.all.values()).forEach(shelves::unshelveAndFree);
+    shelves.clear();
     closeTiers();
     for (StorySequence sequence : sequences) {
       sequence.orphan = sequence.orphan || sequence.tokens.isPresent();
@@ -267,6 +273,7 @@ final class StoryWorld implements AutoCloseable {
     counts.evicted = 0;
     counts.removed = 0;
     counts.cleared = 0;
+    counts.misses.clear();
   }
 
   /** Everything is closed, and another cache opened over the same files. Nothing is away. */
@@ -651,7 +658,9 @@ final class StoryWorld implements AutoCloseable {
             && removals(real, RemovalReason.QUOTA) == shelves.numQuotaRemovals
             && removals(real, RemovalReason.REMOVED) == counts.removed
             && removals(real, RemovalReason.CLEARED) == counts.cleared
-            && real.misses().values().stream().mapToLong(n -> n).sum() == counts.requests,
+            && Stream.of(MissReason.values())
+                .allMatch(reason ->
+                    real.misses().get(reason).equals(counts.misses.getOrDefault(reason, 0L))),
         "counters of blocks that are shareable",
         real,
         shelves.numDuplicates,

@@ -28,12 +28,14 @@ class WholeModelOnDeviceTest {
   @Test
   void everythingTogetherAgreesWithTheReference() {
     Outcomes outcomes = new Outcomes();
-    Setting setting = new Setting(Faults.NONE, new DeviceStories(), outcomes);
+    DeviceStories stories = new DeviceStories();
+    Setting setting = new Setting(Faults.NONE, stories, outcomes);
     for (int episode = 0; episode < EPISODES; episode++) {
       long operations = WholeModelTest.episode(SEED + episode, OPERATIONS_PER_EPISODE, setting);
       assertThat(operations).isEqualTo(OPERATIONS_PER_EPISODE);
     }
     System.out.println("WholeModelOnDeviceTest: " + outcomes.counts());
+    assertThat(stories.numFailed()).as("copies that failed").isPositive();
   }
 
   /** Looks at other blocks than it was asked to. */

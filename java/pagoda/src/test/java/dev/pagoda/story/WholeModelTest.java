@@ -197,6 +197,7 @@ class WholeModelTest {
         arguments("disk keeps nothing", PrefixStories.DISK_KEEPS_NOTHING),
         arguments("disk gives up beginnings", PrefixStories.DISK_GIVES_UP_BEGINNINGS),
         arguments("disk writes at once", PrefixStories.DISK_WRITES_AT_ONCE),
+        arguments("tenants not told apart", PrefixStories.TENANTS_NOT_TOLD_APART),
         arguments("victims stay away", PrefixStories.VICTIMS_STAY_AWAY),
         arguments("victims come back young", PrefixStories.VICTIMS_COME_BACK_YOUNG));
   }

@@ -184,7 +184,7 @@ final class SimulateCommand implements Callable<Integer> {
   @Option(
       names = "--beams",
       paramLabel = "Q",
-      description = "They are beams; each is replaced with this probability per step.")
+      description = "The --samples are beams; each is replaced with this probability per step.")
   void beams(double replacement) {
     outputs = count -> new Outputs.Beams(count, replacement);
   }

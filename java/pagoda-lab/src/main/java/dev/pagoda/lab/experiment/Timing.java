@@ -15,10 +15,6 @@ record Timing(double wallNanos, double cpuNanos, double spread, long numCalls) {
     return wallNanos / 1e3;
   }
 
-  double wallMillis() {
-    return wallNanos / 1e6;
-  }
-
   /** How much longer the clock ran than the processor worked: 1 on a quiet machine. */
   double busyness() {
     return wallNanos / cpuNanos;

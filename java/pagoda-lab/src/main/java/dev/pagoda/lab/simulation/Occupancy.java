@@ -45,10 +45,6 @@ final class Occupancy {
     return waiting / weight;
   }
 
-  double meanUsedBlocks() {
-    return usedBlocks / weight;
-  }
-
   /** Share of blocks saved by sharing: against one block per reference. */
   double savedBySharing() {
     return referencedBlocks == 0 ? 0 : 1 - usedBlocks / referencedBlocks;

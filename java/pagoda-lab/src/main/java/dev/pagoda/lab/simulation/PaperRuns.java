@@ -84,16 +84,13 @@ final class PaperRuns {
   }
 
   /** Latency against rate. */
-  record Served(double rate, double normalizedSeconds, double waitingP99, double tokenP99) {}
+  record Served(double rate, double normalizedSeconds, double waitingP99) {}
 
   /** Figure 12: latency per output token of half an hour at a rate. */
   Served served(MemoryPolicy policy, double rate) {
     Trace trace = Trace.poisson(Published.SHARE_GPT, (int) (rate * 1800), rate, seed);
     ServingResult result = ServingSimulation.run(server.withPolicy(policy), MACHINE, trace, seed);
     return new Served(
-        rate,
-        result.normalizedSeconds().mean(),
-        result.waitingSeconds().percentile(99),
-        result.tokenSeconds().percentile(99));
+        rate, result.normalizedSeconds().mean(), result.waitingSeconds().percentile(99));
   }
 }

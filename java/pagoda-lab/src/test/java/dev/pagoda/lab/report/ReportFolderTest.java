@@ -1,6 +1,7 @@
 package dev.pagoda.lab.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
@@ -8,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
@@ -24,7 +26,13 @@ class ReportFolderTest {
 
     List<String> leftOut = new ReportFolder(folder).write(report);
 
-    assertThat(leftOut).isEmpty();
+    boolean draws = PngFiles.unavailabilityReason().isEmpty();
+    if (draws) {
+      assertThat(leftOut).isEmpty();
+    } else {
+      assertThat(leftOut).singleElement().asString().startsWith("PNG files are left out: ");
+      assertThat(folder.resolve("png")).doesNotExist();
+    }
     assertThat(folder.resolve("report.html")).hasContent(HtmlReport.render(report));
     for (Section section : report.sections()) {
       for (Table table : section.data().toList()) {
@@ -32,7 +40,9 @@ class ReportFolderTest {
             .isEqualTo(Csv.render(table));
       }
       for (Chart chart : section.charts()) {
-        requirePicture(ImageIO.read(folder.resolve("png/" + chart.id() + ".png").toFile()));
+        if (draws) {
+          requirePicture(ImageIO.read(folder.resolve("png/" + chart.id() + ".png").toFile()));
+        }
         assertThat(
                 Xml.parse(Files.readString(folder.resolve("svg/" + chart.id() + ".svg")))
                     .getDocumentElement()
@@ -53,6 +63,8 @@ class ReportFolderTest {
   @ParameterizedTest
   @MethodSource("dev.pagoda.lab.report.SvgChartTest#awkwardCharts")
   void anyChartBecomesAPicture(Chart chart) throws IOException {
+    Optional<String> reason = PngFiles.unavailabilityReason();
+    assumeTrue(reason.isEmpty(), () -> reason.orElse(""));
     PngFiles.write(chart, folder.resolve("chart.png"));
 
     requirePicture(ImageIO.read(folder.resolve("chart.png").toFile()));

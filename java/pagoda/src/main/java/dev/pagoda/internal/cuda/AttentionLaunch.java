@@ -168,7 +168,7 @@ final class AttentionLaunch {
     pagoda_paged_decode_params.window_tokens(params, spec.mask().windowTokens());
     pagoda_paged_decode_params.softmax_scale(params, spec.softmaxScale());
     pagoda_paged_decode_params.logit_soft_cap(params, spec.logitSoftCap());
-    queue.check(
+    queue.checkRows(
         "pagoda_paged_decode",
         pagoda_h.pagoda_paged_decode(params, queue.stream(), memory.call.error()),
         memory.call);
@@ -196,7 +196,7 @@ final class AttentionLaunch {
     pagoda_paged_prefill_params.is_causal(params, spec.mask().causal() ? 1 : 0);
     pagoda_paged_prefill_params.softmax_scale(params, spec.softmaxScale());
     pagoda_paged_prefill_params.logit_soft_cap(params, spec.logitSoftCap());
-    queue.check(
+    queue.checkRows(
         "pagoda_paged_prefill",
         pagoda_h.pagoda_paged_prefill(params, queue.stream(), memory.call.error()),
         memory.call);

@@ -139,7 +139,7 @@ final class CudaStepKernels implements StepKernels, CudaStep {
             params, memory.arrays.slotsAddress() + (long) first * Long.BYTES);
         pagoda_write_kv_params.num_tokens(params, count);
         pagoda_write_kv_params.row_dtype(params, LayerParams.code(dtype));
-        queue.check(
+        queue.checkRows(
             "pagoda_write_kv",
             pagoda_h.pagoda_write_kv(params, queue.stream(), memory.call.error()),
             memory.call);

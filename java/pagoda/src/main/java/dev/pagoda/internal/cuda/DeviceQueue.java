@@ -11,7 +11,9 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
 /**
@@ -29,6 +31,7 @@ import java.util.function.Consumer;
  */
 final class DeviceQueue implements AutoCloseable {
   private static final int CUDA_ERROR_MEMORY_ALLOCATION = 2;
+  private static final long WAIT_NANOS = 20_000;
 
   private final int deviceIndex;
   private final MemorySegment context;
@@ -37,6 +40,7 @@ final class DeviceQueue implements AutoCloseable {
   private final Arena arena;
 
   private final AtomicLong capturingThread = new AtomicLong(); // its id, 0 while nobody captures
+  private final AtomicInteger callsInside = new AtomicInteger(); // entered and not yet left
 
   // Guarded by itself.
   private final List<Allocation> allocations = new ArrayList<>();
@@ -157,22 +161,34 @@ final class DeviceQueue implements AutoCloseable {
       memory.depth++;
       return;
     }
-    requireNotCapturedElsewhere();
-    int status = pagoda_h.pagoda_context_enter(context, memory.previous(), memory.error());
-    if (status != pagoda_h.PAGODA_STATUS_OK()) {
-      refuse("pagoda_context_enter", status, memory);
+    // Counted first: whoever captures from here on waits for this call, or this call sees him.
+    callsInside.incrementAndGet();
+    try {
+      requireNotCapturedElsewhere();
+      int status = pagoda_h.pagoda_context_enter(context, memory.previous(), memory.error());
+      if (status != pagoda_h.PAGODA_STATUS_OK()) {
+        refuse("pagoda_context_enter", status, memory);
+      }
+      memory.depth = 1;
+    } finally {
+      if (memory.depth == 0) {
+        callsInside.decrementAndGet();
+      }
     }
-    memory.depth = 1;
   }
 
   /**
-   * Says that this thread captures: what others queued would become part of its graph.
+   * Says that this thread captures: what others queued would become part of its graph. From here on
+   * they are refused; those who are inside already are waited for.
    *
    * @throws IllegalStateException if a thread captures already
    */
   void beginCapture() {
     if (!capturingThread.compareAndSet(0, Thread.currentThread().threadId())) {
       throw captured();
+    }
+    while (callsInside.get() > 0) {
+      LockSupport.parkNanos(this, WAIT_NANOS);
     }
   }
 
@@ -204,6 +220,7 @@ final class DeviceQueue implements AutoCloseable {
     if (memory.depth > 0) {
       return;
     }
+    callsInside.decrementAndGet(); // it queues no more
     long previous = memory.previousContext();
     if (previous != context.address()) {
       // Nobody could act on a failure here: the caller's next call of his own will tell him.
@@ -218,6 +235,22 @@ final class DeviceQueue implements AutoCloseable {
   void check(String function, int status, CallMemory memory) {
     if (status != pagoda_h.PAGODA_STATUS_OK()) {
       refuse(function, status, memory);
+    }
+  }
+
+  /**
+   * Looks at what a call returned that takes the caller's own rows.
+   *
+   * @throws IllegalArgumentException if the library refuses them, with its words
+   */
+  void checkRows(String function, int status, CallMemory memory) {
+    try {
+      check(function, status, memory);
+    } catch (NativeCallException refusal) {
+      if (status == pagoda_h.PAGODA_STATUS_INVALID_ARGUMENT()) {
+        throw new IllegalArgumentException(refusal.text(), refusal);
+      }
+      throw refusal;
     }
   }
 
@@ -419,6 +452,7 @@ final class DeviceQueue implements AutoCloseable {
     closed = true;
     CallMemory memory = CallMemory.allocate(arena);
     discard(pagoda_h.pagoda_context_enter(context, memory.previous(), MemorySegment.NULL));
+    callsInside.incrementAndGet();
     memory.depth = 1;
     try {
       discard(pagoda_h.pagoda_stream_wait(stream, MemorySegment.NULL));

@@ -367,7 +367,7 @@ final class DeviceStorage implements KvStorage, CudaCache {
       pagoda_merge_partials_params.num_rows(params, partials.numRows());
       pagoda_merge_partials_params.head_dim(params, partials.headDim());
       pagoda_merge_partials_params.row_dtype(params, LayerParams.code(partials.output().dtype()));
-      queue.check(
+      queue.checkRows(
           "pagoda_merge_partials",
           pagoda_h.pagoda_merge_partials(params, queue.stream(), memory.error()),
           memory);

@@ -27,21 +27,9 @@ final class LayerParams {
   /**
    * Refuses, by name, what the kernels do not take.
    *
-   * @throws IllegalArgumentException naming layer and dtypes
+   * @throws IllegalArgumentException naming the order of keys
    */
   static void requireSupported(KvLayout layout) {
-    for (int i = 0; i < layout.shape().numLayers(); i++) {
-      LayerShape layer = layout.shape().layer(i);
-      if (layer.keyDType() != layer.valueDType()) {
-        throw new IllegalArgumentException(
-            "the cuda backend wants keys and values of one dtype: layer="
-                + i
-                + ", keyDType="
-                + layer.keyDType()
-                + ", valueDType="
-                + layer.valueDType());
-      }
-    }
     if (layout.keyOrder() != KeyOrder.TOKEN_MAJOR) {
       throw new IllegalArgumentException(
           "the cuda backend reads keys token by token: keyOrder=" + layout.keyOrder());

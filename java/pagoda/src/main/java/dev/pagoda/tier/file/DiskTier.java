@@ -182,7 +182,11 @@ public final class DiskTier implements LowerTier, AutoCloseable {
     }
   }
 
-  /** Removes every block that is not being read or written. */
+  /**
+   * Removes every block that is not being read or written. A file that the machine does not let go
+   * answers nobody from here on and is tried again before the next write; a tier that is opened
+   * while it is still there finds it again.
+   */
   public void clear() {
     removals.removeAll(books.startClearing());
   }

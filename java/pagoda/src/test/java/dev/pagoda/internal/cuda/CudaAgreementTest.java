@@ -20,6 +20,7 @@ import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -283,15 +284,39 @@ class CudaAgreementTest {
         .withMessageContaining("seed=" + SEED);
   }
 
+  static List<Arguments> pairsOfTypes() {
+    List<Arguments> pairs = new ArrayList<>();
+    for (DType keys : DType.values()) {
+      for (DType values : DType.values()) {
+        if (keys != values) {
+          pairs.add(Arguments.of(keys, values));
+        }
+      }
+    }
+    return pairs;
+  }
+
+  @ParameterizedTest(name = "{0} keys, {1} values")
+  @MethodSource("pairsOfTypes")
+  void keysAndValuesOfDifferentTypesAgreeWithPlainJava(DType keys, DType values) {
+    Case shape = Case.of(keys).dims(64, 80).parts(MIXED);
+    run(shape, Calls.WHOLE_STEP, values, UnaryOperator.identity());
+  }
+
   private static void run(Case shape, Calls calls) {
     run(shape, calls, UnaryOperator.identity());
   }
 
   private static void run(Case shape, Calls calls, UnaryOperator<AttentionSpec> planted) {
+    run(shape, calls, shape.dtype, planted);
+  }
+
+  private static void run(
+      Case shape, Calls calls, DType values, UnaryOperator<AttentionSpec> planted) {
     RandomGenerator random = Seeds.generator(SEED, shape.toString());
     LayerShape other = LayerShape.of(1, 16, shape.dtype);
     LayerShape layer =
-        new LayerShape(shape.numKvHeads, shape.keyDim, shape.valueDim, shape.dtype, shape.dtype);
+        new LayerShape(shape.numKvHeads, shape.keyDim, shape.valueDim, shape.dtype, values);
     KvShape kvShape = new KvShape(List.of(layer, other, layer), shape.blockSize);
     int numBlocks = 3;
     for (Part part : shape.parts) {

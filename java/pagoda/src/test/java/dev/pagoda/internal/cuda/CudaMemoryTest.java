@@ -1,6 +1,7 @@
 package dev.pagoda.internal.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
@@ -14,13 +15,14 @@ import dev.pagoda.cuda.CudaCache;
 import dev.pagoda.cuda.CudaPlace;
 import dev.pagoda.cuda.CudaStep;
 import dev.pagoda.cuda.DeviceBuffer;
+import dev.pagoda.cuda.NativeCallException;
 import dev.pagoda.cuda.StepRoom;
 import dev.pagoda.layout.AttentionSpec;
 import dev.pagoda.layout.DType;
 import dev.pagoda.layout.KeyOrder;
 import dev.pagoda.layout.KvLayout;
 import dev.pagoda.layout.KvShape;
-import dev.pagoda.layout.LayerShape;
+import dev.pagoda.memory.Fence;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.Rows;
 import dev.pagoda.testing.Seeds;
@@ -28,6 +30,7 @@ import dev.pagoda.tier.SwapSpace;
 import dev.pagoda.tier.SwappedGroup;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
 import java.util.random.RandomGenerator;
@@ -115,6 +118,41 @@ class CudaMemoryTest {
   }
 
   @Test
+  void aFenceBehindACopyThatWasRefusedPassesAndTheStorageWorksOn() {
+    KvLayout layout = new KvLayout(KvShape.uniform(2, 2, 64, DType.BF16), KeyOrder.TOKEN_MAJOR);
+    int[] ids = {0, 1, 2, 3, 4};
+    int skew = 8; // launches want 16
+    try (DeviceStorage device = open(layout, ids.length);
+        HostStorage host = device.openHostStorage(ids.length);
+        HostStorage skewed =
+            HostStorage.pageLocked(
+                layout,
+                ids.length,
+                (byteSize, arena) ->
+                    device.queue().allocatePinned(skew + byteSize, arena).asSlice(skew))) {
+      byte[] bytes = new byte[(int) host.segment().byteSize()];
+      Seeds.generator(SEED, "refused").nextBytes(bytes);
+      host.segment().copyFrom(MemorySegment.ofArray(bytes));
+      device.copyIn(host, ids, ids, ids.length);
+      assertThat(device.fence()).isSameAs(Fence.PASSED);
+
+      skewed.segment().fill((byte) 3);
+      assertThatExceptionOfType(NativeCallException.class)
+          .isThrownBy(() -> device.copyOut(ids, skewed, ids, ids.length))
+          .withMessageContaining("multiple of 16: target_pool=");
+      Fence fence = device.fence();
+      fence.await();
+      assertThat(fence.hasPassed()).isTrue();
+      assertThat(skewed.segment().toArray(ValueLayout.JAVA_BYTE)).containsOnly(3);
+
+      host.segment().fill((byte) 0);
+      device.copyOut(ids, host, ids, ids.length);
+      assertThat(device.fence()).isSameAs(Fence.PASSED);
+      assertThat(host.segment().toArray(ValueLayout.JAVA_BYTE)).as("seed=" + SEED).isEqualTo(bytes);
+    }
+  }
+
+  @Test
   void aPoolThatDoesNotFitIsRefusedWithTheNumbersAndLeavesTheDeviceAsItWas() {
     KvShape shape = KvShape.uniform(32, 8, 128, DType.BF16);
     // Other processes may take memory meanwhile, but what is lost here is lost each time.
@@ -136,11 +174,7 @@ class CudaMemoryTest {
   }
 
   @Test
-  void layersThatTheKernelsCannotTakeAreRefusedByName() {
-    KvShape shape = new KvShape(List.of(new LayerShape(1, 64, 64, DType.FP16, DType.BF16)), 16);
-    assertThatIllegalArgumentException()
-        .isThrownBy(() -> PagedKvCache.open(shape, Backend.CUDA, Capacity.blocks(4)).close())
-        .withMessageContaining("keyDType=FP16, valueDType=BF16");
+  void memoryOfTheHostIsRefusedByName() {
     try (Arena arena = Arena.ofConfined()) {
       Capacity within = Capacity.within(arena.allocate(1 << 20, 64));
       KvShape good = KvShape.uniform(1, 1, 64, DType.BF16);

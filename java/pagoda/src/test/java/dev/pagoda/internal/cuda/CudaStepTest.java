@@ -34,6 +34,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -248,6 +249,66 @@ class CudaStepTest {
     try (Step own = cache.newStep()) {
       own.append(other, 1).begin(); // as if nothing had been
       own.rollback();
+    }
+  }
+
+  @Test
+  void aCallUnderWayIsOverBeforeACaptureBegins() throws InterruptedException {
+    decode(this::layers, "warm-up");
+    CudaStep face = step.unwrap(CudaStep.class);
+    DeviceBuffer sevens = buffer(1);
+    List<CudaGraph> graphs = new ArrayList<>();
+    LateCall call = new LateCall(((DeviceStorage) cuda).queue(), sevens);
+    call.start();
+    call.inside.await();
+    decode(() -> graphs.add(face.capture(this::layers)), "capture");
+    call.join();
+    assertThat(call.seen).isEqualTo("the capture waited, and had not begun");
+
+    float[] number = {1f};
+    try (CudaGraph graph = graphs.getFirst()) {
+      sevens.copyFrom(MemorySegment.ofArray(number));
+      decode(() -> face.replay(graph), "replay");
+      sevens.copyTo(MemorySegment.ofArray(number));
+      assertThat(number).containsExactly(1f);
+    }
+  }
+
+  /** Is inside the queue when the thread that made it captures, and only then queues something. */
+  private static final class LateCall extends Thread {
+    private static final Duration WAIT_MAX = Duration.ofSeconds(10);
+
+    private final CountDownLatch inside = new CountDownLatch(1);
+    private final Thread capturing = Thread.currentThread();
+    private final CallMemory memory = CallMemory.allocate(Arena.ofAuto());
+    private final DeviceQueue queue;
+    private final DeviceBuffer target;
+    private String seen = "nothing";
+
+    LateCall(DeviceQueue queue, DeviceBuffer target) {
+      this.queue = queue;
+      this.target = target;
+    }
+
+    @Override
+    public void run() {
+      queue.enter(memory);
+      try {
+        inside.countDown();
+        long deadline = System.nanoTime() + WAIT_MAX.toNanos();
+        while (capturing.getState() != State.TIMED_WAITING) {
+          if (System.nanoTime() > deadline) {
+            seen = "the capture did not wait";
+            return;
+          }
+          Thread.onSpinWait();
+        }
+        queue.requireNotCapturing(memory);
+        queue.fill(target.pointer().address(), Float.BYTES, 7, memory);
+        seen = "the capture waited, and had not begun";
+      } finally {
+        queue.leave(memory);
+      }
     }
   }
 

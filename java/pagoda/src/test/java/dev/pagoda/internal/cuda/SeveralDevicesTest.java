@@ -1,18 +1,22 @@
 package dev.pagoda.internal.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import dev.pagoda.AttentionRows;
 import dev.pagoda.Backend;
 import dev.pagoda.Capacity;
 import dev.pagoda.Checks;
 import dev.pagoda.KvSequence;
 import dev.pagoda.PagedKvCache;
 import dev.pagoda.Step;
+import dev.pagoda.Workers;
 import dev.pagoda.cuda.CudaCache;
 import dev.pagoda.cuda.CudaGraph;
 import dev.pagoda.cuda.CudaPlace;
 import dev.pagoda.cuda.CudaStep;
 import dev.pagoda.cuda.DeviceBuffer;
+import dev.pagoda.cuda.DevicePointer;
 import dev.pagoda.cuda.DeviceRows;
 import dev.pagoda.cuda.StepRoom;
 import dev.pagoda.layout.AttentionSpec;
@@ -148,6 +152,49 @@ class SeveralDevicesTest {
     }
   }
 
+  /** A kernel that reads or writes there would break its context, and the cache with it. */
+  @Test
+  void rowsOfAnotherDeviceAreRefusedByNameAndTheCacheGoesOn() {
+    try (Decoder here = new Decoder(0);
+        Decoder there = new Decoder(1)) {
+      here.queue(here::layer);
+      there.queue(there::layer);
+      DeviceRows foreign = there.rows(3);
+      here.queue(() -> {
+        requireRefused("keys", foreign, () -> here.step.write(0, foreign, here.rows(1)));
+        requireRefused("values", foreign, () -> here.step.write(0, here.rows(0), foreign));
+        here.layer();
+        requireRefused("queries", foreign, () -> here.attend(foreign, here.rows(3), Rows.none()));
+        requireRefused("output", foreign, () -> here.attend(here.rows(2), foreign, Rows.none()));
+        requireRefused("lse", foreign, () -> here.attend(here.rows(2), here.rows(3), foreign));
+        CudaStep face = here.step.unwrap(CudaStep.class);
+        requireRefused(
+            "queries",
+            foreign,
+            () -> face.capture(() -> here.attend(foreign, here.rows(3), Rows.none())).close());
+      });
+      CudaCache cuda = here.cache.unwrap(CudaCache.class);
+      DeviceRows whole = here.rows(3);
+      DevicePointer lse = here.rows(0).pointer();
+      requireRefused(
+          "partial_outputs",
+          foreign,
+          () -> cuda.mergePartials(new CudaCache.Partials(foreign, lse, whole, lse, 1, 2, 64)));
+      cuda.synchronize();
+      here.compare();
+      there.compare();
+      here.queue(here::layer);
+      here.compare();
+    }
+  }
+
+  private static void requireRefused(String name, DeviceRows rows, Runnable call) {
+    assertThatIllegalArgumentException()
+        .isThrownBy(call::run)
+        .withMessageContaining("this is memory of ")
+        .withMessageEndingWith(name + "=0x" + Long.toHexString(rows.pointer().address()));
+  }
+
   /** One sequence on a device, decoded token by token, and the same in plain Java. */
   private static final class Decoder implements AutoCloseable {
     private static final int WIDTH = 2 * 64;
@@ -205,7 +252,11 @@ class SeveralDevicesTest {
 
     void layer() {
       step.write(0, rows(0), rows(1));
-      step.attend(0, SPEC, rows(2), rows(3));
+      attend(rows(2), rows(3), Rows.none());
+    }
+
+    void attend(Rows queries, Rows output, Rows lse) {
+      step.attend(0, SPEC, new AttentionRows(queries, output, lse), Workers.caller());
     }
 
     void capture() {

@@ -179,7 +179,10 @@ final class TwoCaches implements AutoCloseable {
         new AttentionRows(queries.rows(), Rows.of(expected), Rows.of(expectedLse)),
         new Workers(ForkJoinPool.commonPool(), Runtime.getRuntime().availableProcessors()));
     // Rows of 16 bits round queries and output, whatever the pool holds.
-    double bound = Math.max(bound(shapeOfLayer.keyDType()), bound(form.dtype()));
+    double bound =
+        Math.max(
+            Math.max(bound(shapeOfLayer.keyDType()), bound(shapeOfLayer.valueDType())),
+            bound(form.dtype()));
     String where = what + ", layer " + layer;
     assertThat(difference(output.toArray(numTokens), expected, 0)).as(where).isLessThan(bound);
     // An LSE may be near 0, so that its own size is no measure.
