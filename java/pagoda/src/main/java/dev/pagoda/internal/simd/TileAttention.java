@@ -104,13 +104,11 @@ final class TileAttention {
       int scores,
       float scale,
       boolean isOne) {
-    if (tile.isDense) {
-      return isOne
-          ? ScoreKernel.oneDense(tile, part, memory, queries, scores, scale)
-          : ScoreKernel.fourDense(tile, part, memory, queries, scores, scale);
+    if (isOne) {
+      return ScoreKernel.one(tile, part, memory, queries, scores, scale);
     }
-    return isOne
-        ? ScoreKernel.one(tile, part, memory, queries, scores, scale)
+    return tile.isDense
+        ? ScoreKernel.fourDense(tile, part, memory, queries, scores, scale)
         : ScoreKernel.four(tile, part, memory, queries, scores, scale);
   }
 
@@ -122,13 +120,11 @@ final class TileAttention {
       int scores,
       float scale,
       boolean isOne) {
-    if (tile.isDense) {
-      return isOne
-          ? Bf16ScoreKernel.oneDense(tile, part, memory, queries, scores, scale)
-          : Bf16ScoreKernel.fourDense(tile, part, memory, queries, scores, scale);
+    if (isOne) {
+      return Bf16ScoreKernel.one(tile, part, memory, queries, scores, scale);
     }
-    return isOne
-        ? Bf16ScoreKernel.one(tile, part, memory, queries, scores, scale)
+    return tile.isDense
+        ? Bf16ScoreKernel.fourDense(tile, part, memory, queries, scores, scale)
         : Bf16ScoreKernel.four(tile, part, memory, queries, scores, scale);
   }
 
