@@ -196,7 +196,8 @@ class WholeModelTest {
             var _ = episode(seed, OPERATIONS_PER_EPISODE, setting);
           }
         })
-        .withMessageContaining("content=");
+        .withMessageContaining("content=")
+        .satisfies(found -> assertThat(found.numOperations).isLessThanOrEqualTo(20));
   }
 
   static Stream<Arguments> plantedFaults() {
