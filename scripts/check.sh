@@ -33,6 +33,15 @@ if [[ -e /dev/nvidiactl ]]; then
 fi
 echo "PAGODA_CUDA=${PAGODA_CUDA:-AUTO} PAGODA_GPU=${PAGODA_GPU:-OFF}"
 
+step "native format: scripts/format.sh --check-native"
+status=0
+scripts/format.sh --check-native || status=$?
+case $status in
+  0) ;;
+  3) echo "the format of native code was not checked" ;;
+  *) exit "$status" ;;
+esac
+
 step "build and test: mvn verify"
 mvn --batch-mode --no-transfer-progress verify
 

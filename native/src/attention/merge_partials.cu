@@ -1,7 +1,6 @@
-#include "attention/merge_partials.h"
-
 #include <algorithm>
 
+#include "attention/merge_partials.h"
 #include "device/elements.cuh"
 
 namespace pagoda {

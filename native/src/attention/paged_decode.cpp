@@ -62,13 +62,11 @@ constexpr int64_t counter_bytes(int32_t num_multiprocessors) {
   return rounded_to_lines(4 * (max_decode_grabs(num_multiprocessors) + 1));
 }
 
-
 }  // namespace
 
 bool sm90_paged_decode_takes(const DecodeParams& params) {
-  return params.key_dtype == params.value_dtype &&
-         params.key_head_dim == params.value_head_dim && params.block_size % 8 == 0 &&
-         lies_on_16_bytes(params) && find_instance(params) != nullptr;
+  return params.key_dtype == params.value_dtype && params.key_head_dim == params.value_head_dim &&
+         params.block_size % 8 == 0 && lies_on_16_bytes(params) && find_instance(params) != nullptr;
 }
 
 cudaError_t launch_paged_decode(DecodeParams params, const DecodeTuning& tuning,

@@ -23,35 +23,35 @@ struct DecodeParams {
   int64_t key_tile_bytes;    // of one (block, KV head)
   int64_t value_tile_bytes;
 
-  const void* queries;               // [num_seqs, num_query_heads, key_head_dim] of row_dtype
-  void* output;                      // [num_seqs, num_query_heads, value_head_dim] of row_dtype
-  float* maybe_lse;                  // [num_seqs, num_query_heads], natural log
-  const int32_t* block_tables;       // [num_seqs, block_table_stride]
-  const int32_t* context_lengths;    // [num_seqs]
+  const void* queries;             // [num_seqs, num_query_heads, key_head_dim] of row_dtype
+  void* output;                    // [num_seqs, num_query_heads, value_head_dim] of row_dtype
+  float* maybe_lse;                // [num_seqs, num_query_heads], natural log
+  const int32_t* block_tables;     // [num_seqs, block_table_stride]
+  const int32_t* context_lengths;  // [num_seqs]
   /// [num_seqs + 1]: the row of a sequence, where rows are not the sequences in their order;
   /// sequences with more rows than one, or none, are left out.
   const int32_t* maybe_cumulative_query_lengths;
-  const float* maybe_alibi_slopes;   // [num_query_heads]
-  const float* maybe_sinks;          // [num_query_heads]
-  int64_t query_row_stride_bytes;    // from one sequence to the next
-  int64_t output_row_stride_bytes;   // from one sequence to the next
-  int64_t block_table_stride;        // elements
+  const float* maybe_alibi_slopes;  // [num_query_heads]
+  const float* maybe_sinks;         // [num_query_heads]
+  int64_t query_row_stride_bytes;   // from one sequence to the next
+  int64_t output_row_stride_bytes;  // from one sequence to the next
+  int64_t block_table_stride;       // elements
 
-  uint32_t* counters;  // [max_decode_grabs]: partial results arrived; all 0 between launches
+  uint32_t* counters;     // [max_decode_grabs]: partial results arrived; all 0 between launches
   uint32_t* grabs_taken;  // [1]: of those handed out on demand; 0 between launches
-  float* partials;     // [2 * max_decode_grabs, partial_floats()]
+  float* partials;        // [2 * max_decode_grabs, partial_floats()]
 
   int32_t num_seqs;
   int32_t num_query_heads;
   int32_t num_kv_heads;
   int32_t group_size;
   int32_t tiles_per_group;
-  int32_t tile_rows;  // query heads that a query tile has room for
+  int32_t tile_rows;   // query heads that a query tile has room for
   int32_t num_blocks;  // of the pool
   int32_t block_size;
   int32_t key_head_dim;
   int32_t value_head_dim;
-  int32_t window_tokens;   // 0 for no window
+  int32_t window_tokens;  // 0 for no window
   int32_t granule_tokens;
   DType key_dtype;
   DType value_dtype;

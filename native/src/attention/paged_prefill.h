@@ -23,24 +23,24 @@ struct PrefillParams {
   int64_t key_tile_bytes;    // of one (block, KV head)
   int64_t value_tile_bytes;
 
-  const void* queries;              // [num_tokens, num_query_heads, key_head_dim] of row_dtype
-  void* output;                     // [num_tokens, num_query_heads, value_head_dim] of row_dtype
-  float* maybe_lse;                 // [num_tokens, num_query_heads], natural log
-  const int32_t* block_tables;      // [num_seqs, block_table_stride]
-  const int32_t* context_lengths;   // [num_seqs]
+  const void* queries;             // [num_tokens, num_query_heads, key_head_dim] of row_dtype
+  void* output;                    // [num_tokens, num_query_heads, value_head_dim] of row_dtype
+  float* maybe_lse;                // [num_tokens, num_query_heads], natural log
+  const int32_t* block_tables;     // [num_seqs, block_table_stride]
+  const int32_t* context_lengths;  // [num_seqs]
   const int32_t* cumulative_query_lengths;  // [num_seqs + 1]
-  const float* maybe_alibi_slopes;  // [num_query_heads]
-  const float* maybe_sinks;         // [num_query_heads]
-  int64_t query_row_stride_bytes;   // from one token to the next
-  int64_t output_row_stride_bytes;  // from one token to the next
-  int64_t block_table_stride;       // elements
+  const float* maybe_alibi_slopes;          // [num_query_heads]
+  const float* maybe_sinks;                 // [num_query_heads]
+  int64_t query_row_stride_bytes;           // from one token to the next
+  int64_t output_row_stride_bytes;          // from one token to the next
+  int64_t block_table_stride;               // elements
 
   int32_t num_seqs;
   int32_t num_tokens;
   int32_t num_query_heads;
   int32_t num_kv_heads;
   int32_t group_size;
-  int32_t tile_rows;  // of a query tile
+  int32_t tile_rows;   // of a query tile
   int32_t num_blocks;  // of the pool
   int32_t block_size;
   int32_t key_head_dim;

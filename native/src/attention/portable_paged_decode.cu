@@ -48,8 +48,8 @@ __global__ void __launch_bounds__(portable::kThreads)
       }
     }
     const TileRows tile(params, piece.row_idx, piece.stripe);
-    const char* seq_queries = static_cast<const char*>(params.queries) +
-                              piece.row_idx * params.query_row_stride_bytes;
+    const char* seq_queries =
+        static_cast<const char*>(params.queries) + piece.row_idx * params.query_row_stride_bytes;
     for (int row = 0; row < tile.num_rows; ++row) {
       for (int dim = threadIdx.x; dim < params.key_head_dim; dim += kThreads) {
         shared.queries[row][dim] = load_element(
@@ -93,31 +93,31 @@ __global__ void __launch_bounds__(portable::kThreads)
     const SplitSequence split{piece.row_idx, piece.stripe, piece.first_part, piece.last_part};
     const bool is_whole = split.first_part == split.last_part;
     float* partial = is_whole ? nullptr : partial_of(params, split, piece.part);
-    state.finish(tile.num_rows, [&](int row, float maximum, float sum,
-                                    const float (&dims)[Tile::kDimsPerThread]) {
-      const RowEnd row_end =
-          end_row(maximum, sum, maybe_sink_of(params, tile.first_query_head + row));
+    state.finish(tile.num_rows,
+                 [&](int row, float maximum, float sum, const float (&dims)[Tile::kDimsPerThread]) {
+                   const RowEnd row_end =
+                       end_row(maximum, sum, maybe_sink_of(params, tile.first_query_head + row));
 #pragma unroll
-      for (int i = 0; i < Tile::kDimsPerThread; ++i) {
-        const int dim = threadIdx.x + i * kThreads;
-        if (dim >= params.value_head_dim) {
-          continue;
-        }
-        if (is_whole) {
-          const float value[1] = {dims[i] * row_end.factor};
-          store_output<1>(params, tile, row, dim, value);
-        } else {
-          partial[2 * kTileRows + row * params.value_head_dim + dim] = dims[i];
-        }
-      }
-      if (threadIdx.x == 0) {
-        if (is_whole) {
-          store_lse(params, tile, row, row_end.lse);
-        } else {
-          *reinterpret_cast<float2*>(partial + 2 * row) = make_float2(maximum, sum);
-        }
-      }
-    });
+                   for (int i = 0; i < Tile::kDimsPerThread; ++i) {
+                     const int dim = threadIdx.x + i * kThreads;
+                     if (dim >= params.value_head_dim) {
+                       continue;
+                     }
+                     if (is_whole) {
+                       const float value[1] = {dims[i] * row_end.factor};
+                       store_output<1>(params, tile, row, dim, value);
+                     } else {
+                       partial[2 * kTileRows + row * params.value_head_dim + dim] = dims[i];
+                     }
+                   }
+                   if (threadIdx.x == 0) {
+                     if (is_whole) {
+                       store_lse(params, tile, row, row_end.lse);
+                     } else {
+                       *reinterpret_cast<float2*>(partial + 2 * row) = make_float2(maximum, sum);
+                     }
+                   }
+                 });
     if (!is_whole) {
       __syncthreads();
       if (threadIdx.x == 0) {

@@ -46,8 +46,8 @@ __global__ void __launch_bounds__(portable_prefill::kThreads)
       return tile.first_token + (tile.first_row + row) / params.group_size;
     };
     for (int row = 0; row < tile.num_rows; ++row) {
-      const char* token_queries = static_cast<const char*>(params.queries) +
-                                  token_of(row) * params.query_row_stride_bytes;
+      const char* token_queries =
+          static_cast<const char*>(params.queries) + token_of(row) * params.query_row_stride_bytes;
       for (int dim = threadIdx.x; dim < params.key_head_dim; dim += kThreads) {
         shared.queries[row][dim] =
             load_element(token_queries, params.row_dtype,
@@ -93,11 +93,10 @@ __global__ void __launch_bounds__(portable_prefill::kThreads)
                                     const float (&dims)[Tile::kDimsPerThread]) {
       const int32_t head = head_of(row);
       const int64_t token = token_of(row);
-      const RowEnd row_end =
-          end_row(maximum, sum,
-                  params.maybe_sinks == nullptr ? nullptr : params.maybe_sinks + head);
-      char* token_output = static_cast<char*>(params.output) +
-                           token * params.output_row_stride_bytes;
+      const RowEnd row_end = end_row(
+          maximum, sum, params.maybe_sinks == nullptr ? nullptr : params.maybe_sinks + head);
+      char* token_output =
+          static_cast<char*>(params.output) + token * params.output_row_stride_bytes;
 #pragma unroll
       for (int i = 0; i < Tile::kDimsPerThread; ++i) {
         const int dim = threadIdx.x + i * kThreads;

@@ -44,9 +44,9 @@ class PortableTile {
     const int block_idx = position / params.block_size;
     const int in_block = position - block_idx * params.block_size;
     const int64_t block_offset = table[block_idx] * params.block_bytes;
-    shared_.token_values[threadIdx.x] =
-        block_offset + static_cast<int64_t>(in_block) * params.value_head_dim *
-                           static_cast<int64_t>(sizeof(ValueType));
+    shared_.token_values[threadIdx.x] = block_offset + static_cast<int64_t>(in_block) *
+                                                           params.value_head_dim *
+                                                           static_cast<int64_t>(sizeof(ValueType));
     const auto* key = reinterpret_cast<const KeyType*>(keys + block_offset) +
                       static_cast<int64_t>(in_block) * params.key_head_dim;
 #pragma unroll

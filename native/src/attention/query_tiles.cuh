@@ -70,8 +70,7 @@ __device__ inline bool warp_find_query_tile(const PrefillParams& params, int64_t
       const int32_t before = __shfl_up_sync(kEveryLane, behind, offset);
       behind += lane >= offset ? before : 0;
     }
-    const uint32_t reached =
-        __ballot_sync(kEveryLane, first_tile + behind > tile_idx);
+    const uint32_t reached = __ballot_sync(kEveryLane, first_tile + behind > tile_idx);
     if (reached != 0) {
       const int owner = __ffs(reached) - 1;
       const int64_t from_end =
@@ -83,8 +82,7 @@ __device__ inline bool warp_find_query_tile(const PrefillParams& params, int64_t
       tile->num_rows = min(params.tile_rows, owner_rows - tile->first_row);
       tile->first_token = __shfl_sync(kEveryLane, first_token, owner);
       tile->context_length = max(0, params.context_lengths[base + owner]);
-      tile->first_position =
-          tile->context_length - __shfl_sync(kEveryLane, num_tokens, owner);
+      tile->first_position = tile->context_length - __shfl_sync(kEveryLane, num_tokens, owner);
       return true;
     }
     first_tile += __shfl_sync(kEveryLane, behind, 31);

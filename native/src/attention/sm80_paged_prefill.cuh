@@ -102,8 +102,8 @@ __global__ void __launch_bounds__(Sm80Prefill<kHeadDim, kRowTiles>::kThreads, 2)
   const auto copy_tile = [&](int token_tile, int stage) {
     constexpr int kCopies = kTokens * Shape::kChunks / Shape::kThreads;
     static_assert(kCopies * Shape::kThreads == kTokens * Shape::kChunks);
-    const uint32_t target = static_cast<uint32_t>(
-        __cvta_generic_to_shared(tiles + stage * 2 * Shape::kTileBytes));
+    const uint32_t target =
+        static_cast<uint32_t>(__cvta_generic_to_shared(tiles + stage * 2 * Shape::kTileBytes));
     const auto for_each_chunk = [&](auto body) {
 #pragma unroll
       for (int i = 0; i < kCopies; ++i) {
@@ -133,17 +133,17 @@ __global__ void __launch_bounds__(Sm80Prefill<kHeadDim, kRowTiles>::kThreads, 2)
   };
   const int32_t first_ids[2] = {block_id_of(first_tile), block_id_of(first_tile + 1)};
   constexpr DType kKvDType = std::is_same_v<KvType, __half> ? DType::kFp16 : DType::kBf16;
-  const bool queries_are_vectors =
-      params.row_dtype == kKvDType && params.query_row_stride_bytes % 16 == 0 &&
-      reinterpret_cast<uintptr_t>(params.queries) % 16 == 0;
+  const bool queries_are_vectors = params.row_dtype == kKvDType &&
+                                   params.query_row_stride_bytes % 16 == 0 &&
+                                   reinterpret_cast<uintptr_t>(params.queries) % 16 == 0;
 #pragma unroll 4
   for (int i = threadIdx.x; i < Shape::kTileRows * Shape::kChunks; i += Shape::kThreads) {
     const int row = i / Shape::kChunks;
     const int chunk = i % Shape::kChunks;
     char* place = query_rows + row * Shape::kPitch + chunk * 16;
     const bool is_there = row < tile.num_rows && chunk < key_chunks;
-    const char* token_queries = static_cast<const char*>(params.queries) +
-                                token_of(row) * params.query_row_stride_bytes;
+    const char* token_queries =
+        static_cast<const char*>(params.queries) + token_of(row) * params.query_row_stride_bytes;
     const int64_t first = int64_t{head_of(row)} * params.key_head_dim + chunk * 8;
     if (queries_are_vectors) {
       async_copy_or_zeros(static_cast<uint32_t>(__cvta_generic_to_shared(place)),
@@ -163,10 +163,9 @@ __global__ void __launch_bounds__(Sm80Prefill<kHeadDim, kRowTiles>::kThreads, 2)
   }
   for (int row = threadIdx.x; row < Shape::kTileRows; row += Shape::kThreads) {
     row_positions[row] = tile.position_of(params, min(row, tile.num_rows - 1));
-    row_slopes_log2[row] =
-        params.maybe_alibi_slopes == nullptr || row >= tile.num_rows
-            ? 0.0f
-            : params.maybe_alibi_slopes[head_of(row)] * kLog2E;
+    row_slopes_log2[row] = params.maybe_alibi_slopes == nullptr || row >= tile.num_rows
+                               ? 0.0f
+                               : params.maybe_alibi_slopes[head_of(row)] * kLog2E;
   }
   store_offsets(first_tile, 0, first_ids[0]);
   store_offsets(first_tile + 1, 1, first_ids[1]);
@@ -256,8 +255,8 @@ __global__ void __launch_bounds__(Sm80Prefill<kHeadDim, kRowTiles>::kThreads, 2)
         for (int m = 0; m < kRowTiles; ++m) {
 #pragma unroll
           for (int half = 0; half < 2; ++half) {
-            const VisibleRange seen = tile.visible_from(
-                params, row_positions[warp_row + m * 16 + group + half * 8]);
+            const VisibleRange seen =
+                tile.visible_from(params, row_positions[warp_row + m * 16 + group + half * 8]);
             const int begin = seen.begin - first_token - 2 * member;
             const int end = seen.end - first_token - 2 * member;
 #pragma unroll
@@ -316,8 +315,7 @@ __global__ void __launch_bounds__(Sm80Prefill<kHeadDim, kRowTiles>::kThreads, 2)
         for (int m = 0; m < kRowTiles; ++m) {
 #pragma unroll
           for (int half = 0; half < 2; ++half) {
-            const float reference =
-                maxima[m][half] == minus_infinity() ? 0.0f : maxima[m][half];
+            const float reference = maxima[m][half] == minus_infinity() ? 0.0f : maxima[m][half];
 #pragma unroll
             for (int odd = 0; odd < 2; ++odd) {
               const float* two = &scores[m][2 * pair + odd][half * 2];
@@ -331,13 +329,12 @@ __global__ void __launch_bounds__(Sm80Prefill<kHeadDim, kRowTiles>::kThreads, 2)
 #pragma unroll
         for (int n = 0; n < kDimTiles / 2; ++n) {
           uint32_t loaded[4];
-          load_matrices_transposed(
-              loaded, stage_address + value_lane + pair * 16 * Shape::kPitch + n * 32);
+          load_matrices_transposed(loaded,
+                                   stage_address + value_lane + pair * 16 * Shape::kPitch + n * 32);
 #pragma unroll
           for (int m = 0; m < kRowTiles; ++m) {
             multiply_accumulate<KvType>(rows[m][2 * n], probabilities[m], loaded[0], loaded[1]);
-            multiply_accumulate<KvType>(rows[m][2 * n + 1], probabilities[m], loaded[2],
-                                        loaded[3]);
+            multiply_accumulate<KvType>(rows[m][2 * n + 1], probabilities[m], loaded[2], loaded[3]);
           }
         }
       }
@@ -395,11 +392,10 @@ __global__ void __launch_bounds__(Sm80Prefill<kHeadDim, kRowTiles>::kThreads, 2)
       const int row = warp_row + i / Shape::kChunks;
       const int chunk = i % Shape::kChunks;
       if (row < tile.num_rows && chunk < value_chunks) {
-        char* token_output = static_cast<char*>(params.output) +
-                             token_of(row) * params.output_row_stride_bytes;
+        char* token_output =
+            static_cast<char*>(params.output) + token_of(row) * params.output_row_stride_bytes;
         *reinterpret_cast<uint4*>(token_output +
-                                  2 * (int64_t{head_of(row)} * params.value_head_dim +
-                                       chunk * 8)) =
+                                  2 * (int64_t{head_of(row)} * params.value_head_dim + chunk * 8)) =
             *reinterpret_cast<const uint4*>(query_rows + row * Shape::kPitch + chunk * 16);
       }
     }

@@ -1,7 +1,6 @@
-#include "cache/copy_blocks.h"
-
 #include <algorithm>
 
+#include "cache/copy_blocks.h"
 #include "device/cache_policy.cuh"
 
 namespace pagoda {
@@ -23,8 +22,8 @@ __global__ void __launch_bounds__(kThreads, 2048 / kThreads)
   for (int64_t copy_idx = blockIdx.y; copy_idx < params.num_copies; copy_idx += gridDim.y) {
     const BlockCopy copy = params.copies[copy_idx];
     // Byte offsets are 64-bit: a pool passes 2 GiB long before a block id is large.
-    const auto* source = reinterpret_cast<const uint4*>(params.source_pool +
-                                                        copy.source_block * params.block_bytes);
+    const auto* source =
+        reinterpret_cast<const uint4*>(params.source_pool + copy.source_block * params.block_bytes);
     auto* target =
         reinterpret_cast<uint4*>(params.target_pool + copy.target_block * params.block_bytes);
     for (int64_t first = int64_t{blockIdx.x} * (kThreads * kVectors) + threadIdx.x;

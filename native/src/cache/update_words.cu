@@ -1,12 +1,12 @@
-#include "cache/update_words.h"
-
 #include <algorithm>
+
+#include "cache/update_words.h"
 
 namespace pagoda {
 
 /// Spreads runs of words over the target.
 ///
-/// Launch    grid any x over the runs, any y over the words of a run; CTA kThreads, no shared memory
+/// Launch    grid: x over the runs, y over the words of a run; CTA kThreads, no shared memory
 /// Reads     params.delta
 /// Writes    the target's words that a run names
 /// Requires  runs do not overlap, because CTAs run in any order
@@ -31,9 +31,9 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 cudaError_t launch_update_words(const UpdateWordsParams& params, cudaStream_t stream) {
-  const cudaError_t copied = cudaMemcpyAsync(params.delta, params.staged,
-                                             static_cast<size_t>(params.num_bytes),
-                                             cudaMemcpyHostToDevice, stream);
+  const cudaError_t copied =
+      cudaMemcpyAsync(params.delta, params.staged, static_cast<size_t>(params.num_bytes),
+                      cudaMemcpyHostToDevice, stream);
   if (copied != cudaSuccess) {
     cudaGetLastError();
     return copied;

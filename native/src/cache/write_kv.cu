@@ -1,5 +1,4 @@
 #include "cache/write_kv.h"
-
 #include "device/elements.cuh"
 
 namespace pagoda {

@@ -17,7 +17,7 @@ struct WriteRows {
   int64_t base_bytes;  // of the layer's keys or values inside a block
   int64_t tile_bytes;  // of one (block, KV head)
   int32_t head_dim;
-  DType dtype;  // in the pool
+  DType dtype;               // in the pool
   int32_t elements_at_once;  // 16 bytes of them, or 1; the launcher says which
 };
 

@@ -52,9 +52,8 @@ __device__ __forceinline__ void multiply_accumulate<__nv_bfloat16>(float (&sum)[
 }
 
 template <>
-__device__ __forceinline__ void multiply_accumulate<__half>(float (&sum)[4],
-                                                            const uint32_t (&a)[4], uint32_t b0,
-                                                            uint32_t b1) {
+__device__ __forceinline__ void multiply_accumulate<__half>(float (&sum)[4], const uint32_t (&a)[4],
+                                                            uint32_t b0, uint32_t b1) {
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
       "{%8, %9}, {%0, %1, %2, %3};"

@@ -2,7 +2,8 @@
 
 namespace pagoda {
 
-template cudaError_t launch_sm80_paged_prefill<__nv_bfloat16, 96>(
-    const PrefillParams&, const LaunchDevice&, cudaStream_t);
+template cudaError_t launch_sm80_paged_prefill<__nv_bfloat16, 96>(const PrefillParams&,
+                                                                  const LaunchDevice&,
+                                                                  cudaStream_t);
 
 }  // namespace pagoda

@@ -2,7 +2,7 @@
 
 namespace pagoda {
 
-template cudaError_t launch_sm80_paged_prefill<__half, 256>(
-    const PrefillParams&, const LaunchDevice&, cudaStream_t);
+template cudaError_t launch_sm80_paged_prefill<__half, 256>(const PrefillParams&,
+                                                            const LaunchDevice&, cudaStream_t);
 
 }  // namespace pagoda

@@ -2,7 +2,9 @@
 
 namespace pagoda {
 
-template cudaError_t launch_sm90_paged_decode<__nv_bfloat16, 192>(
-    const DecodeParams&, const DecodeTuning&, const LaunchDevice&, cudaStream_t);
+template cudaError_t launch_sm90_paged_decode<__nv_bfloat16, 192>(const DecodeParams&,
+                                                                  const DecodeTuning&,
+                                                                  const LaunchDevice&,
+                                                                  cudaStream_t);
 
 }  // namespace pagoda

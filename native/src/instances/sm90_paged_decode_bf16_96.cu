@@ -2,7 +2,8 @@
 
 namespace pagoda {
 
-template cudaError_t launch_sm90_paged_decode<__nv_bfloat16, 96>(
-    const DecodeParams&, const DecodeTuning&, const LaunchDevice&, cudaStream_t);
+template cudaError_t launch_sm90_paged_decode<__nv_bfloat16, 96>(const DecodeParams&,
+                                                                 const DecodeTuning&,
+                                                                 const LaunchDevice&, cudaStream_t);
 
 }  // namespace pagoda

@@ -2,7 +2,7 @@
 
 namespace pagoda {
 
-template cudaError_t launch_sm90_paged_decode<__half, 96>(
-    const DecodeParams&, const DecodeTuning&, const LaunchDevice&, cudaStream_t);
+template cudaError_t launch_sm90_paged_decode<__half, 96>(const DecodeParams&, const DecodeTuning&,
+                                                          const LaunchDevice&, cudaStream_t);
 
 }  // namespace pagoda

@@ -9,7 +9,7 @@
 //   - every address that work touches must lie in memory that is allocated, on the same device or
 //     pinned: otherwise the context is broken for good, as after a fault on a device;
 //   - work is queued in the context of its stream;
-//   - what must be pinned, aligned or not captured is refused if it is not.
+//   - what must be pinned, aligned, not captured or not another device's is refused if it is not.
 //
 // There are two devices with one context each. Speed and the memory model of a device are not there
 // to be had. It needs no CUDA; scripts/build-stand-in.sh compiles this folder.

@@ -18,14 +18,16 @@ final class CacheBugs {
             "a partly filled block is shared and written without a copy",
             "who writes is the only owner",
             "CacheModelTest.aCacheAgreesWithTheReference",
-            () -> CacheBugsTest.requireStories(Surroundings.REAL),
-            () -> CacheBugsTest.requireStories(CacheBugsTest.NO_COPY_ON_WRITE)),
+            "content of",
+            () -> CacheModelTest.requireNo("", 5, Surroundings.REAL),
+            () -> CacheModelTest.requireNo("content of", 400, CacheBugsTest.NO_COPY_ON_WRITE)),
         new HistoricalBug(
             "TensorRT-LLM#15931",
             GITHUB + "NVIDIA/TensorRT-LLM/pull/15931",
             "a request is suspended half-way: blocks go before there are host slots for them",
             "host slots are reserved before a byte moves",
-            "WholeModelTest.everythingTogetherAgreesWithTheReference",
+            "CacheBugsTest.aSuspensionThatFailsHalfWayIsFound",
+            "the sequence is gone",
             () -> CacheBugsTest.requireAllOrNothing(CacheBugsTest::inOrder),
             () -> CacheBugsTest.requireAllOrNothing(CacheBugsTest::outOfOrder)),
         new HistoricalBug(
@@ -34,6 +36,7 @@ final class CacheBugs {
             "a request that is rejected keeps its blocks",
             "what is refused holds nothing",
             "CacheBugsTest.blocksThatARejectedRequestHoldsAreFound",
+            "blocks are held for nobody",
             () ->
                 CacheBugsTest.requireNothingHeld(cache -> new AdmissionControl(cache, 1)::tryAdmit),
             () -> CacheBugsTest.requireNothingHeld(CacheBugsTest::forgetful)),
@@ -42,7 +45,8 @@ final class CacheBugs {
             GITHUB + "vllm-project/vllm/issues/50427",
             "the offset of a block is computed in 32 bits",
             "offsets are 64-bit from the first multiplication on",
-            "KvLayoutTest.offsetsAre64BitFromTheFirstMultiplicationOn",
+            "CacheBugsTest.offsetsOf32BitsAreFound",
+            "offset of block",
             () -> CacheBugsTest.requireWide(CacheBugsTest.LARGE, CacheBugsTest.LARGE::blockOffset),
             () -> CacheBugsTest.requireWide(CacheBugsTest.LARGE, CacheBugsTest::offsetOf32Bits)),
         new HistoricalBug(
@@ -51,6 +55,7 @@ final class CacheBugs {
             "an id out of range is read as block 0",
             "ids are checked, never corrected",
             "CacheBugsTest.idsThatAreCorrectedInsteadOfRefusedAreFound",
+            "Expecting code to raise a throwable",
             () -> CacheBugsTest.requireChecked(InterposedStorage::new),
             () -> CacheBugsTest.requireChecked(CacheBugsTest.SanitizingStorage::new)));
   }

@@ -40,6 +40,19 @@ class CacheModelTest {
     }
   }
 
+  /** Plays short stories until one fails by a harm: what the first disagreement is called. */
+  static void requireNo(String harm, int numSeeds, Surroundings surroundings) {
+    for (long seed = 1; seed <= numSeeds; seed++) {
+      try {
+        new CacheStory(seed, surroundings).play(CacheOperation.script(seed, 1_000));
+      } catch (Failure failure) {
+        if (failure.getMessage().contains(harm)) {
+          throw failure;
+        }
+      }
+    }
+  }
+
   private static boolean fails(long seed, List<CacheOperation> script, Surroundings surroundings) {
     try {
       new CacheStory(seed, surroundings).play(script);

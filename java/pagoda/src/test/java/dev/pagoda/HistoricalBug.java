@@ -8,6 +8,7 @@ package dev.pagoda;
  * @param what what went wrong there, in a few words
  * @param invariant what must hold here, as in the table of invariants
  * @param test the test that guards it, as {@code Class.method} or {@code Class}
+ * @param harm what the failure of that check says of the bug's behaviour, in part
  * @param sound runs that test's check on the real thing: must pass
  * @param planted runs the same check with the bug planted: must fail
  */
@@ -17,6 +18,7 @@ public record HistoricalBug(
     String what,
     String invariant,
     String test,
+    String harm,
     Runnable sound,
     Runnable planted) {
   @Override

@@ -142,18 +142,6 @@ final class SmallCache implements AutoCloseable {
     histories.remove(sequence);
   }
 
-  /** Computes tokens again that a sequence had, in a step of their own. */
-  void feedAgain(KvSequence sequence, int fromPosition, int toPosition) {
-    long[] rows = Arrays.copyOfRange(histories.get(sequence), fromPosition, toPosition);
-    try (Step step = cache.newStep()) {
-      step.append(sequence, rows.length).begin();
-      for (int layer = 0; layer < NUM_LAYERS; layer++) {
-        step.write(layer, Rows.of(content.keys(layer, rows)), Rows.of(content.values(layer, rows)));
-      }
-      step.commit();
-    }
-  }
-
   /** The content is gone but the sequence stays. */
   void emptied(KvSequence sequence) {
     histories.put(sequence, new long[0]);

@@ -294,7 +294,7 @@ public final class PrefixCache implements AutoCloseable {
 
   /** The pool has given blocks up; the caller is the thread that got them. */
   private BlockEviction.Return evicted(KvStorage storage, int[] blockIds) {
-    Shelf.GivenUp givenUp = shelf.evicted(blockIds);
+    GivenUp givenUp = shelf.evicted(blockIds);
     publisher.offer(givenUp.entries(), storage);
     CacheEvents.current().evicted(givenUp.entries().size());
     events.deliver();

@@ -5,7 +5,6 @@ import dev.pagoda.CachedBlocks;
 import dev.pagoda.PagedKvCache;
 import dev.pagoda.block.BlockHandle;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
@@ -205,52 +204,6 @@ final class Shelf {
     order.dismiss(entry.tenant);
   }
 
-  /** Blocks that the pool has given up: what they held, and which of them could be found. */
-  static final class GivenUp {
-    private static final GivenUp NOTHING = new GivenUp(0);
-
-    private final List<CachedEntry> entries;
-    private final boolean[] wasLive;
-    private final int numMax;
-    private long epoch;
-
-    private GivenUp(int numMax) {
-      this.numMax = numMax;
-      entries = new ArrayList<>(numMax);
-      wasLive = new boolean[numMax];
-    }
-
-    /** For none if there is no memory: what is given up is lost to the tiers then. */
-    private static GivenUp ofAtMost(int count) {
-      try {
-        return new GivenUp(count);
-      } catch (OutOfMemoryError full) {
-        return NOTHING;
-      }
-    }
-
-    private void add(CachedEntry entry, long now) {
-      if (entries.size() < numMax) {
-        wasLive[entries.size()] = entry.isLive();
-        entries.add(entry);
-        epoch = now;
-      }
-    }
-
-    private Optional<CachedEntry> foundIn(int blockId) {
-      for (int i = 0; i < entries.size(); i++) {
-        if (wasLive[i] && BlockHandle.blockId(entries.get(i).handle) == blockId) {
-          return Optional.of(entries.get(i));
-        }
-      }
-      return Optional.empty();
-    }
-
-    List<CachedEntry> entries() {
-      return entries;
-    }
-  }
-
   /** The pool has given blocks up. Cannot fail: without memory nobody is told what they held. */
   GivenUp evicted(int[] blockIds) {
     GivenUp givenUp = GivenUp.ofAtMost(blockIds.length);
@@ -279,7 +232,7 @@ final class Shelf {
     try {
       Optional<CachedEntry> old = givenUp.foundIn(blockId);
       if (old.isPresent()
-          && isOpenSince(givenUp.epoch)
+          && isOpenSince(givenUp.epoch())
           && index.find(old.get().key()).isEmpty()) { // or somebody has computed it again
         putBack(blockId, new CachedEntry(old.get().block, handle, old.get().parent()));
       }

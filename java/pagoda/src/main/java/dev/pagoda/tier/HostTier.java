@@ -5,15 +5,14 @@ import dev.pagoda.PagedKvCache;
 import dev.pagoda.memory.Fence;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
-import dev.pagoda.prefix.BlockKey;
 import dev.pagoda.prefix.LowerTier;
 import dev.pagoda.prefix.PrefixBlock;
+import dev.pagoda.tier.HeldBlocks.Held;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Iterator;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.IntStream;
@@ -43,24 +42,12 @@ import org.jspecify.annotations.Nullable;
 public final class HostTier implements LowerTier, AutoCloseable {
   private static final System.Logger LOGGER = System.getLogger(HostTier.class.getName());
 
-  /** A block in a slot. */
-  private static final class Held {
-    final PrefixBlock block;
-    final int slot;
-    int numReaders;
-
-    Held(PrefixBlock block, int slot) {
-      this.block = block;
-      this.slot = slot;
-    }
-  }
-
   private final HostStorage host;
   private final LowerTier below;
   private final ReentrantLock lock = new ReentrantLock();
 
   // Guarded by the lock.
-  private final Map<BlockKey, Held> held = new LinkedHashMap<>(); // used longest ago first
+  private final HeldBlocks held;
   private final int[] freeSlots;
   private int numFree;
   private int numMoving;
@@ -74,6 +61,7 @@ public final class HostTier implements LowerTier, AutoCloseable {
   private HostTier(HostStorage host, LowerTier below) {
     this.host = host;
     this.below = below;
+    held = new HeldBlocks(host.numBlocks());
     numFree = host.numBlocks();
     freeSlots = IntStream.range(0, numFree).map(i -> host.numBlocks() - 1 - i).toArray();
   }
@@ -100,7 +88,14 @@ public final class HostTier implements LowerTier, AutoCloseable {
    * @throws IllegalArgumentException if the memory cannot be had, with the numbers
    */
   public static HostTier open(PagedKvCache cache, Capacity capacity, LowerTier below) {
-    return over(cache.openHostStorage(capacity), below);
+    Objects.requireNonNull(below, "below");
+    HostStorage host = cache.openHostStorage(capacity);
+    try {
+      return over(host, below);
+    } catch (OutOfMemoryError full) {
+      host.close();
+      throw full;
+    }
   }
 
   /**
@@ -128,17 +123,18 @@ public final class HostTier implements LowerTier, AutoCloseable {
   }
 
   private @Nullable Held find(PrefixBlock block) {
-    Held found = held.get(block.key());
+    Held found = held.find(block.key());
     return found != null && found.block.equals(block) ? found : null;
   }
 
   @Override
   public int load(List<PrefixBlock> blocks, KvStorage storage, int[] blockIds) {
+    Fence later = new CopiesSoFar(storage);
     int numLoaded = 0;
     while (numLoaded < blocks.size()) {
       List<Held> run = hold(blocks.subList(numLoaded, blocks.size()));
       if (!run.isEmpty()) {
-        copyIn(run, storage, blockIds, numLoaded);
+        copyIn(run, storage, blockIds, numLoaded, later);
         numLoaded += run.size();
       } else {
         int end = endOfMisses(blocks, numLoaded);
@@ -155,19 +151,18 @@ public final class HostTier implements LowerTier, AutoCloseable {
 
   /** Holds the first blocks that are here, as far as there is no gap. */
   private List<Held> hold(List<PrefixBlock> blocks) {
-    List<Held> run = new ArrayList<>();
+    Iterator<PrefixBlock> wanted = blocks.iterator();
+    List<Held> run = new ArrayList<>(blocks.size()); // room for all: from here on nothing fails
     lock.lock();
     try {
       requireOpen();
-      for (PrefixBlock block : blocks) {
-        Held found = find(block);
-        if (found == null) {
-          break;
-        }
+      Held found = find(wanted.next());
+      while (found != null) {
         found.numReaders++;
+        numMoving++;
         run.add(found);
+        found = wanted.hasNext() ? find(wanted.next()) : null;
       }
-      numMoving += run.size();
     } finally {
       lock.unlock();
     }
@@ -187,7 +182,7 @@ public final class HostTier implements LowerTier, AutoCloseable {
     }
   }
 
-  private void copyIn(List<Held> run, KvStorage storage, int[] blockIds, int from) {
+  private void copyIn(List<Held> run, KvStorage storage, int[] blockIds, int from, Fence later) {
     boolean done = false;
     try {
       int[] slots = run.stream().mapToInt(each -> each.slot).toArray();
@@ -195,21 +190,48 @@ public final class HostTier implements LowerTier, AutoCloseable {
       storage.copyIn(host, slots, targets, slots.length);
       done = true;
     } finally {
+      Fence copied = fence(storage, later);
       lock.lock();
       try {
-        lastCopy = storage.fence();
-        numMoving -= run.size();
+        lastCopy = copied;
         numHits += done ? run.size() : 0;
-        for (Held each : run.reversed()) { // so that the first one is given up last
-          each.numReaders--;
-          if (held.remove(each.block.key(), each)) {
-            held.put(each.block.key(), each);
+        for (int i = run.size() - 1; i >= 0; i--) { // so that the first one is given up last
+          release(run.get(i));
+          if (held.find(run.get(i).block.key()) == run.get(i)) {
+            held.touch(run.get(i));
           }
         }
       } finally {
         lock.unlock();
       }
     }
+  }
+
+  /** The point behind all copies; a later one if this one cannot be written down. */
+  private static Fence fence(KvStorage storage, Fence later) {
+    try {
+      return storage.fence();
+    } catch (OutOfMemoryError full) {
+      return later;
+    }
+  }
+
+  /** All copies up to the moment in which somebody asks. */
+  private record CopiesSoFar(KvStorage storage) implements Fence {
+    @Override
+    public boolean hasPassed() {
+      return storage.fence().hasPassed();
+    }
+
+    @Override
+    public void await() {
+      storage.fence().await();
+    }
+  }
+
+  private void release(Held each) {
+    each.numReaders--;
+    numMoving--;
   }
 
   @Override
@@ -225,81 +247,104 @@ public final class HostTier implements LowerTier, AutoCloseable {
             .sorted(Comparator.comparingInt(i -> -blocks.get(i).blockIndex()))
             .mapToInt(i -> i)
             .toArray();
+    Fence later = new CopiesSoFar(storage);
+    Held[] offered = new Held[inOrder.length];
+    Arrays.setAll(offered, i -> new Held(blocks.get(inOrder[i])));
     int next = 0;
     while (next < inOrder.length) {
-      Move move = reserve(blocks, blockIds, inOrder, next);
-      next = move.end;
-      boolean done = false;
+      Move move = new Move(Math.min(inOrder.length - next, host.numBlocks()));
+      next = reserve(move, offered, next);
       try {
-        offerBelow(move.victims);
-        if (!move.arriving.isEmpty()) {
-          int[] slots = move.arriving.stream().mapToInt(each -> each.slot).toArray();
-          int[] sources = move.sources.stream().mapToInt(id -> id).toArray();
+        int[] sources = new int[move.numArriving];
+        int[] slots = new int[move.numArriving];
+        for (int i = 0; i < slots.length; i++) {
+          sources[i] = blockIds[inOrder[move.offers[i]]];
+          slots[i] = offered[move.offers[i]].slot;
+        }
+        offerBelow(move.victims());
+        move.stage = Move.Stage.WRITING;
+        if (slots.length > 0) {
           storage.copyOut(sources, host, slots, slots.length);
         }
-        done = true;
+        move.stage = Move.Stage.WRITTEN;
       } finally {
-        arrive(move, done, storage.fence());
+        arrive(move, offered, fence(storage, later));
       }
     }
   }
 
   /** Some blocks on their way in, and those that make room for them. */
   private static final class Move {
-    final List<Held> arriving = new ArrayList<>();
-    final List<Integer> sources = new ArrayList<>();
-    final List<Held> victims = new ArrayList<>();
-    int end;
+    private enum Stage {
+      /** Victims can be put back. */
+      RESERVED,
+      WRITING,
+      WRITTEN
+    }
+
+    final int[] offers; // numbers of those that arrive
+    final @Nullable Held[] victims; // whose slots they take, if they were not free
+    int numArriving;
+    Stage stage = Stage.RESERVED;
+
+    Move(int numBlocksMax) {
+      offers = new int[numBlocksMax];
+      victims = new Held[numBlocksMax];
+    }
+
+    List<Held> victims() {
+      return Arrays.stream(victims).filter(Objects::nonNull).toList();
+    }
   }
 
-  /** Slots for as many blocks as can be had at once; the slots are nobody's until they arrive. */
-  private Move reserve(List<PrefixBlock> blocks, int[] blockIds, int[] inOrder, int from) {
-    Move move = new Move();
+  /**
+   * Takes slots for as many blocks as can be had at once; the slots are nobody's until they arrive.
+   * Needs no memory.
+   *
+   * @return number of the first offer that is left for another move
+   */
+  private int reserve(Move move, Held[] offered, int from) {
     lock.lock();
     try {
       requireOpen();
       int at = from;
-      while (at < inOrder.length && move.arriving.size() < host.numBlocks()) {
-        PrefixBlock block = blocks.get(inOrder[at]);
-        Held present = held.get(block.key());
+      while (at < offered.length && move.numArriving < move.offers.length) {
+        Held present = held.find(offered[at].block.key());
         if (present != null) {
-          held.remove(block.key());
-          held.put(block.key(), present);
+          held.touch(present);
+        } else if (takeSlot(move, offered[at])) {
+          move.offers[move.numArriving] = at;
+          move.numArriving++;
+          numMoving++;
         } else {
-          int slot = takeSlot(move);
-          if (slot < 0) {
-            // Everything is being read or is on its way in: what cannot be kept is lost.
-            at = inOrder.length;
-            break;
-          }
-          move.arriving.add(new Held(block, slot));
-          move.sources.add(blockIds[inOrder[at]]);
+          // Everything is being read or is on its way in: what cannot be kept is lost.
+          return offered.length;
         }
         at++;
       }
-      move.end = at;
-      numMoving += move.arriving.size();
+      return at;
     } finally {
       lock.unlock();
     }
-    return move;
   }
 
-  private int takeSlot(Move move) {
+  private boolean takeSlot(Move move, Held arriving) {
     if (numFree > 0) {
       numFree--;
-      return freeSlots[numFree];
+      arriving.slot = freeSlots[numFree];
+      return true;
     }
-    for (Iterator<Held> oldest = held.values().iterator(); oldest.hasNext(); ) {
-      Held victim = oldest.next();
-      if (victim.numReaders == 0) {
-        oldest.remove();
-        move.victims.add(victim);
-        numEvicted++;
-        return victim.slot;
-      }
+    Held victim = held.oldest();
+    while (victim != null && victim.numReaders > 0) {
+      victim = victim.newer();
     }
-    return -1;
+    if (victim == null) {
+      return false;
+    }
+    held.remove(victim);
+    move.victims[move.numArriving] = victim;
+    arriving.slot = victim.slot;
+    return true;
   }
 
   /**
@@ -338,16 +383,28 @@ public final class HostTier implements LowerTier, AutoCloseable {
     }
   }
 
-  private void arrive(Move move, boolean done, Fence copied) {
+  /** Ends a move, however far it came. Needs no memory. */
+  private void arrive(Move move, Held[] offered, Fence copied) {
     lock.lock();
     try {
       lastCopy = copied;
-      numMoving -= move.arriving.size();
-      for (Held each : move.arriving) {
-        if (done && held.putIfAbsent(each.block.key(), each) == null) {
-          numStored++;
+      numMoving -= move.numArriving;
+      for (int i = move.numArriving - 1; i >= 0; i--) {
+        Held victim = move.victims[i];
+        if (victim != null && move.stage == Move.Stage.RESERVED && isMissing(victim)) {
+          held.addOldest(victim);
+          offered[move.offers[i]].slot = -1;
         } else {
-          freeSlots[numFree] = each.slot;
+          numEvicted += victim == null ? 0 : 1;
+        }
+      }
+      for (int i = 0; i < move.numArriving; i++) {
+        Held arriving = offered[move.offers[i]];
+        if (move.stage == Move.Stage.WRITTEN && isMissing(arriving)) {
+          held.add(arriving);
+          numStored++;
+        } else if (arriving.slot >= 0) {
+          freeSlots[numFree] = arriving.slot;
           numFree++;
         }
       }
@@ -356,15 +413,21 @@ public final class HostTier implements LowerTier, AutoCloseable {
     }
   }
 
+  private boolean isMissing(Held each) {
+    return held.find(each.block.key()) == null;
+  }
+
   /**
    * Offers every block to the tier below and keeps them, before the application ends for instance.
    */
   public void spill() {
-    List<PrefixBlock> blocks;
+    List<PrefixBlock> blocks = new ArrayList<>();
     lock.lock();
     try {
       requireOpen();
-      blocks = held.values().stream().map(each -> each.block).toList();
+      for (Held each = held.oldest(); each != null; each = each.newer()) {
+        blocks.add(each.block);
+      }
     } finally {
       lock.unlock();
     }
@@ -381,8 +444,9 @@ public final class HostTier implements LowerTier, AutoCloseable {
   private void release(List<Held> run) {
     lock.lock();
     try {
-      numMoving -= run.size();
-      run.forEach(each -> each.numReaders--);
+      for (int i = 0; i < run.size(); i++) {
+        release(run.get(i));
+      }
     } finally {
       lock.unlock();
     }
@@ -393,10 +457,12 @@ public final class HostTier implements LowerTier, AutoCloseable {
     lock.lock();
     try {
       requireOpen();
-      for (Iterator<Held> all = held.values().iterator(); all.hasNext(); ) {
-        Held each = all.next();
+      Held next = held.oldest();
+      while (next != null) {
+        Held each = next;
+        next = each.newer();
         if (each.numReaders == 0) {
-          all.remove();
+          held.remove(each);
           freeSlots[numFree] = each.slot;
           numFree++;
         }
@@ -440,7 +506,7 @@ public final class HostTier implements LowerTier, AutoCloseable {
         requireNew(seen, freeSlots[i]);
       }
       int numReaders = 0;
-      for (Held each : held.values()) {
+      for (Held each = held.oldest(); each != null; each = each.newer()) {
         requireNew(seen, each.slot);
         numReaders += each.numReaders;
       }
@@ -485,13 +551,12 @@ public final class HostTier implements LowerTier, AutoCloseable {
       if (numMoving > 0) {
         throw new IllegalStateException("blocks are on the move: numBlocks=" + numMoving);
       }
+      lastCopy.await();
+      host.close();
       closed = true;
-      held.clear();
     } finally {
       lock.unlock();
     }
-    awaitCopies();
-    host.close();
   }
 
   @Override

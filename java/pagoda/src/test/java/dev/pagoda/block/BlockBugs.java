@@ -92,24 +92,28 @@ public final class BlockBugs {
             "vllm-project/vllm/issues/42571",
             "a block given twice in one release is on the free list twice",
             "a release names each block once, or throws",
+            "a mistake is not refused",
             PoolPropertyTest.Fault.BLOCK_TWICE_IN_ONE_RELEASE),
         pools(
             "vllm#1556",
             "vllm-project/vllm/issues/1556",
             "a block is freed by who freed it before, under its next owner",
             "a handle of an earlier life is refused",
+            "a mistake is not refused",
             PoolPropertyTest.Fault.DOUBLE_FREE),
         pools(
             "sglang#35270",
             "sgl-project/sglang/issues/35270",
             "a block with two owners counts as two",
             "each block is in one state and counts once",
+            "used blocks are miscounted",
             PoolPropertyTest.Fault.SHARED_COUNTED_TWICE),
         pools(
             "vllm#24228 (counter)",
             "vllm-project/vllm/pull/24228",
             "a counter moves before the check that throws",
             "a call that throws has changed nothing",
+            "used blocks are miscounted",
             PoolPropertyTest.Fault.COUNTED_BEFORE_CHECKED));
   }
 
@@ -121,6 +125,7 @@ public final class BlockBugs {
         what,
         invariant,
         COPIES,
+        fault == Fault.LOST_COMPLETION ? "held for ever" : "content of another",
         () -> QueuedCopiesTest.requireRight(EnumSet.noneOf(Fault.class)),
         () -> QueuedCopiesTest.requireRight(EnumSet.of(fault)));
   }
@@ -133,18 +138,25 @@ public final class BlockBugs {
         what,
         invariant,
         SWAPS,
+        "[content]",
         () -> Stories.queuedSwaps(LateCopies.Fault.NONE),
         () -> Stories.queuedSwaps(fault));
   }
 
   private static HistoricalBug pools(
-      String where, String path, String what, String invariant, PoolPropertyTest.Fault fault) {
+      String where,
+      String path,
+      String what,
+      String invariant,
+      String harm,
+      PoolPropertyTest.Fault fault) {
     return new HistoricalBug(
         where,
         GITHUB + path,
         what,
         invariant,
         POOLS,
+        harm,
         () -> PoolPropertyTest.run(PoolPropertyTest::real),
         () -> PoolPropertyTest.requireRight(fault));
   }

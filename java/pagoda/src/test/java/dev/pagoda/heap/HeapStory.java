@@ -36,7 +36,13 @@ enum HeapStory {
   /** Reservations, admission, water marks. */
   PROMISES(HeapStory::promise),
   /** Hits, misses, heads, publishing by hand and at commit, pins, eviction, removal. */
-  PREFIXES(HeapStory::share);
+  PREFIXES(HeapStory::share),
+  /** Blocks offered to host memory and loaded again, over another tier. */
+  HOST_TIER(TierStories::host),
+  /** Blocks on disk: written, found, damaged, removed, there after a restart. */
+  DISK_TIER(TierStories::disk),
+  /** The same, written by another thread. */
+  DISK_TIER_IN_BACKGROUND(TierStories::diskInBackground);
 
   private static final Namespace ANNA = Namespace.of("anna");
   private static final Namespace BERT = Namespace.of("bert");

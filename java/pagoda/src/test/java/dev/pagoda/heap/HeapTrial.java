@@ -19,6 +19,7 @@ import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 
 /**
@@ -142,6 +143,27 @@ final class HeapTrial implements AutoCloseable {
       call.run();
       return call;
     });
+  }
+
+  /** Runs a task that must not throw, whatever fails in it, on a thread of its own. */
+  void elsewhere(Runnable task) {
+    AtomicReference<Throwable> thrown = new AtomicReference<>();
+    Thread thread = new Thread(task);
+    thread.setUncaughtExceptionHandler((_, cause) -> thrown.set(cause));
+    HeapFaults.arm();
+    thread.start();
+    boolean interrupted = false;
+    try {
+      thread.join();
+    } catch (InterruptedException stop) {
+      interrupted = true;
+    } finally {
+      HeapFaults.disarm();
+    }
+    if (interrupted || thrown.get() != null) {
+      throw new AssertionError("a task has ended its thread", thrown.get());
+    }
+    audits.forEach(Runnable::run);
   }
 
   KvSequence open() {

@@ -91,6 +91,7 @@ class KeyEncodingTest {
     KeyEncoding there = maker.make("model", layout(SHAPE));
     int[] ids = {1, 2, 3, 4};
     assertThat(here.copy().block(here.root(Namespace.COMMON), ids, 0))
+        .as("key in every process")
         .isEqualTo(there.copy().block(there.root(Namespace.COMMON), ids, 0));
   }
 

@@ -73,6 +73,7 @@ public final class PrefixBugs {
             "hashes are seeded per process: nothing is ever found by another one",
             "a key depends on content alone",
             "KeyEncodingTest.keysAreTheSameInEveryProcess",
+            "key in every process",
             () -> KeyEncodingTest.requireSameKeyEverywhere(KeyEncoding::new),
             () -> KeyEncodingTest.requireSameKeyEverywhere(SeededEncoding::new)),
         colliding(
@@ -91,18 +92,21 @@ public final class PrefixBugs {
             GITHUB + "LMCache/LMCache/issues/207",
             "an entry is visible while it is still being written",
             "only committed tokens are found",
+            "found while uncommitted=",
             new EarlyLength()),
         story(
             "sglang#28702",
             GITHUB + "sgl-project/sglang/issues/28702",
             "the committed length is inferred in one path and known in another",
             "a rewound sequence publishes nothing of what it gave up",
+            "content=",
             new DeafToTruncation()),
         story(
             "LMCache#4991",
             GITHUB + "LMCache/LMCache/issues/4991",
             "what is gone stays visible: the index still answers",
             "an entry is found only while its block is cached",
+            "probe=",
             parts(right ->
                 new PrefixCache.Parts(right.encoding(), new StickyIndex(), right.order()))),
         story(
@@ -110,6 +114,7 @@ public final class PrefixBugs {
             GITHUB + "NVIDIA/TensorRT-LLM/issues/8813",
             "partial reuse takes tokens of a block that are another prompt's",
             "of a block's head only the tokens that are equal are used",
+            "cached tokens=",
             parts(right ->
                 new PrefixCache.Parts(right.encoding(), new GreedyHeads(), right.order()))),
         story(
@@ -117,6 +122,7 @@ public final class PrefixBugs {
             GITHUB + "sgl-project/sglang/issues/22819",
             "a prefix of exactly the block size corrupts",
             "lengths at block boundaries are as good as others; one token is left to compute",
+            "cached tokens=",
             parts(right ->
                 new PrefixCache.Parts(right.encoding(), new BoundaryHeads(), right.order()))),
         // Eviction.
@@ -125,6 +131,7 @@ public final class PrefixBugs {
             GITHUB + "vllm-project/vllm/pull/33775",
             "allocating for a request evicts the blocks it has just hit",
             "blocks that are in use are never victims",
+            "content=",
             parts(right ->
                 new PrefixCache.Parts(
                     right.encoding(), right.index(), new BlindOrder(right.order())))),
@@ -133,6 +140,7 @@ public final class PrefixBugs {
             GITHUB + "vllm-project/vllm/pull/24228",
             "capacity is checked after numbers have changed: hits count as free blocks",
             "admission counts idle hits as demand, and a refusal changes nothing",
+            "refused=false",
             parts(right ->
                 new PrefixCache.Parts(
                     right.encoding(), right.index(), new CarelessOrder(right.order())))),
@@ -141,6 +149,7 @@ public final class PrefixBugs {
             GITHUB + "huggingface/transformers",
             "the youngest block is evicted first, and chains lose their beginning before their end",
             "the end of the chain that is idle longest goes first",
+            "block that belongs to somebody else too=",
             parts(right ->
                 new PrefixCache.Parts(
                     right.encoding(), right.index(), new YoungestFirst(right.order())))),
@@ -149,6 +158,7 @@ public final class PrefixBugs {
             GITHUB + "bhangun/gollek",
             "pins are not looked at when blocks are freed",
             "a pinned block is not given up before its deadline",
+            "block that belongs to somebody else too=",
             parts(right ->
                 new PrefixCache.Parts(
                     right.encoding(), right.index(), new PinlessOrder(right.order())))),
@@ -157,6 +167,7 @@ public final class PrefixBugs {
             GITHUB + "NVIDIA/TensorRT-LLM/issues/17926",
             "eviction inside a commit detaches blocks that are being committed",
             "publishing evicts idle blocks only",
+            "content=",
             parts(right ->
                 new PrefixCache.Parts(
                     right.encoding(), right.index(), new CommittedVictims(right.order())))));
@@ -165,15 +176,16 @@ public final class PrefixBugs {
   // Checks.
 
   private static HistoricalBug story(
-      String where, String url, String what, String invariant, Faults faults) {
+      String where, String url, String what, String invariant, String harm, Faults faults) {
     return new HistoricalBug(
         where,
         url,
         what,
         invariant,
         STORY,
-        () -> Stories.play(1, Faults.NONE),
-        () -> Stories.play(60, faults));
+        harm,
+        () -> Stories.requireNo("", 4, Faults.NONE),
+        () -> Stories.requireNo(harm, 400, faults));
   }
 
   private static HistoricalBug colliding(
@@ -184,6 +196,7 @@ public final class PrefixBugs {
         what,
         "a hit is confirmed by the token ids of the block and of all before it",
         "CollidingKeysTest.whateverTheKeysNoWrongBlockIsServed",
+        "content=",
         () -> Stories.readBack(collisions(PrefixIndex::new)),
         () -> Stories.readBack(collisions(index)));
   }
@@ -205,6 +218,7 @@ public final class PrefixBugs {
         what,
         "keys differ whenever anything differs that keys and values depend on",
         KEYS,
+        "key of ",
         () -> KeyEncodingTest.requireDistinctKeys(KeyEncoding::new),
         () ->
             KeyEncodingTest.requireDistinctKeys((fingerprint, layout) ->
@@ -224,6 +238,7 @@ public final class PrefixBugs {
         what,
         "keys differ whenever anything differs that keys and values depend on",
         KEYS,
+        "key of ",
         () -> KeyEncodingTest.requireDistinctKeys(KeyEncoding::new),
         () ->
             KeyEncodingTest.requireDistinctKeys((fingerprint, layout) ->

@@ -4,9 +4,11 @@ import dev.pagoda.KvSequence;
 import dev.pagoda.PagedKvCache;
 import dev.pagoda.memory.KvStorage;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.LongSupplier;
 import java.util.function.ToIntFunction;
 import java.util.stream.IntStream;
@@ -104,6 +106,29 @@ public final class PrefixStories {
         @Override
         public LowerTier diskTier(LowerTier right) {
           return forgetful(right);
+        }
+      };
+
+  /** A disk tier that goes on to claim what it once had. */
+  public static final Faults DISK_KEEPS_ITS_VERDICTS =
+      new Faults() {
+        @Override
+        public LowerTier diskTier(LowerTier right) {
+          Set<BlockKey> claimed = new HashSet<>();
+          return new Mishearing(right) {
+            @Override
+            public boolean contains(PrefixBlock block) {
+              if (super.contains(block)) {
+                claimed.add(block.key());
+              }
+              return claimed.contains(block.key());
+            }
+
+            @Override
+            public void evicted(List<PrefixBlock> blocks, KvStorage storage, int[] blockIds) {
+              right.evicted(blocks, storage, blockIds);
+            }
+          };
         }
       };
 

@@ -191,7 +191,7 @@ class ShelfTest {
     assertThat(counters.snapshot(0).removals())
         .containsEntry(RemovalReason.POOL_NEEDED_A_BLOCK, 1L);
 
-    Shelf.GivenUp told = shelf.evicted(new int[] {givenUp.getFirst()});
+    GivenUp told = shelf.evicted(new int[] {givenUp.getFirst()});
     assertThat(told.entries()).as("for a tier").containsExactly(dead);
     shelf.putBack(all[0], told); // it was not to be found any more
     assertThat(next.isLive()).isTrue();
@@ -206,7 +206,7 @@ class ShelfTest {
     CachedEntry entry = shelved(1, old, common);
     release(old);
     long[] all = shelf.blocks().take(NUM_BLOCKS);
-    Shelf.GivenUp givenUpForNothing = shelf.evicted(new int[] {givenUp.getFirst()});
+    GivenUp givenUpForNothing = shelf.evicted(new int[] {givenUp.getFirst()});
     long reused = all[NUM_BLOCKS - 1];
     assertThat(BlockHandle.blockId(reused)).isEqualTo(BlockHandle.blockId(old));
 

@@ -9,6 +9,7 @@ import dev.pagoda.ModelRun;
 import dev.pagoda.Shrinking;
 import dev.pagoda.prefix.PrefixStories;
 import dev.pagoda.prefix.PrefixStories.Faults;
+import dev.pagoda.story.StoryWorld.Compared;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -87,9 +88,17 @@ class WholeModelTest {
   }
 
   /** What a story is told with. */
-  record Setting(Faults faults, CopyFaults copies, Outcomes outcomes) {
+  record Setting(Faults faults, CopyFaults copies, Outcomes outcomes, Compared compared) {
+    Setting(Faults faults, CopyFaults copies, Outcomes outcomes) {
+      this(faults, copies, outcomes, Compared.EVERYTHING);
+    }
+
     static Setting of(Faults faults) {
       return new Setting(faults, new CopyFaults(), new Outcomes());
+    }
+
+    Setting withoutCounters() {
+      return new Setting(faults, copies, outcomes, Compared.WHAT_REQUESTS_SEE);
     }
   }
 
@@ -108,7 +117,7 @@ class WholeModelTest {
   static void play(long seed, List<Line> script, Setting setting) {
     int line = 0;
     try (StoryWorld world =
-        new StoryWorld(seed, setting.faults, setting.copies, setting.outcomes)) {
+        new StoryWorld(seed, setting.faults, setting.copies, setting.outcomes, setting.compared)) {
       try {
         for (; line < script.size(); line++) {
           world.random = new SplittableRandom(script.get(line).seed());

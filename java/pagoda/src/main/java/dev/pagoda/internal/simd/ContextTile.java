@@ -47,6 +47,9 @@ final class ContextTile {
   /** Whether kernels read the panels; else the groups. */
   boolean isPacked;
 
+  /** Whether keys of a group follow each other, and values take as many bytes. */
+  boolean isDense;
+
   MemorySegment pool = MemorySegment.NULL;
   int keyDim;
 
@@ -130,6 +133,8 @@ final class ContextTile {
     boolean isTouched = hasValueGroups && !isPacked;
     touchStrideBytes = isTouched ? (long) Lanes.GROUP * valueRowBytes / keyDim : 0;
     Arrays.fill(touchGroups, 0);
+    long denseBytes = (long) Lanes.GROUP * keyDType.byteSize();
+    isDense = hasKeyGroups && keyStrideBytes == denseBytes && touchStrideBytes == denseBytes;
 
     keyTileBytes = layout.keyTileOffset(0, layer, 1) - layout.keyTileOffset(0, layer, 0);
     valueTileBytes = layout.valueTileOffset(0, layer, 1) - layout.valueTileOffset(0, layer, 0);

@@ -83,14 +83,8 @@ final class TileAttention {
     for (int part = 0; part < Lanes.PARTS; part++) {
       touched +=
           switch (tile.keyDType) {
-            case FP32 ->
-                isOne
-                    ? ScoreKernel.one(tile, part, memory, queries, scores, scale)
-                    : ScoreKernel.four(tile, part, memory, queries, scores, scale);
-            case BF16 ->
-                isOne
-                    ? Bf16ScoreKernel.one(tile, part, memory, queries, scores, scale)
-                    : Bf16ScoreKernel.four(tile, part, memory, queries, scores, scale);
+            case FP32 -> scoreFp32(tile, part, memory, queries, scores, scale, isOne);
+            case BF16 -> scoreBf16(tile, part, memory, queries, scores, scale, isOne);
             case FP16 ->
                 isOne
                     ? Fp16ScoreKernel.one(tile, 0, part, memory, queries, scores, scale)
@@ -100,6 +94,38 @@ final class TileAttention {
           };
     }
     rows.touched += touched;
+  }
+
+  private static int scoreFp32(
+      ContextTile tile,
+      int part,
+      float[] memory,
+      int queries,
+      int scores,
+      float scale,
+      boolean isOne) {
+    if (isOne) {
+      return ScoreKernel.one(tile, part, memory, queries, scores, scale);
+    }
+    return tile.isDense
+        ? ScoreKernel.fourDense(tile, part, memory, queries, scores, scale)
+        : ScoreKernel.four(tile, part, memory, queries, scores, scale);
+  }
+
+  private static int scoreBf16(
+      ContextTile tile,
+      int part,
+      float[] memory,
+      int queries,
+      int scores,
+      float scale,
+      boolean isOne) {
+    if (isOne) {
+      return Bf16ScoreKernel.one(tile, part, memory, queries, scores, scale);
+    }
+    return tile.isDense
+        ? Bf16ScoreKernel.fourDense(tile, part, memory, queries, scores, scale)
+        : Bf16ScoreKernel.four(tile, part, memory, queries, scores, scale);
   }
 
   /** Scores that some of the rows needs, {@code [from, to)} of the tile, and some neighbours. */

@@ -40,7 +40,8 @@
  *       its own in long methods, and kernels are themselves inlined into their callers if they are
  *       short; a vector that crosses a call is an object on the heap.
  *   <li>In panels an offset is a {@code long} base and an {@code int} that a loop counts, times a
- *       constant: only then are bounds checked once, before the loop.
+ *       constant: only then are bounds checked once, before the loop. So it is for the keys of
+ *       blocks of 16, which have score kernels of their own.
  *   <li>Rows live in a {@code float[]}, only pool and panels are segments: to the compilers an
  *       array access is a fraction of a segment access. And only native segments: one on the heap
  *       spoils the compiled code for all.

@@ -46,8 +46,9 @@ final class BlockReader {
       LOGGER.log(System.Logger.Level.DEBUG, "a block on disk cannot be read", refused);
       end = refused instanceof NoSuchFileException ? ReadEnd.GONE : ReadEnd.FAILED;
     } finally {
-      if (books.endRead(key, staging, end)) {
-        removals.remove(key);
+      DiskEntry useless = books.endRead(key, staging, end);
+      if (useless != null) {
+        removals.remove(useless);
       }
     }
     return end == ReadEnd.HIT;

@@ -5,11 +5,12 @@ import dev.pagoda.prefix.BlockKey;
 import dev.pagoda.prefix.PrefixBlock;
 import dev.pagoda.tier.file.DiskBooks.WriteEnd;
 import java.io.IOException;
-import java.nio.file.Path;
+import java.util.Objects;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Writes the blocks that a disk tier is offered and wants, each copied out in the call that offers
@@ -47,23 +48,16 @@ final class BlockWriter {
       return;
     }
     removals.makeRoom();
-    BlockStaging staging = books.startWrite(key);
-    if (staging == null) {
+    Task task = new Task(block, new DiskEntry(key, nextPart.getAndIncrement()));
+    if (!task.start()) {
       return;
     }
-    Task task;
     try {
-      task = new Task(block, staging);
-    } catch (OutOfMemoryError full) {
-      books.endWrite(key, staging, WriteEnd.SKIPPED);
-      throw full;
-    }
-    try {
-      StagedBlocks.out(storage, new int[] {blockId}, 0, staging, 1);
+      task.fill(storage, blockId);
       executor.execute(task);
     } catch (RejectedExecutionException refused) {
-      LOGGER.log(System.Logger.Level.DEBUG, "a block is not written", refused);
       task.cancel();
+      LOGGER.log(System.Logger.Level.DEBUG, "a block is not written", refused);
     } catch (Throwable refused) {
       task.cancel();
       throw refused;
@@ -73,44 +67,59 @@ final class BlockWriter {
   /** One block on its way to a file, with a staging block and room of its own until it ends. */
   private final class Task implements Runnable {
     private final PrefixBlock block;
-    private final BlockStaging staging;
+    private final DiskEntry entry;
+    private @Nullable BlockStaging staging; // from its start on
 
     /** Run or cancelled: an executor may throw after it has queued the task. */
     private final AtomicBoolean isTaken = new AtomicBoolean();
 
-    Task(PrefixBlock block, BlockStaging staging) {
+    Task(PrefixBlock block, DiskEntry entry) {
       this.block = block;
-      this.staging = staging;
+      this.entry = entry;
     }
 
+    boolean start() {
+      staging = books.startWrite(entry);
+      return staging != null;
+    }
+
+    private BlockStaging staging() {
+      return Objects.requireNonNull(staging);
+    }
+
+    void fill(KvStorage storage, int blockId) {
+      StagedBlocks.out(storage, new int[] {blockId}, 0, staging(), 1);
+    }
+
+    /** Whatever fails, the entry is settled; without memory that is one more write that failed. */
     @Override
     public void run() {
       if (!isTaken.compareAndSet(false, true)) {
         return;
       }
-      BlockKey key = block.key();
-      WriteEnd end = WriteEnd.FAILED;
+      WriteEnd end = WriteEnd.FAILED_AND_LEFT;
       try {
-        Path part = folder.partOf(key, nextPart.getAndIncrement());
-        end = write(part, key);
+        end = write();
+      } catch (OutOfMemoryError full) {
+        // Counted, and the next one may find memory: the thread that writes goes on.
       } finally {
-        books.endWrite(key, staging, end);
+        books.endWrite(entry, staging(), end);
       }
     }
 
-    private WriteEnd write(Path part, BlockKey key) {
+    private WriteEnd write() {
       try {
-        files.write(part, folder.pathOf(key), block, staging);
+        files.write(folder.partOf(entry), folder.pathOf(entry.key()), block, staging());
         return WriteEnd.WRITTEN;
       } catch (IOException refused) {
         LOGGER.log(System.Logger.Level.DEBUG, "a block cannot be written", refused);
-        return removals.clean(key, part) ? WriteEnd.FAILED : WriteEnd.FAILED_AND_LEFT;
+        return removals.clean(entry) ? WriteEnd.FAILED : WriteEnd.FAILED_AND_LEFT;
       }
     }
 
     void cancel() {
       if (isTaken.compareAndSet(false, true)) {
-        books.endWrite(block.key(), staging, WriteEnd.SKIPPED);
+        books.endWrite(entry, staging(), WriteEnd.SKIPPED);
       }
     }
   }

@@ -2,7 +2,6 @@ package dev.pagoda.tier.file;
 
 import dev.pagoda.prefix.BlockKey;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.locks.Condition;
@@ -13,9 +12,9 @@ import org.jspecify.annotations.Nullable;
  * All that a disk tier knows, under one lock: which blocks are on disk or on their way, which
  * staging blocks are idle, which files could not be removed, and the counters. Touches no file.
  *
- * <p>A read and a write begin here and end here, each with a staging block of its own in between. A
- * key whose file is written or removed is busy from the beginning to the end, see {@link
- * DiskIndex}.
+ * <p>A read and a write begin here and end here, each with a staging block of its own in between.
+ * An entry whose file is written or removed is busy from the beginning to the end, see {@link
+ * DiskIndex}. What begins here has changed nothing if memory runs out; what ends here needs none.
  *
  * <p>Threads: any number. Nobody waits here but a reader for a staging block, and whoever closes.
  */
@@ -39,7 +38,7 @@ final class DiskBooks {
   enum WriteEnd {
     WRITTEN,
     FAILED,
-    /** It failed, and what it may have left under the block's name could not be removed. */
+    /** It failed, and what it may have left, a part or the file, was not removed. */
     FAILED_AND_LEFT,
     SKIPPED
   }
@@ -54,7 +53,6 @@ final class DiskBooks {
   private final DiskIndex index;
   private final SeenFilter seen;
   private final Deque<BlockStaging> idle;
-  private final List<BlockKey> stranded = new ArrayList<>(); // removals that failed: busy
   private final WriteBackoff backoff = new WriteBackoff();
   private int numFound;
   private long numHits;
@@ -107,7 +105,7 @@ final class DiskBooks {
       while (idle.isEmpty() && index.contains(key)) {
         changed.awaitUninterruptibly();
       }
-      return index.touch(key) ? idle.pop() : null;
+      return index.touch(key) == null ? null : idle.pop();
     } finally {
       lock.unlock();
     }
@@ -116,9 +114,9 @@ final class DiskBooks {
   /**
    * Ends a read.
    *
-   * @return whether the caller has to remove the file, and to say so to {@link #endRemoval}
+   * @return the entry whose file the caller has to remove, and to say so to {@link #endRemoval}
    */
-  boolean endRead(BlockKey key, BlockStaging staging, ReadEnd end) {
+  @Nullable DiskEntry endRead(BlockKey key, BlockStaging staging, ReadEnd end) {
     lock.lock();
     try {
       idle.push(staging);
@@ -129,12 +127,12 @@ final class DiskBooks {
         case REFUSED, BROKEN_OFF -> {}
       }
       boolean isUseless = end == ReadEnd.REFUSED || end == ReadEnd.GONE;
-      if (!isUseless || !index.contains(key)) { // or somebody else removes it
-        return false;
+      DiskEntry entry = isUseless ? index.touch(key) : null; // none if somebody else removes it
+      if (entry != null) {
+        index.startRemoval(entry);
+        numRefused += end == ReadEnd.REFUSED ? 1 : 0;
       }
-      index.startRemoval(key);
-      numRefused += end == ReadEnd.REFUSED ? 1 : 0;
-      return true;
+      return entry;
     } finally {
       lock.unlock();
     }
@@ -145,7 +143,7 @@ final class DiskBooks {
     lock.lock();
     try {
       requireOpen();
-      if (index.touch(key) || index.isBusy(key)) {
+      if (index.touch(key) != null || index.isBusy(key)) {
         return false;
       }
       if (backoff.skips()) {
@@ -162,23 +160,21 @@ final class DiskBooks {
     }
   }
 
-  /** Names the files that could not be removed, to be tried again. */
-  List<BlockKey> takeStranded() {
+  /** Files that could not be removed, to be tried again. */
+  List<DiskEntry> takeStranded() {
     lock.lock();
     try {
-      List<BlockKey> taken = List.copyOf(stranded);
-      stranded.clear();
-      return taken;
+      return index.takeStranded();
     } finally {
       lock.unlock();
     }
   }
 
-  /** Names the files to remove so that one more fits, used longest ago first. */
-  List<BlockKey> startEvictions() {
+  /** Files to remove so that one more fits, used longest ago first. */
+  List<DiskEntry> startEvictions() {
     lock.lock();
     try {
-      List<BlockKey> victims = index.makeRoom(1);
+      List<DiskEntry> victims = index.makeRoom(1);
       numEvicted += victims.size();
       return victims;
     } finally {
@@ -187,26 +183,24 @@ final class DiskBooks {
   }
 
   /** Takes every block that is not on its way out of the index. */
-  List<BlockKey> startClearing() {
+  List<DiskEntry> startClearing() {
     lock.lock();
     try {
       requireOpen();
-      List<BlockKey> all = index.keys();
-      all.forEach(index::startRemoval);
-      return all;
+      return index.removeAll();
     } finally {
       lock.unlock();
     }
   }
 
   /** Ends the removal of a file; one that stays keeps its room, and is tried again. */
-  void endRemoval(BlockKey key, boolean isGone) {
+  void endRemoval(DiskEntry entry, boolean isGone) {
     lock.lock();
     try {
       if (isGone) {
-        index.endRemoval(key);
+        index.endRemoval(entry);
       } else {
-        stranded.add(key);
+        index.strand(entry);
       }
       changed.signalAll();
     } finally {
@@ -214,11 +208,11 @@ final class DiskBooks {
     }
   }
 
-  /** A staging block, and room for a file; none if the block is not to be written now. */
-  @Nullable BlockStaging startWrite(BlockKey key) {
+  /** A staging block, and room for a new file; none if the block is not to be written now. */
+  @Nullable BlockStaging startWrite(DiskEntry entry) {
     lock.lock();
     try {
-      if (index.isBusy(key) || index.contains(key)) {
+      if (index.knows(entry.key())) {
         return null;
       }
       // One is left for those who read, since a write may wait for the thread that reads.
@@ -226,32 +220,37 @@ final class DiskBooks {
         numSkipped++;
         return null;
       }
-      index.startWrite(key);
+      index.startWrite(entry);
       return idle.pop();
     } finally {
       lock.unlock();
     }
   }
 
-  void endWrite(BlockKey key, BlockStaging staging, WriteEnd end) {
+  void endWrite(DiskEntry entry, BlockStaging staging, WriteEnd end) {
     lock.lock();
     try {
       idle.push(staging);
-      if (end == WriteEnd.FAILED_AND_LEFT) {
-        stranded.add(key);
-      } else {
-        index.endWrite(key, end == WriteEnd.WRITTEN);
-      }
       switch (end) {
         case WRITTEN -> {
+          index.endWrite(entry);
           numWritten++;
           backoff.succeeded();
         }
-        case FAILED, FAILED_AND_LEFT -> {
+        case FAILED -> {
+          index.endRemoval(entry);
           numWriteFailures++;
           backoff.failed();
         }
-        case SKIPPED -> numSkipped++;
+        case FAILED_AND_LEFT -> {
+          index.strand(entry);
+          numWriteFailures++;
+          backoff.failed();
+        }
+        case SKIPPED -> {
+          index.endRemoval(entry);
+          numSkipped++;
+        }
       }
       changed.signalAll();
     } finally {
@@ -280,13 +279,12 @@ final class DiskBooks {
     }
   }
 
-  /** Lets nothing begin any more, and waits until all that began has ended. */
+  /** Lets nothing begin any more, and waits until all that began has ended. Once or again. */
   void close() {
     lock.lock();
     try {
-      requireOpen();
       closed = true;
-      while (idle.size() < numStagings || index.numBusy() > stranded.size()) {
+      while (idle.size() < numStagings || index.numBusy() > 0) {
         changed.awaitUninterruptibly();
       }
     } finally {

@@ -1,117 +1,150 @@
 package dev.pagoda.tier.file;
 
 import dev.pagoda.prefix.BlockKey;
-import java.util.ArrayList;
-import java.util.HashSet;
-import java.util.LinkedHashMap;
+import dev.pagoda.tier.file.DiskEntry.State;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Which blocks are on disk, which are on their way, and what makes room. Knows files by name only
  * and touches none. Not thread-safe.
  *
- * <p>Words: a <b>busy</b> key's file is being written or removed; nobody else writes or removes it
- * meanwhile. Room is counted from the moment it is reserved until the file is gone.
+ * <p>Words: a <b>busy</b> entry's file is being written or removed; nobody else writes or removes
+ * it meanwhile. One that could not be removed is <b>stranded</b> until somebody tries again. Room
+ * is counted from the moment it is reserved until the file is gone.
+ *
+ * <p>What begins something allocates first and marks then; what ends something needs no memory.
  */
 final class DiskIndex {
   private final long bytesMax;
   private final long fileBytes;
-  private final Map<BlockKey, Boolean> present = new LinkedHashMap<>(); // used longest ago first
-  private final Set<BlockKey> busy = new HashSet<>();
-  private long bytes;
+  private final Map<BlockKey, DiskEntry> entries = new HashMap<>();
+  private final EntryRow present = new EntryRow(); // used longest ago first
+  private final EntryRow stranded = new EntryRow();
 
   DiskIndex(long bytesMax, long fileBytes) {
     this.bytesMax = bytesMax;
     this.fileBytes = fileBytes;
   }
 
-  boolean contains(BlockKey key) {
-    return present.containsKey(key);
+  private @Nullable DiskEntry find(BlockKey key) {
+    DiskEntry entry = entries.get(key);
+    return entry != null && entry.state == State.PRESENT ? entry : null;
   }
 
-  /** Makes a key the last one to be given up, if it is there. */
-  boolean touch(BlockKey key) {
-    if (present.remove(key) == null) {
-      return false;
-    }
-    present.put(key, true);
-    return true;
+  /** Whether an entry's file is there and answers. */
+  boolean contains(BlockKey key) {
+    return find(key) != null;
+  }
+
+  /** Whether a file is there, or on its way, or could not be removed. */
+  boolean knows(BlockKey key) {
+    return entries.containsKey(key);
   }
 
   boolean isBusy(BlockKey key) {
-    return busy.contains(key);
+    DiskEntry entry = entries.get(key);
+    return entry != null && entry.state == State.BUSY;
+  }
+
+  /** The entry of a file that answers, which becomes the last one to be given up. */
+  @Nullable DiskEntry touch(BlockKey key) {
+    DiskEntry entry = find(key);
+    if (entry != null) {
+      present.remove(entry);
+      present.addLast(entry);
+    }
+    return entry;
   }
 
   /** A file that was there before, used later than those added before it. */
-  void found(BlockKey key) {
-    present.put(key, true);
-    bytes += fileBytes;
+  void found(DiskEntry entry) {
+    startWrite(entry);
+    endWrite(entry);
   }
 
   /**
-   * Keys that have to go so that so many more files fit. They are busy from now on.
+   * Takes out those that have to go so that so many more files fit. They are busy from now on.
    *
-   * @return the keys, used longest ago first
+   * @return the entries, used longest ago first
    */
-  List<BlockKey> makeRoom(int numFiles) {
-    List<BlockKey> victims = new ArrayList<>();
-    long freed = 0;
-    for (BlockKey key : present.keySet()) {
-      if (bytes - freed + numFiles * fileBytes <= bytesMax) {
-        break;
-      }
-      victims.add(key);
-      freed += fileBytes;
+  List<DiskEntry> makeRoom(int numFiles) {
+    long needed = (entries.size() + (long) numFiles) * fileBytes - bytesMax;
+    long numVictims = Math.clamp(Math.ceilDiv(needed, fileBytes), 0, present.size());
+    return startRemovals(present.first((int) numVictims));
+  }
+
+  /** Takes out every file that answers. They are busy from now on. */
+  List<DiskEntry> removeAll() {
+    return startRemovals(present.first(present.size()));
+  }
+
+  /** Takes what could not be removed, to be tried again. They are busy from now on. */
+  List<DiskEntry> takeStranded() {
+    List<DiskEntry> all = stranded.first(stranded.size());
+    for (int i = 0; i < all.size(); i++) {
+      stranded.remove(all.get(i));
+      all.get(i).state = State.BUSY;
     }
-    victims.forEach(this::startRemoval);
-    return victims;
+    return all;
   }
 
-  /** Takes a key out of what can be found; its room is kept until the file is gone. */
-  void startRemoval(BlockKey key) {
-    present.remove(key);
-    busy.add(key);
+  private List<DiskEntry> startRemovals(List<DiskEntry> all) {
+    for (int i = 0; i < all.size(); i++) {
+      startRemoval(all.get(i));
+    }
+    return all;
   }
 
-  void endRemoval(BlockKey key) {
-    busy.remove(key);
-    bytes -= fileBytes;
+  /** Takes an entry out of what can be found; its room is kept until the file is gone. */
+  void startRemoval(DiskEntry entry) {
+    present.remove(entry);
+    entry.state = State.BUSY;
+  }
+
+  /** The file of a busy entry is gone. */
+  void endRemoval(DiskEntry entry) {
+    entries.remove(entry.key(), entry);
+  }
+
+  /** The file of a busy entry, or its part, may be there, and is not to be found. */
+  void strand(DiskEntry entry) {
+    entry.state = State.STRANDED;
+    stranded.addLast(entry);
   }
 
   boolean hasRoom() {
-    return bytes + fileBytes <= bytesMax;
+    return bytes() + fileBytes <= bytesMax;
   }
 
-  /** Reserves room for a file. */
-  void startWrite(BlockKey key) {
-    busy.add(key);
-    bytes += fileBytes;
-  }
-
-  void endWrite(BlockKey key, boolean isThere) {
-    busy.remove(key);
-    if (isThere) {
-      present.put(key, true);
-    } else {
-      bytes -= fileBytes;
+  /** Reserves room for the file of a new entry, which is busy. */
+  void startWrite(DiskEntry entry) {
+    try {
+      entries.put(entry.key(), entry);
+    } catch (OutOfMemoryError full) {
+      entries.remove(entry.key()); // a table takes first and grows then
+      throw full;
     }
+  }
+
+  /** The file of a busy entry is there. */
+  void endWrite(DiskEntry entry) {
+    entry.state = State.PRESENT;
+    present.addLast(entry);
   }
 
   int numBlocks() {
     return present.size();
   }
 
+  /** Entries whose files are being written or removed. */
   int numBusy() {
-    return busy.size();
+    return entries.size() - present.size() - stranded.size();
   }
 
   long bytes() {
-    return bytes;
-  }
-
-  List<BlockKey> keys() {
-    return new ArrayList<>(present.keySet());
+    return entries.size() * fileBytes;
   }
 }

@@ -41,18 +41,19 @@ public final class DiskTier implements LowerTier, AutoCloseable {
 
   private final Path folder;
   private final boolean writesEarly;
-  private final Holdings holdings;
+  private final TierHoldings holdings;
   private final DiskBooks books;
   private final FileRemovals removals;
   private final BlockReader reader;
   private final BlockWriter writer;
 
-  /** What is the tier's until it closes. */
-  private record Holdings(
-      HostStorage staging, List<BlockStaging> areas, FileCalls.FolderLock folderLock) {}
-
   private DiskTier(
-      Path folder, DiskTierSettings settings, Holdings holdings, FileOwner owner, FileCalls files)
+      Path folder,
+      DiskTierSettings settings,
+      TierHoldings holdings,
+      List<BlockStaging> areas,
+      FileOwner owner,
+      FileCalls files)
       throws IOException {
     this.folder = folder;
     this.holdings = holdings;
@@ -60,7 +61,7 @@ public final class DiskTier implements LowerTier, AutoCloseable {
     TierFolder inside = new TierFolder(files, folder);
     long fileBytes = BlockFiles.fileBytes(owner);
     DiskIndex index = new DiskIndex(settings.bytesMax(), fileBytes);
-    books = new DiskBooks(inside, settings, index, holdings.areas());
+    books = new DiskBooks(inside, settings, index, areas);
     books.found(inside.takeStock(index, fileBytes));
     Durability durability = settings.forced() ? Durability.FORCED : Durability.WRITTEN;
     BlockFiles blockFiles = new BlockFiles(files, owner, durability);
@@ -106,12 +107,9 @@ public final class DiskTier implements LowerTier, AutoCloseable {
       DiskTierSettings settings,
       Capacity staging) {
     Objects.requireNonNull(settings, "settings");
-    return open(
-        folder,
-        FileOwner.of(cache.layout(), model),
-        settings,
-        cache.openHostStorage(staging),
-        new SystemFiles());
+    FileOwner owner = FileOwner.of(cache.layout(), model);
+    FileCalls files = new SystemFiles();
+    return open(folder, owner, settings, cache.openHostStorage(staging), files);
   }
 
   /** Takes the staging memory over, to close it. */
@@ -135,20 +133,26 @@ public final class DiskTier implements LowerTier, AutoCloseable {
       }
       FileCalls.FolderLock folderLock = files.lockFolder(folder);
       try {
-        Holdings holdings = new Holdings(staging, areas, folderLock);
-        return new DiskTier(folder, settings, holdings, owner, files);
+        TierHoldings holdings = new TierHoldings(staging, areas, folderLock);
+        return new DiskTier(folder, settings, holdings, areas, owner, files);
       } catch (Throwable refused) {
         folderLock.close();
         throw refused;
       }
     } catch (IOException refused) {
-      areas.forEach(BlockStaging::close);
-      staging.close();
+      closeAll(areas, staging);
       throw new UncheckedIOException("the folder cannot be used: folder=" + folder, refused);
     } catch (Throwable refused) {
-      areas.forEach(BlockStaging::close);
-      staging.close();
+      closeAll(areas, staging);
       throw refused;
+    }
+  }
+
+  private static void closeAll(List<BlockStaging> areas, HostStorage staging) {
+    try {
+      areas.forEach(BlockStaging::close);
+    } finally {
+      staging.close();
     }
   }
 
@@ -188,7 +192,7 @@ public final class DiskTier implements LowerTier, AutoCloseable {
    * while it is still there finds it again.
    */
   public void clear() {
-    removals.removeAll(books.startClearing());
+    removals.clear();
   }
 
   /**
@@ -208,12 +212,14 @@ public final class DiskTier implements LowerTier, AutoCloseable {
    * @throws IllegalStateException if it was closed before
    */
   @Override
-  public void close() {
+  public synchronized void close() {
+    if (holdings.isEmpty()) {
+      throw new IllegalStateException("the tier is closed: folder=" + folder);
+    }
+    removals.removeStranded();
     books.close();
-    holdings.areas().forEach(BlockStaging::close);
-    holdings.staging().close();
     try {
-      holdings.folderLock().close();
+      holdings.close();
     } catch (IOException refused) {
       throw new UncheckedIOException("the folder's lock closes badly: folder=" + folder, refused);
     }

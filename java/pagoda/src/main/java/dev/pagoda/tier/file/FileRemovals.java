@@ -1,12 +1,8 @@
 package dev.pagoda.tier.file;
 
-import dev.pagoda.prefix.BlockKey;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
  * Removes files of a disk tier. One that cannot be removed is tried again before the next write.
@@ -18,35 +14,34 @@ final class FileRemovals {
 
   private final TierFolder folder;
   private final DiskBooks books;
-  private final Queue<Path> strandedParts = new ConcurrentLinkedQueue<>();
 
   FileRemovals(TierFolder folder, DiskBooks books) {
     this.folder = folder;
     this.books = books;
   }
 
-  /** Removes the file of a busy key. */
-  void remove(BlockKey key) {
+  /** Removes the file of a busy entry, and its part. */
+  void remove(DiskEntry entry) {
     boolean isGone = false;
     try {
-      isGone = tryDelete(folder.pathOf(key));
+      isGone = clean(entry);
     } finally {
-      books.endRemoval(key, isGone);
+      books.endRemoval(entry, isGone);
     }
   }
 
-  /** Removes the files of busy keys: whatever fails, each of them is said to be gone or not. */
-  void removeAll(List<BlockKey> keys) {
+  /** Removes the files of busy entries: whatever fails, each of them is said to be gone or not. */
+  private void removeAll(List<DiskEntry> entries) {
     int next = 0;
     try {
-      while (next < keys.size()) {
-        BlockKey key = keys.get(next);
+      while (next < entries.size()) {
+        DiskEntry entry = entries.get(next);
         next++;
-        remove(key);
+        remove(entry);
       }
     } finally {
-      while (next < keys.size()) {
-        books.endRemoval(keys.get(next), false);
+      while (next < entries.size()) {
+        books.endRemoval(entries.get(next), false);
         next++;
       }
     }
@@ -54,27 +49,29 @@ final class FileRemovals {
 
   /** Makes room for one file, as far as files can be removed. */
   void makeRoom() {
-    removeAll(books.takeStranded());
-    List<Path> stillThere = new ArrayList<>();
-    for (Path part = strandedParts.poll(); part != null; part = strandedParts.poll()) {
-      if (!tryDelete(part)) {
-        stillThere.add(part);
-      }
-    }
-    strandedParts.addAll(stillThere);
+    removeStranded();
     removeAll(books.startEvictions());
   }
 
+  /** Removes every file that nobody reads or writes. */
+  void clear() {
+    removeAll(books.startClearing());
+    removeStranded();
+  }
+
+  /** Tries once more to remove what could not be removed. */
+  void removeStranded() {
+    removeAll(books.takeStranded());
+  }
+
   /**
-   * Removes what a write that failed may have left: its part, or the whole file after all.
+   * Removes what is left of an entry: its part, or the whole file.
    *
-   * @return whether nothing is left under the block's name
+   * @return whether nothing is left
    */
-  boolean clean(BlockKey key, Path part) {
-    if (!tryDelete(part)) {
-      strandedParts.add(part);
-    }
-    return tryDelete(folder.pathOf(key));
+  boolean clean(DiskEntry entry) {
+    boolean hasNoPart = entry.partNumber() == DiskEntry.NO_PART || tryDelete(folder.partOf(entry));
+    return tryDelete(folder.pathOf(entry.key())) && hasNoPart;
   }
 
   private boolean tryDelete(Path path) {

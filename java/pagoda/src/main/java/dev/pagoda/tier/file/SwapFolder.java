@@ -91,10 +91,8 @@ public final class SwapFolder implements AutoCloseable {
     try {
       FileCalls.FolderLock folderLock = files.lockFolder(folder);
       try {
-        for (FileCalls.Entry entry : files.list(folder)) {
-          if (OURS.matcher(entry.name()).matches()) {
-            files.delete(folder.resolve(entry.name()));
-          }
+        for (FileCalls.Entry left : files.list(folder, name -> OURS.matcher(name).matches())) {
+          files.delete(folder.resolve(left.name()));
         }
         return new SwapFolder(cache, folder, files, folderLock, area);
       } catch (Throwable refused) {

@@ -9,6 +9,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -35,6 +36,7 @@ final class SystemFiles implements FileCalls {
   private static final int HEAP_SLICE_BYTES = 1 << 16;
 
   private static final String LOCK_NAME = "pagoda.lock";
+  private static final String PROBE_NAME = "pagoda.owner";
   private static final Set<PosixFilePermission> PRIVATE_FOLDER =
       EnumSet.of(
           PosixFilePermission.OWNER_READ,
@@ -145,27 +147,51 @@ final class SystemFiles implements FileCalls {
   @Override
   public List<Entry> list(Path folder, Predicate<String> names) throws IOException {
     List<Entry> entries = new ArrayList<>();
-    try (DirectoryStream<Path> stream =
-        Files.newDirectoryStream(folder, path -> names.test(path.getFileName().toString()))) {
-      for (Path path : stream) {
-        BasicFileAttributes attributes =
-            Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-        if (attributes.isRegularFile()) {
-          String name = path.getFileName().toString();
-          if (!name.equals(LOCK_NAME)) {
+    for (String name : names(folder)) {
+      if (!name.equals(LOCK_NAME) && names.test(name)) {
+        try {
+          BasicFileAttributes attributes =
+              Files.readAttributes(
+                  folder.resolve(name), BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+          if (attributes.isRegularFile()) {
             entries.add(
                 new Entry(name, attributes.size(), attributes.lastModifiedTime().toMillis()));
           }
+        } catch (NoSuchFileException _) {
+          // Somebody else has removed it since.
         }
       }
     }
     return entries;
   }
 
+  /**
+   * The names in a folder. In one call where that can be had: a stream of a folder that cannot be
+   * closed for want of memory stays open, since nobody collects it.
+   */
+  private static List<String> names(Path folder) throws IOException {
+    if (folder.getFileSystem().equals(FileSystems.getDefault())) {
+      String[] names = folder.toFile().list();
+      if (names != null) {
+        return List.of(names);
+      }
+    }
+    List<String> names = new ArrayList<>();
+    try (DirectoryStream<Path> stream = Files.newDirectoryStream(folder)) { // or says why not
+      for (Path path : stream) {
+        names.add(path.getFileName().toString());
+      }
+    }
+    return names;
+  }
+
   private record Locked(FileChannel channel, FileLock lock) implements FolderLock {
     @Override
     public void close() throws IOException {
-      channel.close(); // and the lock with it
+      if (channel.isOpen()) {
+        lock.release(); // first: it needs no memory, and whoever comes next may come
+      }
+      channel.close();
     }
   }
 
@@ -180,12 +206,12 @@ final class SystemFiles implements FileCalls {
     Path lockPath = folder.resolve(LOCK_NAME);
     FileChannel channel = openLock(folder, lockPath);
     try {
-      requireSameOwner(folder, lockPath);
       FileLock lock = tryLock(channel);
       if (lock == null) {
         throw new FileSystemException(
             folder.toString(), null, "the folder is in use by another process or tier");
       }
+      requireSameOwner(folder, lockPath);
       return new Locked(channel, lock);
     } catch (IOException | RuntimeException | Error refused) {
       channel.close();
@@ -228,11 +254,9 @@ final class SystemFiles implements FileCalls {
       return FileChannel.open(
           lockPath, Set.of(StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS));
     } catch (NoSuchFileException missing) {
-      try (DirectoryStream<Path> stream = Files.newDirectoryStream(folder)) {
-        if (stream.iterator().hasNext()) {
-          throw new FileSystemException(
-              folder.toString(), null, "the folder holds other files already");
-        }
+      if (!names(folder).isEmpty()) {
+        throw new FileSystemException(
+            folder.toString(), null, "the folder holds other files already");
       }
       return FileChannel.open(
           lockPath,
@@ -244,7 +268,9 @@ final class SystemFiles implements FileCalls {
   /** Whoever owns a file that this process made is this process's user. */
   private static void requireSameOwner(Path folder, Path lockPath) throws IOException {
     if (hasPermissions(folder)) {
-      Path probe = Files.createTempFile(folder, ".owner", ".part");
+      Path probe = folder.resolve(PROBE_NAME); // nobody else's, who has the lock
+      Files.deleteIfExists(probe);
+      Files.createFile(probe, only(probe, "rw-------"));
       try {
         if (!Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS).equals(Files.getOwner(probe))
             || !Files.getOwner(lockPath, LinkOption.NOFOLLOW_LINKS).equals(Files.getOwner(probe))) {

@@ -38,8 +38,8 @@ final class TierFolder {
     return folder.resolve(key + SUFFIX);
   }
 
-  Path partOf(BlockKey key, long number) {
-    return folder.resolve(key + "." + number + PART_SUFFIX);
+  Path partOf(DiskEntry entry) {
+    return folder.resolve(entry.key() + "." + entry.partNumber() + PART_SUFFIX);
   }
 
   void delete(Path path) throws IOException {
@@ -57,26 +57,30 @@ final class TierFolder {
     int numFound = 0;
     int numRefused = 0;
     int numEvicted = 0;
-    List<Entry> entries = new ArrayList<>(files.list(folder));
+    List<Entry> entries = new ArrayList<>(files.list(folder, TierFolder::isOurs));
     entries.sort(Comparator.comparingLong(Entry::modifiedMillis).thenComparing(Entry::name));
     for (Entry entry : entries) {
       Optional<BlockKey> key = keyOf(entry.name());
       if (PART.matcher(entry.name()).matches()) {
         files.delete(folder.resolve(entry.name()));
       } else if (key.isPresent() && entry.bytes() == fileBytes) {
-        index.found(key.get());
+        index.found(new DiskEntry(key.get(), DiskEntry.NO_PART));
         numFound++;
       } else if (key.isPresent()) {
         files.delete(folder.resolve(entry.name()));
         numRefused++;
       }
     }
-    for (BlockKey key : index.makeRoom(0)) {
-      files.delete(pathOf(key));
-      index.endRemoval(key);
+    for (DiskEntry victim : index.makeRoom(0)) {
+      files.delete(pathOf(victim.key()));
+      index.endRemoval(victim);
       numEvicted++;
     }
     return new Stock(numFound, numRefused, numEvicted);
+  }
+
+  private static boolean isOurs(String name) {
+    return PART.matcher(name).matches() || keyOf(name).isPresent();
   }
 
   private static Optional<BlockKey> keyOf(String name) {

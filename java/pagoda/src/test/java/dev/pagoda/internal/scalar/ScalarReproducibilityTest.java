@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 /** A row's result depends on its query and on the keys and values it sees, and on nothing else. */
 class ScalarReproducibilityTest {
   private static final Kernels SCALAR = new ScalarKernels();
-  private static final int RANDOM_SHAPES = 50;
+  private static final int RANDOM_SHAPES = Integer.getInteger("dev.pagoda.test.shapes", 50);
 
   @Test
   void whatUnownedSlotsHoldDoesNotMatter() {

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 @Tag("vector-width")
 class VectorReproducibilityTest {
   private static final Kernels VECTOR = VectorKernels.create();
-  private static final int RANDOM_SHAPES = 300;
+  private static final int RANDOM_SHAPES = Integer.getInteger("dev.pagoda.test.shapes", 300);
 
   @Test
   void whatUnownedSlotsHoldDoesNotMatter() {

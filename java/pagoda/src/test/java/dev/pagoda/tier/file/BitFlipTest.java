@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.UnaryOperator;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
 
@@ -105,6 +106,15 @@ class BitFlipTest {
 
   @Test
   void everyFlipInABlockOnDiskIsAMiss() {
+    requireMisses(NUM_FLIPS / 2, UnaryOperator.identity());
+  }
+
+  /** What a reader makes of a flipped file is a miss, and the file is gone. */
+  static void requireMisses(int numFlips, UnaryOperator<byte[]> reader) {
+    new BitFlipTest().requireEachMissed(numFlips, reader);
+  }
+
+  private void requireEachMissed(int numFlips, UnaryOperator<byte[]> reader) {
     DiskTierSettings settings = DiskTierSettings.ofBytes(1 << 20);
     FileOwner owner = FileOwner.of(BlockPatterns.LAYOUT, MODEL);
     HostStorage staging = HostStorage.allocate(BlockPatterns.LAYOUT, 2);
@@ -115,17 +125,25 @@ class BitFlipTest {
       cache.fill(0, 1);
       tier.evicted(List.of(block), cache.storage(), new int[] {0});
       byte[] sound = files.bytes(path);
-      for (int i = 0; i < NUM_FLIPS / 2; i++) {
-        files.put(path, flipped(sound));
+      for (int i = 0; i < numFlips; i++) {
+        files.put(path, reader.apply(flipped(sound)));
         int loaded = tier.load(List.of(block), cache.storage(), new int[] {1});
+        if (loaded == 1) {
+          assertThat(cache.holds(1, 1)).as("block that was served, seed %s", SEED).isTrue();
+        }
         assertThat(loaded).as("flip %s, seed %s", i, SEED).isZero();
         assertThat(files.paths()).as("it is removed").isEmpty();
         tier.evicted(List.of(block), cache.storage(), new int[] {0});
       }
-      assertThat(tier.statistics().numRefused()).isEqualTo(NUM_FLIPS / 2);
+      assertThat(tier.statistics().numRefused()).isEqualTo(numFlips);
       assertThat(tier.load(List.of(block), cache.storage(), new int[] {1})).isEqualTo(1);
       assertThat(cache.holds(1, 1)).isTrue();
     }
+  }
+
+  @Test
+  void aCountBeyondTheFileIsRefusedBeforeAnythingIsAllocatedForIt() {
+    FileBugs.hugeCount(false);
   }
 
   /** Random numbers under checksums that are right: nothing but a refusal may come of them. */

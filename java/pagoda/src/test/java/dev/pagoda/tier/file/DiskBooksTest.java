@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import dev.pagoda.memory.HostStorage;
-import dev.pagoda.prefix.BlockKey;
 import dev.pagoda.tier.BlockPatterns;
 import dev.pagoda.tier.file.DiskBooks.ReadEnd;
 import dev.pagoda.tier.file.DiskBooks.WriteEnd;
@@ -14,9 +13,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class DiskBooksTest {
-  private static final BlockKey ONE = BlockPatterns.block(1).key();
-  private static final BlockKey TWO = BlockPatterns.block(2).key();
-  private static final BlockKey THREE = BlockPatterns.block(3).key();
+  private final DiskEntry one = entry(1);
+  private final DiskEntry two = entry(2);
+  private final DiskEntry three = entry(3);
   private static final long FILE_BYTES = 100;
 
   private final HostStorage storage = HostStorage.allocate(BlockPatterns.LAYOUT, 3);
@@ -27,108 +26,112 @@ class DiskBooksTest {
           new DiskIndex(2 * FILE_BYTES, FILE_BYTES),
           BlockStaging.single(storage));
 
+  private static DiskEntry entry(long number) {
+    return new DiskEntry(BlockPatterns.block(number).key(), number);
+  }
+
   @AfterEach
   void close() {
     storage.close();
   }
 
-  private BlockStaging startWrite(BlockKey key) {
-    return Objects.requireNonNull(books.startWrite(key), () -> "no write of " + key);
+  private BlockStaging startWrite(DiskEntry entry) {
+    return Objects.requireNonNull(books.startWrite(entry), () -> "no write of " + entry);
   }
 
-  private BlockStaging startRead(BlockKey key) {
-    return Objects.requireNonNull(books.startRead(key), () -> "no read of " + key);
+  private BlockStaging startRead(DiskEntry entry) {
+    return Objects.requireNonNull(books.startRead(entry.key()), () -> "no read of " + entry);
   }
 
-  private void write(BlockKey key) {
-    books.endWrite(key, startWrite(key), WriteEnd.WRITTEN);
+  private void write(DiskEntry entry) {
+    books.endWrite(entry, startWrite(entry), WriteEnd.WRITTEN);
   }
 
   @Test
   void writersLeaveOneStagingBlockForReaders() {
-    write(ONE);
-    BlockStaging first = startWrite(TWO);
-    books.endWrite(TWO, first, WriteEnd.FAILED);
-    BlockStaging reading = startRead(ONE);
-    startWrite(TWO);
-    assertThat(books.startWrite(THREE)).isNull();
+    write(one);
+    BlockStaging first = startWrite(two);
+    books.endWrite(two, first, WriteEnd.FAILED);
+    BlockStaging reading = startRead(one);
+    startWrite(two);
+    assertThat(books.startWrite(three)).isNull();
     assertThat(books.statistics().numSkipped()).isEqualTo(1);
-    assertThat(startRead(ONE)).isNotSameAs(reading);
+    assertThat(startRead(one)).isNotSameAs(reading);
   }
 
   @Test
   void aKeyIsWrittenByOneAndFoundWhenItIsWhole() {
-    BlockStaging staging = startWrite(ONE);
-    assertThat(books.wants(ONE)).isFalse();
-    assertThat(books.startWrite(ONE)).isNull();
-    assertThat(books.contains(ONE)).isFalse();
-    assertThat(books.startRead(ONE)).isNull();
-    books.endWrite(ONE, staging, WriteEnd.WRITTEN);
-    assertThat(books.contains(ONE)).isTrue();
-    assertThat(books.startWrite(ONE)).isNull();
+    BlockStaging staging = startWrite(one);
+    assertThat(books.wants(one.key())).isFalse();
+    assertThat(books.startWrite(one)).isNull();
+    assertThat(books.contains(one.key())).isFalse();
+    assertThat(books.startRead(one.key())).isNull();
+    books.endWrite(one, staging, WriteEnd.WRITTEN);
+    assertThat(books.contains(one.key())).isTrue();
+    assertThat(books.startWrite(one)).isNull();
     assertThat(books.statistics().numSkipped()).as("nothing was in the way").isZero();
   }
 
   @Test
   void roomIsTakenUntilTheFileIsGone() {
-    write(ONE);
-    write(TWO);
-    assertThat(books.startWrite(THREE)).isNull();
-    assertThat(books.startEvictions()).containsExactly(ONE);
-    assertThat(books.startWrite(THREE)).as("the file is still there").isNull();
-    books.endRemoval(ONE, false);
-    assertThat(books.startWrite(ONE)).as("its file is in the way").isNull();
-    assertThat(books.takeStranded()).containsExactly(ONE);
-    books.endRemoval(ONE, true);
+    write(one);
+    write(two);
+    assertThat(books.startWrite(three)).isNull();
+    assertThat(books.startEvictions()).containsExactly(one);
+    assertThat(books.startWrite(three)).as("the file is still there").isNull();
+    books.endRemoval(one, false);
+    assertThat(books.startWrite(one)).as("its file is in the way").isNull();
+    assertThat(books.takeStranded()).containsExactly(one);
+    books.endRemoval(one, true);
     assertThat(books.startEvictions()).as("there is room now").isEmpty();
-    write(THREE);
+    write(three);
     assertThat(books.statistics().bytes()).isEqualTo(2 * FILE_BYTES);
     assertThat(books.statistics().numEvicted()).isEqualTo(1);
   }
 
   @Test
   void whatAFailedWriteLeftKeepsItsRoomAndItsName() {
-    books.endWrite(ONE, startWrite(ONE), WriteEnd.FAILED_AND_LEFT);
-    assertThat(books.contains(ONE)).isFalse();
+    books.endWrite(one, startWrite(one), WriteEnd.FAILED_AND_LEFT);
+    assertThat(books.contains(one.key())).isFalse();
     assertThat(books.statistics().bytes()).isEqualTo(FILE_BYTES);
-    assertThat(books.startWrite(ONE)).as("a removal under way could hit the new file").isNull();
-    assertThat(books.takeStranded()).containsExactly(ONE);
-    books.endRemoval(ONE, true);
+    assertThat(books.startWrite(one)).as("a removal under way could hit the new file").isNull();
+    assertThat(books.takeStranded()).containsExactly(one);
+    books.endRemoval(one, true);
     assertThat(books.statistics().bytes()).isZero();
-    write(ONE);
+    write(one);
     assertThat(books.statistics().numWriteFailures()).isEqualTo(1);
   }
 
   @Test
   void oneOfTwoReadersRemovesWhatBothRefused() {
-    write(ONE);
-    BlockStaging first = startRead(ONE);
-    BlockStaging second = startRead(ONE);
-    assertThat(books.endRead(ONE, first, ReadEnd.REFUSED)).isTrue();
-    assertThat(books.endRead(ONE, second, ReadEnd.REFUSED)).isFalse();
+    write(one);
+    BlockStaging first = startRead(one);
+    BlockStaging second = startRead(one);
+    assertThat(books.endRead(one.key(), first, ReadEnd.REFUSED)).isSameAs(one);
+    assertThat(books.endRead(one.key(), second, ReadEnd.REFUSED)).isNull();
     assertThat(books.statistics().numRefused()).isEqualTo(1);
   }
 
   @Test
   void aReadThatTheMachineRefusedMayBeTriedAgain() {
-    write(ONE);
-    assertThat(books.endRead(ONE, startRead(ONE), ReadEnd.FAILED)).isFalse();
-    assertThat(books.endRead(ONE, startRead(ONE), ReadEnd.BROKEN_OFF)).isFalse();
-    assertThat(books.contains(ONE)).isTrue();
+    write(one);
+    assertThat(books.endRead(one.key(), startRead(one), ReadEnd.FAILED)).isNull();
+    assertThat(books.endRead(one.key(), startRead(one), ReadEnd.BROKEN_OFF)).isNull();
+    assertThat(books.contains(one.key())).isTrue();
     assertThat(books.statistics().numReadFailures()).isEqualTo(1);
-    assertThat(books.endRead(ONE, startRead(ONE), ReadEnd.HIT)).isFalse();
+    assertThat(books.endRead(one.key(), startRead(one), ReadEnd.HIT)).isNull();
     assertThat(books.statistics().numHits()).isEqualTo(1);
   }
 
   @Test
   void closedBooksLetNothingBeginAndStrandedFilesKeepNobodyWaiting() {
-    books.endWrite(ONE, startWrite(ONE), WriteEnd.FAILED_AND_LEFT);
+    books.endWrite(one, startWrite(one), WriteEnd.FAILED_AND_LEFT);
     books.close();
     assertThatIllegalStateException()
-        .isThrownBy(() -> books.startRead(ONE))
+        .isThrownBy(() -> books.startRead(one.key()))
         .withMessageEndingWith("folder=/memory/books");
-    assertThatIllegalStateException().isThrownBy(() -> books.wants(TWO));
+    assertThatIllegalStateException().isThrownBy(() -> books.wants(two.key()));
     assertThatIllegalStateException().isThrownBy(books::startClearing);
-    assertThatIllegalStateException().isThrownBy(books::close);
+    books.close(); // waits for nothing
   }
 }

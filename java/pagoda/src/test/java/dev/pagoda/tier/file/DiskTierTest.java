@@ -21,6 +21,7 @@ import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
@@ -179,6 +180,11 @@ class DiskTierTest {
       assertThat(load(tier, 1)).as("another model's").isZero();
       assertThat(Files.exists(file(1))).isFalse();
     }
+  }
+
+  @Test
+  void aFileOfAnotherBlockIsAMiss() {
+    FileBugs.anothersBlock(UnaryOperator.identity());
   }
 
   @Test

@@ -8,12 +8,14 @@ import dev.pagoda.KvSequence;
 import dev.pagoda.decoding.ReadableCache;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.prefix.PrefixBlock;
+import dev.pagoda.prefix.PrefixStories;
+import dev.pagoda.prefix.PrefixStories.Faults;
+import dev.pagoda.story.Stories;
 import dev.pagoda.tier.BlockPatterns;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 
 /** Bugs that other systems' files and disk tiers had. */
@@ -33,14 +35,16 @@ public final class FileBugs {
             "a file of the right length with wrong bytes is served",
             "what is read from disk is right or a miss",
             "BitFlipTest.everyFlipInABlockOnDiskIsAMiss",
-            () -> damagedBlock(UnaryOperator.identity()),
-            () -> damagedBlock(HeaderSurgery::resealedWhole)),
+            "block that was served",
+            () -> BitFlipTest.requireMisses(2_000, UnaryOperator.identity()),
+            () -> BitFlipTest.requireMisses(2_000, HeaderSurgery::resealedWhole)),
         new HistoricalBug(
             "LMCache#4385",
             GITHUB + "LMCache/LMCache/issues/4385",
             "a disk tier returns another request's keys and values",
             "key and token ids are compared with what the file says of itself",
-            "DiskTierTest.whatIsNotSoundIsAMissAndGone",
+            "DiskTierTest.aFileOfAnotherBlockIsAMiss",
+            "block 1",
             () -> anothersBlock(UnaryOperator.identity()),
             () -> anothersBlock(FileBugs::namedAsAsked)),
         new HistoricalBug(
@@ -48,7 +52,8 @@ public final class FileBugs {
             "https://www.cve.org/CVERecord?id=CVE-2026-43629",
             "a count in a saved state is believed, and memory is overrun",
             "numbers add up to the file's true length before anything is allocated",
-            "BitFlipTest.numbersOfAForgerAreRefusedBeforeAnythingIsAllocatedForThem",
+            "BitFlipTest.aCountBeyondTheFileIsRefusedBeforeAnythingIsAllocatedForIt",
+            "bytes read at once",
             () -> hugeCount(false),
             () -> hugeCount(true)),
         new HistoricalBug(
@@ -56,9 +61,10 @@ public final class FileBugs {
             GITHUB + "vllm-project/vllm/issues/49176",
             "a load fails and its verdict stays: the same hit fails again and again",
             "what could not be loaded is claimed no more",
-            "CrashImageTest.theDiskTierServesRightBlocksOrNone",
-            () -> verdict(false),
-            () -> verdict(true)));
+            "WholeModelTest.everythingTogetherAgreesWithTheReference",
+            "block on disk=",
+            () -> Stories.requireNo("", 4, Faults.NONE),
+            () -> Stories.requireNo("block on disk=", 100, PrefixStories.DISK_KEEPS_ITS_VERDICTS)));
   }
 
   private static DiskTier tier(MemoryFiles files) {
@@ -86,22 +92,8 @@ public final class FileBugs {
     }
   }
 
-  /** The planted reader compares no sums, which is to say that they are always right. */
-  private static void damagedBlock(UnaryOperator<byte[]> reader) {
-    MemoryFiles files = new MemoryFiles();
-    try (BlockPatterns cache = new BlockPatterns(2);
-        DiskTier tier = tier(files)) {
-      give(tier, cache, 1);
-      Path path = path(BlockPatterns.block(1));
-      byte[] bytes = files.bytes(path);
-      bytes[bytes.length - 100] ^= 8;
-      files.put(path, reader.apply(bytes));
-      requireRightOrMissing(tier, cache, 1);
-    }
-  }
-
   /** The planted reader finds in every file the key and the tokens that it looks for. */
-  private static void anothersBlock(UnaryOperator<byte[]> reader) {
+  static void anothersBlock(UnaryOperator<byte[]> reader) {
     MemoryFiles files = new MemoryFiles();
     try (BlockPatterns cache = new BlockPatterns(2);
         DiskTier tier = tier(files)) {
@@ -125,7 +117,7 @@ public final class FileBugs {
   }
 
   /** The planted reader believes the header about the file's length. */
-  private static void hugeCount(boolean believes) {
+  static void hugeCount(boolean believes) {
     MemoryFiles files = new MemoryFiles();
     try (ReadableCache memory = ReadableCache.open(4, 8);
         SequenceStore store =
@@ -145,23 +137,10 @@ public final class FileBugs {
         store.restore(FILE);
         throw new AssertionError("it was restored");
       } catch (RefusedFileException refused) {
-        assertThat(files.takeLargestRead()).isLessThanOrEqualTo(bytes.length);
+        assertThat(files.takeLargestRead())
+            .as("bytes read at once")
+            .isLessThanOrEqualTo(bytes.length);
       }
-    }
-  }
-
-  /** The planted tier remembers what it once had. */
-  private static void verdict(boolean stays) {
-    MemoryFiles files = new MemoryFiles();
-    try (BlockPatterns cache = new BlockPatterns(2);
-        DiskTier tier = tier(files)) {
-      give(tier, cache, 1);
-      PrefixBlock block = BlockPatterns.block(1);
-      boolean before = tier.contains(block);
-      Predicate<PrefixBlock> claims = stays ? each -> before : tier::contains;
-      files.put(path(block), new byte[10]);
-      int loaded = tier.load(List.of(block), cache.storage(), new int[] {1});
-      assertThat(loaded == 0 && claims.test(block)).as("claimed and not to be had").isFalse();
     }
   }
 }

@@ -1,6 +1,7 @@
 package dev.pagoda.tier.file;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.pagoda.Capacity;
 import dev.pagoda.KvSequence;
@@ -45,6 +46,16 @@ class KillTest {
     }
     assertThat(blocks).as("blocks that survived").isPositive();
     assertThat(saves).as("saves that survived").isPositive();
+  }
+
+  @Test
+  void aProcessThatIsKilledWhileItCopiesInPlaceOfRenamingIsFound(@TempDir Path folder)
+      throws Exception {
+    List<String> done = runAndKill(folder, KilledWriter.COPIES, 0);
+    assertThat(done).as("saves before it was killed").hasSize(2);
+    assertThatExceptionOfType(AssertionError.class)
+        .isThrownBy(() -> judgeTier(folder.resolve("tier"), "half a block is left"))
+        .withMessageContaining("half a block is left");
   }
 
   /** Returns the lengths that the process said it had saved. */

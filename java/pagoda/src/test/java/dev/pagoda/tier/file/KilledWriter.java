@@ -7,7 +7,9 @@ import dev.pagoda.memory.HostStorage;
 import dev.pagoda.tier.BlockPatterns;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Predicate;
 
@@ -23,8 +25,8 @@ final class KilledWriter {
   private KilledWriter() {}
 
   /** Ends the process at a call, in the middle of it where it writes. */
-  private static final class Halting implements FileCalls {
-    private final FileCalls system = new SystemFiles();
+  private static class Halting implements FileCalls {
+    final FileCalls system = new SystemFiles();
     private final int last;
     private int calls;
 
@@ -114,6 +116,28 @@ final class KilledWriter {
     }
   }
 
+  /** Copies where it should rename, and ends in the middle of one of the copies. */
+  private static final class Copying extends Halting {
+    private static final int LAST = 4; // that of a block: saves and blocks take turns
+
+    private int copies;
+
+    Copying() {
+      super(Integer.MAX_VALUE);
+    }
+
+    @Override
+    public void replace(Path source, Path target) throws IOException {
+      copies++;
+      byte[] whole = Files.readAllBytes(source);
+      if (copies == LAST) {
+        Files.write(target, Arrays.copyOf(whole, whole.length / 2));
+        Runtime.getRuntime().halt(9);
+      }
+      system.replace(source, target);
+    }
+  }
+
   static long fileBytes() {
     return GroupIndex.ofBlock(new int[BlockPatterns.BLOCK_SIZE])
         .header(FileOwner.of(BlockPatterns.LAYOUT, MODEL), FileHeader.Kind.BLOCK, Digest.NONE)
@@ -129,11 +153,15 @@ final class KilledWriter {
         files);
   }
 
-  /** Folder, and the call at which to end, or 0. */
+  /** For the one who starts it: as a call at which to end. */
+  static final int COPIES = -1;
+
+  /** Folder, and the call at which to end, or 0 for none. */
   public static void main(String[] arguments) {
     Path folder = Path.of(arguments[0]);
     int last = Integer.parseInt(arguments[1]);
-    FileCalls files = new Halting(last == 0 ? Integer.MAX_VALUE : last);
+    FileCalls files =
+        last == COPIES ? new Copying() : new Halting(last == 0 ? Integer.MAX_VALUE : last);
     try (ReadableCache memory = ReadableCache.open(BLOCK_SIZE, 32);
         BlockPatterns cache = new BlockPatterns(1);
         DiskTier tier = openTier(folder.resolve("tier"), files);
