@@ -249,6 +249,12 @@ public final class BlockReservation implements AutoCloseable {
     suspendIfIdle();
   }
 
+  /** A parked sequence draws from it when it comes back. */
+  void joinParked() {
+    numParked++;
+    suspendIfIdle();
+  }
+
   /** One of its sequences was parked. */
   void park() {
     numActive--;

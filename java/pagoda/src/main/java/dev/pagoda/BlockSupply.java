@@ -54,7 +54,7 @@ final class BlockSupply {
 
   /** Keeps blocks that somebody owns still until what copies them has passed. */
   void move(long[] handles, Runnable copies) {
-    moves.move(storage, handles, copies);
+    moves.carryOut(moves.prepare(storage, handles), copies);
   }
 
   /** Before blocks are taken: those that only wait for a copy to pass may be among them. */
@@ -89,18 +89,19 @@ final class BlockSupply {
       return BlockEviction.Return.NONE;
     }
     Offer offer = offer(handles, from, to);
-    moves.move(storage, offer.handles, offer);
+    moves.carryOut(offer.move, offer);
     return offer.back;
   }
 
   /** Blocks that were given up, on their way to whoever may save them. */
   private final class Offer implements Runnable {
-    private final long[] handles;
+    private final PinnedMoves.Move move;
     private final int[] blockIds;
     private BlockEviction.Return back = BlockEviction.Return.NONE;
 
     Offer(long[] all, int from, int to) {
-      handles = Arrays.copyOfRange(all, from, to);
+      long[] handles = Arrays.copyOfRange(all, from, to);
+      move = moves.prepare(storage, handles);
       blockIds = new int[handles.length];
       for (int i = 0; i < blockIds.length; i++) {
         blockIds[i] = BlockHandle.blockId(handles[i]);

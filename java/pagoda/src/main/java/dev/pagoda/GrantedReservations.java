@@ -51,6 +51,10 @@ final class GrantedReservations {
     cache.lock().lock();
     try {
       requireDrawable(sequence, promise);
+      if (promise.toResume() == 0) {
+        sequence.draw(promise); // without memory: what was computed meanwhile is not lost for that
+        return;
+      }
       resumption = Resumption.of(cache, promise);
     } finally {
       cache.lock().unlock();
@@ -58,11 +62,21 @@ final class GrantedReservations {
     cache.supply().promise(resumption.total());
     cache.lock().lock();
     try {
+      requireStillDrawable(sequence, promise, resumption);
       resumption.complete();
-      requireDrawable(sequence, promise);
       sequence.draw(promise);
     } finally {
       cache.lock().unlock();
+    }
+  }
+
+  private void requireStillDrawable(
+      KvSequence sequence, BlockReservation promise, Resumption resumption) {
+    try {
+      requireDrawable(sequence, promise);
+    } catch (RuntimeException refused) {
+      cache.pool().promises().unreserve(resumption.total());
+      throw refused;
     }
   }
 

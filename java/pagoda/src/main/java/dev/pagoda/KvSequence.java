@@ -82,6 +82,15 @@ public final class KvSequence implements AutoCloseable {
     reservation = promise;
   }
 
+  /** Parks, to draw from a reservation after it. With the cache's lock; needs no memory. */
+  void parkFor(BlockReservation promise) {
+    BlockReservation later = promise.isClosed() ? cache.reservations().none() : promise;
+    later.joinParked();
+    reservation.leave(state);
+    reservation = later;
+    state = State.PARKED;
+  }
+
   void setLength(int newLength) {
     length = newLength;
   }

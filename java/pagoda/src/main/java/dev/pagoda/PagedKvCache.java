@@ -452,14 +452,16 @@ public final class PagedKvCache implements AutoCloseable {
 
   /**
    * Undoes {@link #unparkEmpty}: gives up what the sequences have got since, and leaves them parked
-   * as they were, length included.
+   * as they were, length included. Needs no memory.
    *
    * @param group what {@link #unparkEmpty} was given, and which has not been parked since
+   * @param reservations what each sequence draws from when it comes back; of one that was closed,
+   *     none
    * @throws IllegalStateException if a sequence of the group is not idle, or was parked in another
    *     group since
    */
-  public void parkAgain(ParkedGroup group) {
-    new Parking(this, group.sequences()).parkAgain(group);
+  public void parkAgain(ParkedGroup group, List<BlockReservation> reservations) {
+    Parking.parkAgain(this, group, reservations);
   }
 
   /**

@@ -21,9 +21,13 @@ import java.util.Set;
  * sequences are marked busy and keep their references, on the way in the new blocks belong to
  * nobody else, and either way they are pinned until the copies have passed, whatever becomes of the
  * references.
+ *
+ * <p>Whatever needs memory is done before the first change that somebody else could see; what
+ * follows are loops by index over what is there, without an iterator.
  */
 final class Parking {
   private static final long NO_PARKING = -1;
+  private static final long[] NO_HANDLES = {};
 
   private final PagedKvCache cache;
   private final List<KvSequence> group;
@@ -38,23 +42,40 @@ final class Parking {
     requireUsable();
     requireIndex(firstBlockIndex, Integer.MAX_VALUE);
     markAll(KvSequence.State.IDLE, KvSequence.State.BUSY);
-    ParkedGroup.Tables tables;
+    ParkedGroup parked;
     try {
-      tables = number(firstBlockIndex, 0);
-      long[] handles = handles(tables, 0);
-      cache.supply().move(handles, () -> mover.move(cache.storage(), blockIds(handles)));
+      ParkedGroup.Tables tables = number(firstBlockIndex, 0);
+      int[] lengths = new int[group.size()];
+      Arrays.setAll(lengths, i -> group.get(i).length());
+      parked = new ParkedGroup(group, tables, lengths, nextParking());
+      moveOut(parked, handles(tables, 0), mover);
     } catch (Throwable refused) {
-      markAll(KvSequence.State.BUSY, KvSequence.State.IDLE);
+      markBack(KvSequence.State.IDLE);
       throw refused;
     }
     cache.lock().lock();
     try {
-      for (KvSequence sequence : group) {
-        cache.sequences().addTokens(-sequence.length());
-        sequence.reservation.park();
+      for (int i = 0; i < group.size(); i++) {
+        cache.sequences().addTokens(-group.get(i).length());
+        group.get(i).reservation.park();
       }
-      int[] lengths = group.stream().mapToInt(KvSequence::length).toArray();
-      return cutOff(tables, lengths);
+      cutOff(parked);
+      return parked;
+    } finally {
+      cache.lock().unlock();
+    }
+  }
+
+  private void moveOut(ParkedGroup parked, long[] handles, BlockMover mover) {
+    int[] blockIds = blockIds(handles);
+    cache.supply().move(handles, () -> mover.move(cache.storage(), blockIds));
+    mover.leaving(parked);
+  }
+
+  private long nextParking() {
+    cache.lock().lock();
+    try {
+      return cache.sequences().nextParking();
     } finally {
       cache.lock().unlock();
     }
@@ -62,25 +83,29 @@ final class Parking {
 
   ParkedGroup parkMore(ParkedGroup parked, int firstBlockIndex, BlockMover mover) {
     requireIndex(firstBlockIndex, parked.firstBlockIndex());
-    int[] lengths = new int[group.size()];
-    Arrays.setAll(lengths, parked::length);
     var _ = claim(parked);
-    ParkedGroup.Tables tables;
+    ParkedGroup all;
     try {
       ParkedGroup.Tables more = number(firstBlockIndex, parked.numBlocks());
-      long[] handles = handles(more, parked.numBlocks());
-      cache.supply().move(handles, () -> mover.move(cache.storage(), blockIds(handles)));
-      tables = joined(more, parked);
+      all = new ParkedGroup(group, joined(more, parked), lengths(parked), nextParking());
+      moveOut(all, handles(more, parked.numBlocks()), mover);
     } catch (Throwable refused) {
-      markAll(KvSequence.State.BUSY, KvSequence.State.PARKED);
+      markBack(KvSequence.State.PARKED);
       throw refused;
     }
     cache.lock().lock();
     try {
-      return cutOff(tables, lengths);
+      cutOff(all);
+      return all;
     } finally {
       cache.lock().unlock();
     }
+  }
+
+  private static int[] lengths(ParkedGroup parked) {
+    int[] lengths = new int[parked.sequences().size()];
+    Arrays.setAll(lengths, parked::length);
+    return lengths;
   }
 
   /**
@@ -106,10 +131,8 @@ final class Parking {
         cache.sequences().requireState(sequence, KvSequence.State.PARKED);
         requireParking(sequence, parked);
       }
-      int[] lengths = new int[group.size()];
-      Arrays.setAll(lengths, parked::length);
       ParkedGroup.Tables more = number(firstBlockIndex, parked.numBlocks());
-      return new ParkedGroup(group, joined(more, parked), lengths, NO_PARKING);
+      return new ParkedGroup(group, joined(more, parked), lengths(parked), NO_PARKING);
     } finally {
       cache.lock().unlock();
     }
@@ -197,28 +220,34 @@ final class Parking {
   }
 
   /** Drops the references of what was moved. Cannot fail. */
-  private ParkedGroup cutOff(ParkedGroup.Tables tables, int[] lengths) {
-    long parking = cache.sequences().nextParking();
-    for (KvSequence sequence : group) {
-      int kept = Math.min(tables.firstBlockIndex(), sequence.table.numBlocks());
-      sequence.table.truncate(kept);
+  private void cutOff(ParkedGroup parked) {
+    for (int i = 0; i < group.size(); i++) {
+      KvSequence sequence = group.get(i);
+      var _ =
+          sequence.table.truncate(Math.min(parked.firstBlockIndex(), sequence.table.numBlocks()));
       sequence.state = KvSequence.State.PARKED;
-      sequence.parking = parking;
+      sequence.parking = parked.parking();
     }
-    return new ParkedGroup(group, tables, lengths, parking);
   }
 
   void unpark(ParkedGroup parked, BlockMover mover) {
     int numBlocks = parked.numBlocks();
     Resumption resumption = claim(parked);
-    long[] handles = new long[0];
+    long[] handles = NO_HANDLES;
+    boolean[] givenAway;
     try {
+      givenAway = new boolean[numBlocks];
+      for (int i = 0; i < group.size(); i++) {
+        BlockTable table = group.get(i).table;
+        table.ensureRoom(table.numBlocks() + parked.tables()[i].length);
+      }
       handles = allocate(numBlocks, resumption.total());
       long[] targets = Arrays.copyOf(handles, numBlocks);
-      cache.supply().move(targets, () -> mover.move(cache.storage(), blockIds(targets)));
+      int[] blockIds = blockIds(targets);
+      cache.supply().move(targets, () -> mover.move(cache.storage(), blockIds));
     } catch (Throwable refused) {
       var _ = cache.pool().release(handles, 0, handles.length);
-      markAll(KvSequence.State.BUSY, KvSequence.State.PARKED);
+      markBack(KvSequence.State.PARKED);
       throw refused;
     }
     cache.lock().lock();
@@ -227,8 +256,10 @@ final class Parking {
       // promised.
       var _ = cache.pool().release(handles, numBlocks, handles.length, resumption.total());
       resumption.complete();
-      group.forEach(sequence -> sequence.reservation.unpark());
-      handOut(handles, parked.tables());
+      for (int i = 0; i < group.size(); i++) {
+        group.get(i).reservation.unpark();
+      }
+      handOut(handles, givenAway, parked.tables());
     } finally {
       cache.lock().unlock();
     }
@@ -246,8 +277,8 @@ final class Parking {
     }
   }
 
-  private void handOut(long[] handles, int[][] tables) {
-    boolean[] givenAway = new boolean[handles.length];
+  /** Cannot fail: the tables have room. */
+  private void handOut(long[] handles, boolean[] givenAway, int[][] tables) {
     for (int i = 0; i < tables.length; i++) {
       KvSequence sequence = group.get(i);
       BlockTable table = sequence.table;
@@ -268,58 +299,67 @@ final class Parking {
     try {
       cache.supply().promise(resumption.total());
     } catch (Throwable refused) {
-      markAll(KvSequence.State.BUSY, KvSequence.State.PARKED);
+      markBack(KvSequence.State.PARKED);
       throw refused;
     }
     cache.lock().lock();
     try {
       resumption.complete();
-      for (KvSequence sequence : group) {
+      for (int i = 0; i < group.size(); i++) {
+        KvSequence sequence = group.get(i);
         sequence.reservation.unpark();
         int kept = sequence.table.numBlocks() * cache.shape().blockSize();
         sequence.setLength(Math.min(sequence.length(), kept));
         sequence.state = KvSequence.State.IDLE;
         cache.sequences().addTokens(sequence.length());
-        if (sequence.length() == 0) {
-          sequence.observer().dropped();
-        } else {
-          sequence.observer().truncated(sequence.length());
-        }
+      }
+      for (int i = 0; i < group.size(); i++) {
+        tellShortened(group.get(i));
       }
     } finally {
       cache.lock().unlock();
     }
   }
 
-  void parkAgain(ParkedGroup parked) {
+  private static void tellShortened(KvSequence sequence) {
+    if (sequence.length() == 0) {
+      sequence.observer().dropped();
+    } else {
+      sequence.observer().truncated(sequence.length());
+    }
+  }
+
+  /** Needs no memory, so that it can always take back what {@link #unparkEmpty} did. */
+  static void parkAgain(
+      PagedKvCache cache, ParkedGroup parked, List<BlockReservation> reservations) {
+    List<KvSequence> group = parked.sequences();
     cache.lock().lock();
     try {
       cache.requireOpen();
       for (int i = 0; i < group.size(); i++) {
         cache.sequences().requireIdle(group.get(i));
         requireParking(group.get(i), parked);
-        if (group.get(i).table.numBlocks() < numKept(parked, i)) {
+        if (group.get(i).table.numBlocks() < numKept(cache, parked, i)) {
           throw new IllegalStateException(
               "blocks that the sequence had kept are gone: numKept="
-                  + numKept(parked, i)
+                  + numKept(cache, parked, i)
                   + ", sequence="
                   + group.get(i));
         }
       }
       for (int i = 0; i < group.size(); i++) {
         KvSequence sequence = group.get(i);
-        sequence.table.truncate(numKept(parked, i));
+        var _ = sequence.table.truncate(numKept(cache, parked, i));
         cache.sequences().addTokens(-sequence.length());
         sequence.setLength(parked.length(i));
-        sequence.state = KvSequence.State.PARKED;
-        sequence.reservation.park();
+        sequence.parkFor(reservations.get(i));
       }
     } finally {
       cache.lock().unlock();
     }
   }
 
-  private int numKept(ParkedGroup parked, int index) {
+  private static int numKept(PagedKvCache cache, ParkedGroup parked, int index) {
     return Math.min(cache.shape().blocksFor(parked.length(index)), parked.firstBlockIndex());
   }
 
@@ -332,7 +372,9 @@ final class Parking {
         requireParking(sequence, parked);
       }
       Resumption resumption = Resumption.of(cache, group);
-      group.forEach(sequence -> sequence.state = KvSequence.State.BUSY);
+      for (int i = 0; i < group.size(); i++) {
+        group.get(i).state = KvSequence.State.BUSY;
+      }
       return resumption;
     } finally {
       cache.lock().unlock();
@@ -371,11 +413,23 @@ final class Parking {
     cache.lock().lock();
     try {
       cache.requireOpen();
-      for (KvSequence sequence : group) {
-        cache.sequences().requireState(sequence, from);
+      for (int i = 0; i < group.size(); i++) {
+        cache.sequences().requireState(group.get(i), from);
       }
-      for (KvSequence sequence : group) {
-        sequence.state = to;
+      for (int i = 0; i < group.size(); i++) {
+        group.get(i).state = to;
+      }
+    } finally {
+      cache.lock().unlock();
+    }
+  }
+
+  /** Nobody else touches a busy sequence, so that nothing can be in the way. */
+  private void markBack(KvSequence.State before) {
+    cache.lock().lock();
+    try {
+      for (int i = 0; i < group.size(); i++) {
+        group.get(i).state = before;
       }
     } finally {
       cache.lock().unlock();

@@ -1,16 +1,17 @@
 package dev.pagoda;
 
-import java.util.LinkedHashMap;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 
 /**
  * Suspended reservations on their way back: what each had left is reserved in the pool first,
  * outside the cache's lock, because that may move cached blocks to another tier.
  */
 final class Resumption {
+  private record Resumed(BlockReservation reservation, int numTaken) {}
+
   private final PagedKvCache cache;
-  private final Map<BlockReservation, Integer> numTaken = new LinkedHashMap<>();
+  private final List<Resumed> resumed = new ArrayList<>();
   private int total;
 
   private Resumption(PagedKvCache cache) {
@@ -35,7 +36,8 @@ final class Resumption {
 
   private void add(BlockReservation reservation) {
     int toResume = reservation.toResume();
-    if (toResume > 0 && numTaken.putIfAbsent(reservation, toResume) == null) {
+    if (toResume > 0 && resumed.stream().noneMatch(one -> one.reservation == reservation)) {
+      resumed.add(new Resumed(reservation, toResume));
       total = Math.addExact(total, toResume);
     }
   }
@@ -47,7 +49,10 @@ final class Resumption {
 
   /** The blocks are reserved. With the lock; cannot fail. */
   void complete() {
-    numTaken.forEach((reservation, taken) ->
-        cache.pool().promises().unreserve(taken - reservation.resume(taken)));
+    for (int i = 0; i < resumed.size(); i++) {
+      int taken = resumed.get(i).numTaken;
+      int kept = resumed.get(i).reservation.resume(taken);
+      cache.pool().promises().unreserve(taken - kept);
+    }
   }
 }

@@ -146,7 +146,7 @@ class TailParkingTest {
     assertThat(sequence.length()).isEqualTo(12);
     assertThat(sameBlocks(sequence, outsider, 3)).isTrue();
 
-    small.cache.parkAgain(tail);
+    small.cache.parkAgain(tail, List.of(sequence.reservation()));
 
     assertThat(sequence.length()).isEqualTo(14);
     small.cache.checkConservation();
@@ -156,12 +156,43 @@ class TailParkingTest {
   }
 
   @Test
+  void whoeverIsParkedAgainDrawsFromWhatItIsToldTo() {
+    KvSequence sequence = small.open(14);
+    BlockReservation own = small.cache.reserve(2);
+    sequence.drawFrom(own);
+    ParkedGroup tail = small.cache.parkTail(List.of(sequence), 2, outTo(0));
+    assertThat(own.isSuspended()).isTrue();
+    small.cache.unparkEmpty(tail);
+    BlockReservation room = small.cache.reserve(1);
+    sequence.drawFrom(room);
+
+    small.cache.parkAgain(tail, List.of(own));
+
+    assertThat(own.isSuspended()).isTrue();
+    assertThat(room.isSuspended()).isFalse();
+    room.close();
+    assertThat(small.cache.statistics().blocks().numReserved()).isZero();
+    small.cache.unpark(tail, in());
+    assertThat(sequence.reservation()).isSameAs(own);
+    assertThat(small.cache.statistics().blocks().numReserved()).isEqualTo(2);
+
+    ParkedGroup again = small.cache.parkTail(List.of(sequence), 2, outTo(0));
+    small.cache.unparkEmpty(again);
+    own.close();
+    small.cache.parkAgain(again, List.of(own));
+    small.cache.unpark(again, in());
+    assertThat(sequence.reservation().numGranted()).as("of one that was closed, none").isZero();
+    small.cache.checkConservation();
+  }
+
+  @Test
   void aHeadThatIsGoneCannotBeTakenBack() {
     KvSequence sequence = small.open(14);
     ParkedGroup tail = small.cache.parkTail(List.of(sequence), 2, outTo(0));
     small.cache.unparkEmpty(tail);
     small.truncate(sequence, 4);
-    assertThatIllegalStateException().isThrownBy(() -> small.cache.parkAgain(tail));
+    assertThatIllegalStateException()
+        .isThrownBy(() -> small.cache.parkAgain(tail, List.of(sequence.reservation())));
     assertThat(sequence.length()).isEqualTo(4);
   }
 

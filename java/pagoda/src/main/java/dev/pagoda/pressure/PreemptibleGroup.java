@@ -36,6 +36,12 @@ public final class PreemptibleGroup implements Victim {
 
     /** Nobody asks any more. */
     record Gone() implements Place {}
+
+    /** The one there is: whoever comes back must not have to want memory. */
+    Place HERE = new Here();
+
+    /** The one there is. */
+    Place GONE = new Gone();
   }
 
   private final PagedKvCache cache;
@@ -43,7 +49,7 @@ public final class PreemptibleGroup implements Victim {
   private final long arrival;
 
   // Guarded by the preemptor's lock; read by anybody.
-  private volatile Place place = new Place.Here();
+  private volatile Place place = Place.HERE;
   private volatile boolean onTheMove;
 
   PreemptibleGroup(PagedKvCache cache, Supplier<List<KvSequence>> members, long arrival) {

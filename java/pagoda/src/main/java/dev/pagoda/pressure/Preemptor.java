@@ -20,6 +20,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
@@ -108,8 +109,8 @@ public final class Preemptor {
     lock.lock();
     try {
       PreemptibleGroup group = new PreemptibleGroup(cache, members, nextArrival);
-      nextArrival++;
       groups.add(group);
+      nextArrival++;
       return group;
     } finally {
       lock.unlock();
@@ -130,12 +131,16 @@ public final class Preemptor {
       }
       switch (group.place()) {
         case PreemptibleGroup.Place.Swapped swapped -> space().discard(swapped.group());
-        case PreemptibleGroup.Place.Dropped dropped ->
-            dropped.group().sequences().forEach(KvSequence::close);
+        case PreemptibleGroup.Place.Dropped dropped -> {
+          List<KvSequence> sequences = dropped.group().sequences();
+          for (int i = 0; i < sequences.size(); i++) { // an iterator would want memory
+            sequences.get(i).close();
+          }
+        }
         case PreemptibleGroup.Place.Here _, PreemptibleGroup.Place.Gone _ -> {}
       }
       groups.remove(group);
-      group.moveTo(new PreemptibleGroup.Place.Gone());
+      group.moveTo(PreemptibleGroup.Place.GONE);
     } finally {
       lock.unlock();
     }
@@ -177,9 +182,10 @@ public final class Preemptor {
             blocks.numReclaimable(),
             blocks.numBlocks());
       }
-      requireCarriedOut(plan, victims, missing);
-      carryOut(plan);
-      return List.copyOf(plan);
+      List<Preemption<PreemptibleGroup>> agreed = List.copyOf(plan);
+      requireCarriedOut(agreed, victims, missing);
+      carryOut(agreed);
+      return agreed;
     } finally {
       lock.unlock();
     }
@@ -216,16 +222,18 @@ public final class Preemptor {
   }
 
   private void carryOut(List<Preemption<PreemptibleGroup>> plan) {
-    List<PreemptibleGroup.Place> places = new ArrayList<>();
-    plan.forEach(each -> each.victim().setOnTheMove(true));
+    PreemptibleGroup.Place[] places = new PreemptibleGroup.Place[plan.size()];
     try {
+      plan.forEach(each -> each.victim().setOnTheMove(true));
       carryOut(plan, 0, places);
     } finally {
-      plan.forEach(each -> each.victim().setOnTheMove(false));
+      for (int i = 0; i < plan.size(); i++) {
+        plan.get(i).victim().setOnTheMove(false);
+      }
     }
     for (int i = 0; i < plan.size(); i++) {
       Preemption<PreemptibleGroup> each = plan.get(i);
-      each.victim().moveTo(places.get(plan.size() - 1 - i)); // the innermost one was first
+      each.victim().moveTo(places[i]);
       if (each.way() == PreemptionCost.Preemption.SWAP) {
         numSwapped++;
       } else {
@@ -233,40 +241,53 @@ public final class Preemptor {
       }
       numTails += each.isTail() ? 1 : 0;
       numBlocksFreed += each.numFreed();
-      CacheEvents.current()
-          .preempted(each.way() + (each.isTail() ? " TAIL" : ""), each.numFreed(), each.reason());
     }
   }
 
-  /** One group inside the other: the first is undone if a later one fails. */
+  /**
+   * One group inside the other: the first is undone if a later one fails. Whatever can fail is over
+   * when the innermost one returns.
+   */
   private void carryOut(
-      List<Preemption<PreemptibleGroup>> plan, int index, List<PreemptibleGroup.Place> places) {
+      List<Preemption<PreemptibleGroup>> plan, int index, PreemptibleGroup.Place[] places) {
     if (index == plan.size()) {
+      plan.forEach(Preemptor::tell);
       return;
     }
     Preemption<PreemptibleGroup> each = plan.get(index);
     int cut = each.firstBlockIndex();
-    Runnable others = () -> carryOut(plan, index + 1, places);
+    Consumer<SwappedGroup> swapped =
+        away -> {
+          places[index] = new PreemptibleGroup.Place.Swapped(away);
+          carryOut(plan, index + 1, places);
+        };
+    Consumer<DroppedGroup> dropped =
+        away -> {
+          places[index] = new PreemptibleGroup.Place.Dropped(away);
+          carryOut(plan, index + 1, places);
+        };
     switch (each.victim().place()) {
-      case PreemptibleGroup.Place.Swapped swapped -> {
-        SwappedGroup more = space().swapOutMore(swapped.group(), cut, others);
-        places.add(new PreemptibleGroup.Place.Swapped(more));
+      case PreemptibleGroup.Place.Swapped before -> {
+        var _ = space().swapOutMore(before.group(), cut, swapped);
       }
-      case PreemptibleGroup.Place.Dropped dropped -> {
-        dropped.group().dropMore(cut, others);
-        places.add(dropped);
+      case PreemptibleGroup.Place.Dropped before -> {
+        places[index] = before;
+        before.group().dropMore(cut, () -> carryOut(plan, index + 1, places));
       }
       case PreemptibleGroup.Place.Here _, PreemptibleGroup.Place.Gone _ -> {
         List<KvSequence> sequences = List.copyOf(each.victim().sequences());
         if (each.way() == PreemptionCost.Preemption.SWAP) {
-          SwappedGroup away = space().swapOutTail(sequences, cut, others);
-          places.add(new PreemptibleGroup.Place.Swapped(away));
+          var _ = space().swapOutTail(sequences, cut, swapped);
         } else {
-          DroppedGroup away = DroppedGroup.dropTail(cache, sequences, cut, others);
-          places.add(new PreemptibleGroup.Place.Dropped(away));
+          var _ = DroppedGroup.dropTail(cache, sequences, cut, dropped);
         }
       }
     }
+  }
+
+  private static void tell(Preemption<PreemptibleGroup> each) {
+    CacheEvents.current()
+        .preempted(each.way() + (each.isTail() ? " TAIL" : ""), each.numFreed(), each.reason());
   }
 
   /**
@@ -299,8 +320,9 @@ public final class Preemptor {
       return tryRestore(group, feeder, numBlocksToSpare);
     }
     boolean isBack = tryRestore(group, feeder, 0);
-    for (PreemptibleGroup other : groups.reversed()) {
-      if (!isBack && other != group && other.numBlocksHere() > 0) {
+    for (int i = groups.size() - 1; !isBack && i >= 0; i--) {
+      PreemptibleGroup other = groups.get(i);
+      if (other != group && other.numBlocksHere() > 0) {
         giveUpRest(other);
         isBack = tryRestore(group, feeder, 0);
       }
@@ -312,14 +334,25 @@ public final class Preemptor {
   private void giveUpRest(PreemptibleGroup group) {
     switch (group.place()) {
       case PreemptibleGroup.Place.Swapped swapped -> {
+        PreemptibleGroup.Place[] place = {swapped};
         try {
-          SwappedGroup more = space().swapOutMore(swapped.group(), 0);
-          group.moveTo(new PreemptibleGroup.Place.Swapped(more));
+          var _ =
+              space()
+                  .swapOutMore(
+                      swapped.group(),
+                      0,
+                      more -> place[0] = new PreemptibleGroup.Place.Swapped(more));
         } catch (OutOfBlocksException tooFewSlots) {
-          DroppedGroup dropped = space().drop(swapped.group());
-          group.moveTo(new PreemptibleGroup.Place.Dropped(dropped));
-          dropped.dropMore(0);
+          var _ =
+              space()
+                  .drop(
+                      swapped.group(),
+                      dropped -> {
+                        place[0] = new PreemptibleGroup.Place.Dropped(dropped);
+                        dropped.dropMore(0);
+                      });
         }
+        group.moveTo(place[0]);
       }
       case PreemptibleGroup.Place.Dropped dropped -> dropped.group().dropMore(0);
       case PreemptibleGroup.Place.Here _, PreemptibleGroup.Place.Gone _ -> {}
@@ -338,7 +371,7 @@ public final class Preemptor {
         case PreemptibleGroup.Place.Here _, PreemptibleGroup.Place.Gone _ ->
             throw new IllegalStateException("the group is here: spare=" + spare + ", " + group);
       }
-      group.moveTo(new PreemptibleGroup.Place.Here());
+      group.moveTo(PreemptibleGroup.Place.HERE);
       numRestored++;
       return true;
     } catch (OutOfBlocksException tooFew) {

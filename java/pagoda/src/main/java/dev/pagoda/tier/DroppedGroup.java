@@ -1,11 +1,14 @@
 package dev.pagoda.tier;
 
+import dev.pagoda.BlockMover;
 import dev.pagoda.BlockReservation;
 import dev.pagoda.KvSequence;
 import dev.pagoda.PagedKvCache;
 import dev.pagoda.ParkedGroup;
-import java.util.ArrayList;
+import dev.pagoda.memory.KvStorage;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 
 /**
  * Sequences that gave their blocks up, or the last ones, without keeping the content, and how to
@@ -57,7 +60,7 @@ public final class DroppedGroup {
    */
   public static DroppedGroup dropTail(
       PagedKvCache cache, List<KvSequence> group, int firstBlockIndex) {
-    return dropTail(cache, group, firstBlockIndex, () -> {});
+    return dropTail(cache, group, firstBlockIndex, dropped -> {});
   }
 
   /**
@@ -66,13 +69,35 @@ public final class DroppedGroup {
    * @param cache the cache of the group
    * @param group distinct idle sequences, at least one
    * @param firstBlockIndex block index from which on blocks are given up, at least 0
-   * @param meanwhile runs before blocks are freed; if it throws nothing has changed here
+   * @param meanwhile is given what will be returned, before blocks are freed: from then on nothing
+   *     fails, and if it throws nothing has changed here
    * @return how to compute them again
    */
   public static DroppedGroup dropTail(
-      PagedKvCache cache, List<KvSequence> group, int firstBlockIndex, Runnable meanwhile) {
-    return new DroppedGroup(
-        cache, cache.parkTail(group, firstBlockIndex, (storage, blockIds) -> meanwhile.run()));
+      PagedKvCache cache,
+      List<KvSequence> group,
+      int firstBlockIndex,
+      Consumer<? super DroppedGroup> meanwhile) {
+    AtomicReference<DroppedGroup> dropped = new AtomicReference<>();
+    GivingUp givingUp =
+        new GivingUp(parked -> {
+          DroppedGroup made = new DroppedGroup(cache, parked);
+          dropped.setPlain(made);
+          meanwhile.accept(made);
+        });
+    var _ = cache.parkTail(group, firstBlockIndex, givingUp);
+    return dropped.getPlain();
+  }
+
+  /** Nothing is moved: the content is to be computed again. */
+  private record GivingUp(Consumer<? super ParkedGroup> meanwhile) implements BlockMover {
+    @Override
+    public void move(KvStorage storage, int[] blockIds) {}
+
+    @Override
+    public void leaving(ParkedGroup parked) {
+      meanwhile.accept(parked);
+    }
   }
 
   /**
@@ -90,12 +115,19 @@ public final class DroppedGroup {
    * As the other {@code dropMore}, all or none together with something else.
    *
    * @param firstBlockIndex block index from which on blocks are given up, less than before
-   * @param meanwhile runs before blocks are freed; if it throws nothing has changed here
+   * @param meanwhile runs before blocks are freed: from then on nothing fails, and if it throws
+   *     nothing has changed here
    */
   public void dropMore(int firstBlockIndex, Runnable meanwhile) {
     requireAway();
-    parked = cache.parkMore(parked, firstBlockIndex, (storage, blockIds) -> meanwhile.run());
-    plan = RecomputePlan.of(GroupTables.of(cache, parked));
+    AtomicReference<RecomputePlan> more = new AtomicReference<>(plan);
+    GivingUp givingUp =
+        new GivingUp(all -> {
+          more.setPlain(RecomputePlan.of(GroupTables.of(cache, all)));
+          meanwhile.run();
+        });
+    parked = cache.parkMore(parked, firstBlockIndex, givingUp);
+    plan = more.getPlain();
   }
 
   /**
@@ -164,11 +196,10 @@ public final class DroppedGroup {
   public void restore(TokenFeeder feeder) {
     requireAway();
     try (BlockReservation room = cache.reserve(plan.numBlocks())) {
+      List<BlockReservation> own = sequences().stream().map(KvSequence::reservation).toList();
       reopen();
-      List<BlockReservation> own = new ArrayList<>();
       try {
         for (KvSequence sequence : sequences()) {
-          own.add(sequence.reservation());
           sequence.drawFrom(room);
         }
         for (RecomputePlan.Entry entry : plan.entries()) {
@@ -215,11 +246,11 @@ public final class DroppedGroup {
 
   private void dropAgain(List<BlockReservation> own, Throwable refused) {
     try {
-      drawFromOwn(own);
-      cache.parkAgain(parked);
+      cache.parkAgain(parked, own);
       isBack = false;
     } catch (IllegalStateException notIdle) {
       refused.addSuppressed(notIdle);
+      drawFromOwn(own);
     }
   }
 

@@ -13,11 +13,11 @@ import dev.pagoda.internal.move.PinnedMoves;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
 import java.util.Arrays;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
-import java.util.Set;
+import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 
 /**
  * Host memory for sequences that must make room in a cache for a while.
@@ -46,6 +46,8 @@ import java.util.concurrent.locks.ReentrantLock;
  * IllegalStateException}. Threads: any number; swaps run in parallel.
  */
 public final class SwapSpace implements AutoCloseable {
+  private static final long[] NO_SLOTS = {};
+
   private final PagedKvCache cache;
   private final HostStorage host;
   private final BlockPool slots;
@@ -53,9 +55,9 @@ public final class SwapSpace implements AutoCloseable {
   private final ReentrantLock lock = new ReentrantLock();
 
   // Guarded by the lock.
-  private final Set<SwappedGroup> groups = new LinkedHashSet<>();
-  private TransferTotals out = TransferTotals.NONE;
-  private TransferTotals in = TransferTotals.NONE;
+  private final SwappedGroups groups = new SwappedGroups();
+  private final TransferCount out = new TransferCount();
+  private final TransferCount in = new TransferCount();
   private boolean closed;
 
   private SwapSpace(PagedKvCache cache, HostStorage host, Checks checks) {
@@ -119,7 +121,7 @@ public final class SwapSpace implements AutoCloseable {
    *     is closed
    */
   public SwappedGroup swapOutTail(List<KvSequence> group, int firstBlockIndex) {
-    return swapOutTail(group, firstBlockIndex, () -> {});
+    return swapOutTail(group, firstBlockIndex, swapped -> {});
   }
 
   /**
@@ -128,21 +130,21 @@ public final class SwapSpace implements AutoCloseable {
    *
    * @param group distinct idle sequences of the cache, at least one
    * @param firstBlockIndex block index from which on blocks are moved, at least 0
-   * @param meanwhile runs when the content is out and before blocks are freed; if it throws nothing
-   *     has changed here
+   * @param meanwhile is given what will be returned, when the content is out and before blocks are
+   *     freed: from then on nothing fails, and if it throws nothing has changed here
    * @return how to bring them back
    */
-  public SwappedGroup swapOutTail(List<KvSequence> group, int firstBlockIndex, Runnable meanwhile) {
+  public SwappedGroup swapOutTail(
+      List<KvSequence> group, int firstBlockIndex, Consumer<? super SwappedGroup> meanwhile) {
     requireOpen();
-    SlotRun run = new SlotRun(meanwhile);
-    ParkedGroup parked;
+    Leaving leaving = new Leaving(NO_SLOTS, meanwhile);
     try {
-      parked = cache.parkTail(group, firstBlockIndex, run::moveOut);
+      var _ = cache.parkTail(group, firstBlockIndex, leaving);
     } catch (Throwable refused) {
-      run.release();
+      leaving.takeBack();
       throw refused;
     }
-    return enter(new SwappedGroup(this, parked, run.handles), run.moved());
+    return leaving.enter();
   }
 
   /**
@@ -158,7 +160,7 @@ public final class SwapSpace implements AutoCloseable {
    *     was closed
    */
   public SwappedGroup swapOutMore(SwappedGroup group, int firstBlockIndex) {
-    return swapOutMore(group, firstBlockIndex, () -> {});
+    return swapOutMore(group, firstBlockIndex, swapped -> {});
   }
 
   /**
@@ -166,36 +168,23 @@ public final class SwapSpace implements AutoCloseable {
    *
    * @param group a group of this swap space, which this uses up
    * @param firstBlockIndex block index from which on blocks are moved, less than before
-   * @param meanwhile runs when the content is out and before blocks are freed; if it throws nothing
-   *     has changed here
+   * @param meanwhile is given what will be returned, when the content is out and before blocks are
+   *     freed: from then on nothing fails, and if it throws nothing has changed here
    * @return how to bring all of them back
    */
-  public SwappedGroup swapOutMore(SwappedGroup group, int firstBlockIndex, Runnable meanwhile) {
+  public SwappedGroup swapOutMore(
+      SwappedGroup group, int firstBlockIndex, Consumer<? super SwappedGroup> meanwhile) {
+    Leaving leaving = new Leaving(group.slots(), meanwhile);
     claim(group);
-    SlotRun run = new SlotRun(meanwhile);
-    ParkedGroup parked;
     try {
-      parked = cache.parkMore(group.parked(), firstBlockIndex, run::moveOut);
+      var _ = cache.parkMore(group.parked(), firstBlockIndex, leaving);
     } catch (Throwable refused) {
-      run.release();
+      leaving.takeBack();
       unclaim(group);
       throw refused;
     }
-    int numBefore = group.slots().length;
-    long[] slots = Arrays.copyOf(group.slots(), numBefore + run.handles.length);
-    System.arraycopy(run.handles, 0, slots, numBefore, run.handles.length);
-    return enter(new SwappedGroup(this, parked, slots), run.moved());
-  }
-
-  private SwappedGroup enter(SwappedGroup swapped, TransferTotals moved) {
-    lock.lock();
-    try {
-      groups.add(swapped);
-      out = out.plus(moved);
-      return swapped;
-    } finally {
-      lock.unlock();
-    }
+    remove(group);
+    return leaving.enter();
   }
 
   /**
@@ -208,15 +197,47 @@ public final class SwapSpace implements AutoCloseable {
    *     was closed
    */
   public void swapIn(SwappedGroup group) {
+    long[] nanos = new long[1];
+    int[] slotIds = slotIds(group.slots());
     claim(group);
-    SlotRun run = new SlotRun(group.slots());
     try {
-      cache.unpark(group.parked(), run::moveIn);
+      cache.unpark(
+          group.parked(),
+          (device, blockIds) -> nanos[0] = moveIn(group, slotIds, device, blockIds));
     } catch (Throwable refused) {
       unclaim(group);
       throw refused;
     }
-    leave(group, run.moved());
+    int numBlocks = slotIds.length;
+    leave(group);
+    lock.lock();
+    try {
+      in.add(numBlocks, bytes(numBlocks), nanos[0]);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private long moveIn(SwappedGroup group, int[] slotIds, KvStorage device, int[] blockIds) {
+    long start = System.nanoTime();
+    slotMoves.carryOut(
+        slotMoves.prepare(device, group.slots()),
+        () -> device.copyIn(host, slotIds, blockIds, blockIds.length));
+    long nanos = System.nanoTime() - start;
+    tell("in", slotIds.length, nanos);
+    return nanos;
+  }
+
+  private void tell(String direction, int numBlocks, long nanos) {
+    CacheEvents.current().swapped(direction, numBlocks, bytes(numBlocks), nanos);
+  }
+
+  private long bytes(long numBlocks) {
+    return numBlocks * cache.layout().blockBytes();
+  }
+
+  private static int[] slotIds(long[] handles) {
+    return Arrays.stream(handles).mapToInt(BlockHandle::blockId).toArray();
   }
 
   /**
@@ -230,12 +251,30 @@ public final class SwapSpace implements AutoCloseable {
    *     was closed
    */
   public DroppedGroup drop(SwappedGroup group) {
+    return drop(group, dropped -> {});
+  }
+
+  /**
+   * As the other {@code drop}, all or none together with something else.
+   *
+   * @param group a group of this swap space
+   * @param meanwhile is given what will be returned, before slots are freed: from then on nothing
+   *     fails, and if it throws nothing has changed here
+   * @return how to compute it again
+   */
+  public DroppedGroup drop(SwappedGroup group, Consumer<? super DroppedGroup> meanwhile) {
     if (group.numClosed() > 0) {
       throw new IllegalStateException("a sequence of the group was closed: group=" + group);
     }
-    claim(group);
     DroppedGroup dropped = new DroppedGroup(cache, group.parked());
-    leave(group, TransferTotals.NONE);
+    claim(group);
+    try {
+      meanwhile.accept(dropped);
+    } catch (Throwable refused) {
+      unclaim(group);
+      throw refused;
+    }
+    leave(group);
     return dropped;
   }
 
@@ -248,8 +287,11 @@ public final class SwapSpace implements AutoCloseable {
    */
   public void discard(SwappedGroup group) {
     claim(group);
-    group.sequences().forEach(KvSequence::close);
-    leave(group, TransferTotals.NONE);
+    List<KvSequence> sequences = group.sequences();
+    for (int i = 0; i < sequences.size(); i++) { // an iterator would want memory
+      sequences.get(i).close();
+    }
+    leave(group);
   }
 
   /**
@@ -263,15 +305,17 @@ public final class SwapSpace implements AutoCloseable {
    * @throws IllegalStateException if the group has left or is on its way
    */
   public ParkedGroup handOn(SwappedGroup group, BlockMover mover) {
+    int[] slotIds = slotIds(group.slots());
     claim(group);
     try {
       slotMoves.await(); // what is still on its way out is read by the host now
-      mover.move(host, new SlotRun(group.slots()).slotIds());
+      mover.move(host, slotIds);
+      mover.leaving(group.parked());
     } catch (Throwable refused) {
       unclaim(group);
       throw refused;
     }
-    leave(group, TransferTotals.NONE);
+    leave(group);
     return group.parked();
   }
 
@@ -287,20 +331,31 @@ public final class SwapSpace implements AutoCloseable {
   public SwappedGroup takeOver(ParkedGroup parked, BlockMover mover) {
     requireOpen();
     long[] reserved = new long[parked.numBlocks()];
+    SwappedGroup swapped = new SwappedGroup(this, parked, reserved);
     allocate(reserved);
-    SlotRun run = new SlotRun(reserved);
     try {
-      mover.move(host, run.slotIds());
+      mover.move(host, slotIds(reserved));
     } catch (Throwable refused) {
-      run.release();
+      var _ = slots.release(reserved, 0, reserved.length);
       throw refused;
     }
-    return enter(new SwappedGroup(this, parked, reserved), TransferTotals.NONE);
+    enter(swapped);
+    return swapped;
   }
 
   private void allocate(long[] reserved) {
     slotMoves.await(reserved.length);
-    slots.allocate(reserved, 0, reserved.length);
+    var _ = slots.allocate(reserved, 0, reserved.length);
+  }
+
+  private void enter(SwappedGroup swapped) {
+    lock.lock();
+    try {
+      groups.add(swapped);
+      swapped.state = SwappedGroup.State.SWAPPED;
+    } finally {
+      lock.unlock();
+    }
   }
 
   private void claim(SwappedGroup group) {
@@ -309,9 +364,10 @@ public final class SwapSpace implements AutoCloseable {
     }
     lock.lock();
     try {
-      if (!groups.remove(group)) {
+      if (group.state != SwappedGroup.State.SWAPPED) {
         throw new IllegalStateException("the group has left or is on its way: group=" + group);
       }
+      group.state = SwappedGroup.State.ON_THE_MOVE;
     } finally {
       lock.unlock();
     }
@@ -320,81 +376,78 @@ public final class SwapSpace implements AutoCloseable {
   private void unclaim(SwappedGroup group) {
     lock.lock();
     try {
-      groups.add(group);
+      group.state = SwappedGroup.State.SWAPPED;
     } finally {
       lock.unlock();
     }
   }
 
-  private void leave(SwappedGroup group, TransferTotals moved) {
-    slots.release(group.slots(), 0, group.slots().length);
+  private void remove(SwappedGroup group) {
     lock.lock();
     try {
-      in = in.plus(moved);
+      group.state = SwappedGroup.State.GONE;
+      groups.remove(group);
     } finally {
       lock.unlock();
     }
   }
 
-  /** The host slots of one move, and what the move took. */
-  private final class SlotRun {
-    private long[] handles;
+  /** Cannot fail. */
+  private void leave(SwappedGroup group) {
+    var _ = slots.release(group.slots(), 0, group.slots().length);
+    remove(group);
+  }
+
+  /** A group on its way out: its host slots, and the books made ready for it. */
+  private final class Leaving implements BlockMover {
+    private final long[] slotsBefore;
+    private final Consumer<? super SwappedGroup> meanwhile;
+    private long[] moved = NO_SLOTS;
     private long nanos;
+    private Optional<SwappedGroup> swapped = Optional.empty();
 
-    private final Runnable meanwhile;
-
-    SlotRun(Runnable meanwhile) {
-      this.handles = new long[0];
+    Leaving(long[] slotsBefore, Consumer<? super SwappedGroup> meanwhile) {
+      this.slotsBefore = slotsBefore;
       this.meanwhile = meanwhile;
     }
 
-    SlotRun(long[] handles) {
-      this.handles = handles;
-      meanwhile = () -> {};
-    }
-
-    void moveOut(KvStorage device, int[] blockIds) {
+    @Override
+    public void move(KvStorage device, int[] blockIds) {
       long[] reserved = new long[blockIds.length];
       allocate(reserved);
-      handles = reserved;
+      moved = reserved;
+      int[] slotIds = slotIds(reserved);
       long start = System.nanoTime();
-      slotMoves.move(
-          device, handles, () -> device.copyOut(blockIds, host, slotIds(), blockIds.length));
+      slotMoves.carryOut(
+          slotMoves.prepare(device, reserved),
+          () -> device.copyOut(blockIds, host, slotIds, blockIds.length));
       nanos = System.nanoTime() - start;
-      tell("out");
-      meanwhile.run();
+      tell("out", reserved.length, nanos);
     }
 
-    void moveIn(KvStorage device, int[] blockIds) {
-      long start = System.nanoTime();
-      slotMoves.move(
-          device, handles, () -> device.copyIn(host, slotIds(), blockIds, blockIds.length));
-      nanos = System.nanoTime() - start;
-      tell("in");
+    @Override
+    public void leaving(ParkedGroup parked) {
+      long[] all = Arrays.copyOf(slotsBefore, slotsBefore.length + moved.length);
+      System.arraycopy(moved, 0, all, slotsBefore.length, moved.length);
+      SwappedGroup made = new SwappedGroup(SwapSpace.this, parked, all);
+      swapped = Optional.of(made);
+      meanwhile.accept(made);
     }
 
-    private void tell(String direction) {
-      CacheEvents.current()
-          .swapped(direction, handles.length, handles.length * cache.layout().blockBytes(), nanos);
+    void takeBack() {
+      var _ = slots.release(moved, 0, moved.length);
     }
 
-    private int[] slotIds() {
-      int[] ids = new int[handles.length];
-      for (int i = 0; i < ids.length; i++) {
-        ids[i] = BlockHandle.blockId(handles[i]);
+    SwappedGroup enter() {
+      SwappedGroup made = swapped.orElseThrow();
+      SwapSpace.this.enter(made);
+      lock.lock();
+      try {
+        out.add(moved.length, bytes(moved.length), nanos);
+      } finally {
+        lock.unlock();
       }
-      return ids;
-    }
-
-    void release() {
-      if (handles.length > 0) {
-        slots.release(handles, 0, handles.length);
-      }
-    }
-
-    TransferTotals moved() {
-      long numBlocks = handles.length;
-      return new TransferTotals(1, numBlocks, numBlocks * cache.layout().blockBytes(), nanos);
+      return made;
     }
   }
 
@@ -408,7 +461,11 @@ public final class SwapSpace implements AutoCloseable {
     lock.lock();
     try {
       return new SwapStatistics(
-          slots.statistics(), cache.layout().blockBytes(), groups.size(), out, in);
+          slots.statistics(),
+          cache.layout().blockBytes(),
+          groups.size(),
+          out.totals(),
+          in.totals());
     } finally {
       lock.unlock();
     }
@@ -425,7 +482,7 @@ public final class SwapSpace implements AutoCloseable {
     lock.lock();
     try {
       slots.checkConservation();
-      long held = groups.stream().mapToLong(group -> group.slots().length).sum();
+      long held = groups.numSlots();
       long references = slots.statistics().numReferences();
       if (held != references) {
         throw new IllegalStateException(
@@ -460,16 +517,16 @@ public final class SwapSpace implements AutoCloseable {
     try {
       requireOpen();
       int numTaken = slots.statistics().numUsed();
-      if (numTaken > 0 || !groups.isEmpty()) {
+      if (numTaken > 0 || groups.size() > 0) {
         throw new IllegalStateException(
             "groups are still swapped out, swap them in or discard them: numGroups="
                 + groups.size()
                 + ", numSlots="
                 + numTaken
                 + ", numSequences="
-                + groups.stream().mapToInt(group -> group.sequences().size()).sum()
+                + groups.numSequences()
                 + ", numClosed="
-                + groups.stream().mapToLong(SwappedGroup::numClosed).sum());
+                + groups.numClosed());
       }
       slots.close();
       closed = true;

@@ -3,15 +3,28 @@ package dev.pagoda.tier;
 import dev.pagoda.KvSequence;
 import dev.pagoda.ParkedGroup;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Sequences with all or their last blocks in a {@link SwapSpace}, as {@link SwapSpace#swapOut}
- * returned them. Immutable; used up once the group has left.
+ * returned them. What it says never changes; used up once the group has left.
  */
 public final class SwappedGroup {
+  /** Where it is between its making and its end. */
+  enum State {
+    SWAPPED,
+    ON_THE_MOVE,
+    GONE
+  }
+
   private final SwapSpace space;
   private final ParkedGroup parked;
   private final long[] slots;
+
+  // Guarded by the swap space's lock.
+  State state = State.ON_THE_MOVE;
+  @Nullable SwappedGroup before; // in SwappedGroups
+  @Nullable SwappedGroup after;
 
   SwappedGroup(SwapSpace space, ParkedGroup parked, long[] slots) {
     this.space = space;

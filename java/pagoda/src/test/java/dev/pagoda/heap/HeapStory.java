@@ -35,6 +35,12 @@ enum HeapStory {
   BEAMS(HeapStory::search),
   /** Reservations, admission, water marks. */
   PROMISES(HeapStory::promise),
+  /** Groups that share blocks go to the host and come back, whole and in part. */
+  SWAPPING(PressureStories::swap),
+  /** The same, dropped and computed again. */
+  RECOMPUTING(PressureStories::recompute),
+  /** A preemptor makes room and brings back. */
+  PRESSURE(PressureStories::press),
   /** Hits, misses, heads, publishing by hand and at commit, pins, eviction, removal. */
   PREFIXES(HeapStory::share),
   /** Blocks offered to host memory and loaded again, over another tier. */
