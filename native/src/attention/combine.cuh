@@ -5,6 +5,7 @@
 #include "attention/online_softmax.cuh"
 #include "attention/paged_decode.h"
 #include "attention/work_list.cuh"
+#include "device/counter.cuh"
 #include "device/elements.cuh"
 
 namespace pagoda {
@@ -59,13 +60,8 @@ __device__ __forceinline__ bool arrives_last(const DecodeParams& params,
   uint32_t* counter =
       params.counters + static_cast<int64_t>(split.first_part) * params.num_stripes + split.stripe;
   const uint32_t last = split.last_part - split.first_part;
-  uint32_t before;
   // Releases what the CTA wrote, acquires what others did: fences on both sides take longer.
-  asm volatile("atom.acq_rel.gpu.global.inc.u32 %0, [%1], %2;"
-               : "=r"(before)
-               : "l"(__cvta_generic_to_global(counter)), "r"(last)
-               : "memory");
-  return before == last;
+  return count_up_to(counter, last) == last;
 }
 
 __device__ __forceinline__ const float* maybe_sink_of(const DecodeParams& params, int32_t head) {

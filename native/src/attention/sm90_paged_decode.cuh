@@ -13,6 +13,7 @@
 #include "device/cache_policy.cuh"
 #include "device/elements.cuh"
 #include "device/launch_order.cuh"
+#include "device/shared_memory.cuh"
 #include "device/tensor_core.cuh"
 
 namespace pagoda {
@@ -147,7 +148,7 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
   using Shape = Sm90Decode<kHeadDim, kQueryTiles>;
   constexpr int kSteps = kHeadDim / 16;
-  extern __shared__ __align__(128) char shared[];
+  PAGODA_CTA_SHARED_MEMORY(shared);
 
   const int num_slots = params.num_slots;
   char* ring = shared;
@@ -319,8 +320,7 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
       }
     }
     const uint32_t opening_barrier = full + (lane / 8 == 1 ? 8 : 0);
-    // Computed here, not where it is used.
-    asm volatile("" : "+l"(opening_source), "+l"(id_source), "+r"(opening_target));
+    PAGODA_COMPUTED_BY_NOW(opening_source, id_source, opening_target);
 
     // The one wait of the CTA: consumers touch nothing but shared memory before the first unit.
     wait_for_earlier_launches();
@@ -386,6 +386,9 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
             __shfl_sync(kAllLanes, lane_offset, (first - chunk.first + lane % 8) % 32);
         for (int is_value = 0; is_value < 2; ++is_value) {
           barrier_wait(empty + 8 * slot, phase ^ 1);
+          // A unit without bytes is full as soon as lane 0 has arrived, and can be given back while
+          // another lane has yet to see that the slot was empty: it would wait for ever.
+          __syncwarp();
           if (lane == 0) {
             const uint32_t query_bytes = is_value == 0 && opens_piece ? query_bytes_of(tile) : 0;
             if (is_value == 0) {
@@ -461,7 +464,7 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
   };
   const float scale_log2 = params.softmax_scale * kLog2E;
   constexpr int kConsumers = 32 * Shape::kConsumerWarps;
-  const auto consumers_meet = [] { asm volatile("bar.sync 1, 128;" ::: "memory"); };
+  const auto consumers_meet = [] { named_barrier_sync<1, kConsumers>(); };
 
   // Partial results are announced, and merged, when the work is over: a fence in the middle of it
   // takes microseconds, because it waits behind all the copies in flight.
