@@ -5,16 +5,21 @@
 #include "attention/online_softmax.cuh"
 #include "attention/paged_decode.h"
 #include "attention/work_list.cuh"
+#include "device/counter.cuh"
 #include "device/elements.cuh"
 
 namespace pagoda {
 
-/// A sequence's query tile: its place in queries and output.
-struct TileRows {
+/// The place of a sequence's query tile in queries and output.
+struct QueryRows {
   int32_t row_idx;
-  int32_t kv_head_idx;
   int32_t first_query_head;
   int32_t num_rows;
+};
+
+/// A sequence's query tile, and the KV head that it attends to.
+struct TileRows : QueryRows {
+  int32_t kv_head_idx;
 
   __device__ TileRows(const DecodeParams& params, int32_t row, int32_t stripe) {
     row_idx = row;
@@ -55,13 +60,8 @@ __device__ __forceinline__ bool arrives_last(const DecodeParams& params,
   uint32_t* counter =
       params.counters + static_cast<int64_t>(split.first_part) * params.num_stripes + split.stripe;
   const uint32_t last = split.last_part - split.first_part;
-  uint32_t before;
   // Releases what the CTA wrote, acquires what others did: fences on both sides take longer.
-  asm volatile("atom.acq_rel.gpu.global.inc.u32 %0, [%1], %2;"
-               : "=r"(before)
-               : "l"(__cvta_generic_to_global(counter)), "r"(last)
-               : "memory");
-  return before == last;
+  return count_up_to(counter, last) == last;
 }
 
 __device__ __forceinline__ const float* maybe_sink_of(const DecodeParams& params, int32_t head) {
@@ -70,7 +70,7 @@ __device__ __forceinline__ const float* maybe_sink_of(const DecodeParams& params
 
 /// Writes neighbouring elements of one output row, a whole number of which fits the row.
 template <int kVector>
-__device__ __forceinline__ void store_output(const DecodeParams& params, const TileRows& tile,
+__device__ __forceinline__ void store_output(const DecodeParams& params, const QueryRows& tile,
                                              int32_t row, int32_t dim,
                                              const float (&values)[kVector]) {
   char* row_output =
@@ -84,11 +84,10 @@ __device__ __forceinline__ void store_output(const DecodeParams& params, const T
           make_float4(values[0], values[1], values[2], values[3]);
     } else {
       const bool is_half = params.row_dtype == DType::kFp16;
-      const uint2 pairs =
-          is_half ? make_uint2(pack_pair<__half>(values[0], values[1]),
-                               pack_pair<__half>(values[2], values[3]))
-                  : make_uint2(pack_pair<__nv_bfloat16>(values[0], values[1]),
-                               pack_pair<__nv_bfloat16>(values[2], values[3]));
+      const uint2 pairs = is_half ? make_uint2(pack_pair<__half>(values[0], values[1]),
+                                               pack_pair<__half>(values[2], values[3]))
+                                  : make_uint2(pack_pair<__nv_bfloat16>(values[0], values[1]),
+                                               pack_pair<__nv_bfloat16>(values[2], values[3]));
       reinterpret_cast<uint2*>(row_output)[first / 4] = pairs;
     }
   } else {
@@ -98,7 +97,7 @@ __device__ __forceinline__ void store_output(const DecodeParams& params, const T
   }
 }
 
-__device__ __forceinline__ void store_lse(const DecodeParams& params, const TileRows& tile,
+__device__ __forceinline__ void store_lse(const DecodeParams& params, const QueryRows& tile,
                                           int32_t row, float lse) {
   if (params.maybe_lse != nullptr) {
     params.maybe_lse[static_cast<int64_t>(tile.row_idx) * params.num_query_heads +
@@ -126,16 +125,20 @@ __device__ __forceinline__ void load_partial(const float* rows, float (&values)[
 /// The order is that of the context, whichever CTA comes last: results repeat to the bit.
 /// Requires that all partial results are visible to the calling threads.
 template <int kThreads, int kVector>
-__device__ void cta_combine_splits(const DecodeParams& params, const TileRows& tile,
+__device__ void cta_combine_splits(const DecodeParams& params, const QueryRows& tile,
                                    const SplitSequence& split) {
   constexpr int kBatch = 8;  // partial results in flight per thread
   const int32_t vectors_per_row = params.value_head_dim / kVector;
+  // One distance from part to part, but for the first (see partial_of).
+  const int64_t distance = 2 * params.num_stripes * params.partial_floats();
   for (int32_t i = threadIdx.x; i < tile.num_rows * vectors_per_row; i += kThreads) {
     const int32_t row = i / vectors_per_row;
     const int32_t dim = (i - row * vectors_per_row) * kVector;
     float maximum = minus_infinity();
     float sum = 0.0f;
     float values[kVector] = {};
+    const float* row_end = partial_of(params, split, split.first_part) + 2 * row;
+    const int64_t to_row = 2 * params.tile_rows + row * params.value_head_dim + dim - 2 * row;
     for (int32_t part = split.first_part; part <= split.last_part; part += kBatch) {
       float2 ends[kBatch];
       float rows[kBatch][kVector];
@@ -146,10 +149,9 @@ __device__ void cta_combine_splits(const DecodeParams& params, const TileRows& t
           rows[j][k] = 0.0f;
         }
         if (part + j <= split.last_part) {
-          const float* partial = partial_of(params, split, part + j);
-          ends[j] = __ldcg(reinterpret_cast<const float2*>(partial) + row);
-          load_partial<kVector>(
-              partial + 2 * params.tile_rows + row * params.value_head_dim + dim, rows[j]);
+          ends[j] = __ldcg(reinterpret_cast<const float2*>(row_end));
+          load_partial<kVector>(row_end + to_row, rows[j]);
+          row_end += part + j == split.first_part ? distance - params.partial_floats() : distance;
         }
       }
       float batch_maximum = maximum;

@@ -5,19 +5,14 @@
 #include <cmath>
 #include <cstdint>
 
+#include "device/special_functions.cuh"
+
 namespace pagoda {
 
 constexpr float kLog2E = 1.4426950408889634f;
 constexpr float kLn2 = 0.6931471805599453f;
 
 __device__ __forceinline__ float minus_infinity() { return __int_as_float(0xff800000); }
-
-/// 2^x through the special function unit: relative error 2^-22, 0 for minus infinity.
-__device__ __forceinline__ float exp2_approximate(float x) {
-  float result;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
-  return result;
-}
 
 /// How much a result with maximum `old_maximum` shrinks when the maximum becomes `new_maximum`.
 ///

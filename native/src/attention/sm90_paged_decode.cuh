@@ -13,6 +13,7 @@
 #include "device/cache_policy.cuh"
 #include "device/elements.cuh"
 #include "device/launch_order.cuh"
+#include "device/shared_memory.cuh"
 #include "device/tensor_core.cuh"
 
 namespace pagoda {
@@ -79,8 +80,9 @@ struct alignas(16) DecodeUnit {
   int32_t part;
   int32_t first_part;
   int32_t last_part;
-  int32_t query_slot;
-  int32_t unused;
+  int32_t first_query_head;
+  int16_t num_rows;
+  int16_t query_slot;
 };
 
 constexpr int64_t kPrefetchedTableBytes = 16 << 10;
@@ -89,6 +91,7 @@ constexpr uint32_t kLookAheadBytes = 32 << 10;
 
 constexpr int32_t kUnitEndsPiece = 1;
 constexpr int32_t kUnitEndsWork = 2;
+constexpr int32_t kUnitIsVoid = 4;  // to be given back as it is
 
 /// Eight bytes of two rows, element by element: pairs[i] holds element i of each.
 __device__ __forceinline__ void zip_rows(uint32_t (&pairs)[4], uint2 low, uint2 high) {
@@ -98,42 +101,31 @@ __device__ __forceinline__ void zip_rows(uint32_t (&pairs)[4], uint2 low, uint2 
   pairs[3] = __byte_perm(low.y, high.y, 0x7632);
 }
 
-/// Brings the first keys and values of this CTA to L2 while earlier launches still run.
-///
-/// Lengths and tables may be what such a launch is about to change. So nothing comes of them but a
-/// hint, every index is checked, and they are read past L1, where old lines would outlive the wait.
-template <int kHeadDim, int kQueryTiles>
-__device__ __forceinline__ void look_ahead(const DecodeParams& params) {
-  const int lane = threadIdx.x % 32;
-  WorkWalker walker(params, Grabs::kOnDemand);
+/// Up to 32 granules of one piece, whose block ids the lanes hold.
+struct Chunk {
   Piece piece;
-  if (!walker.enter_first() || !walker.next(&piece) || piece.seq_idx < 0 ||
-      piece.seq_idx >= params.num_seqs) {
-    return;
+  int32_t first;
+  int32_t num_granules;  // 0 behind the last chunk
+  int32_t block_id;      // of granule first + lane
+};
+
+/// Reads the block ids of a chunk that may have come of noise; false when it names no block.
+__device__ __forceinline__ bool read_guessed_ids(const DecodeParams& params, Chunk* chunk) {
+  const int lane = threadIdx.x % 32;
+  const Piece& piece = chunk->piece;
+  bool is_valid = piece.seq_idx >= 0 && piece.seq_idx < params.num_seqs && chunk->first >= 0 &&
+                  chunk->num_granules > 0 && piece.end_visible > 0;
+  if (is_valid && lane < chunk->num_granules) {
+    const int64_t granules_per_block = params.block_size / params.granule_tokens;
+    const int64_t block_idx = (chunk->first + lane) / granules_per_block;
+    is_valid = block_idx < params.block_table_stride;
+    if (is_valid) {
+      chunk->block_id =
+          __ldcg(params.block_tables + piece.seq_idx * params.block_table_stride + block_idx);
+      is_valid = chunk->block_id >= 0 && chunk->block_id < params.num_blocks;
+    }
   }
-  const uint32_t granule_bytes =
-      params.granule_tokens * Sm90Decode<kHeadDim, kQueryTiles>::kRowBytes;
-  const int granules_per_block = params.block_size / params.granule_tokens;
-  const int granule = piece.first_granule + lane;
-  const int block_idx = granule / granules_per_block;
-  if (lane * granule_bytes >= kLookAheadBytes || granule < 0 || granule >= piece.end_granule ||
-      block_idx >= params.block_table_stride) {
-    return;
-  }
-  const int32_t block_id =
-      __ldcg(params.block_tables + piece.seq_idx * params.block_table_stride + block_idx);
-  if (block_id < 0 || block_id >= params.num_blocks) {
-    return;
-  }
-  const int64_t kv_head_idx = piece.stripe / params.tiles_per_group;
-  const char* granule_of_block = params.pool + block_id * params.block_bytes +
-                                 static_cast<int64_t>(granule % granules_per_block) * granule_bytes;
-  bulk_prefetch_to_l2(
-      granule_of_block + params.key_base_bytes + kv_head_idx * params.key_tile_bytes,
-      granule_bytes);
-  bulk_prefetch_to_l2(
-      granule_of_block + params.value_base_bytes + kv_head_idx * params.value_tile_bytes,
-      granule_bytes);
+  return __all_sync(kAllLanes, is_valid);
 }
 
 /// Attends with one query row per sequence over keys and values in blocks.
@@ -156,15 +148,15 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
   using Shape = Sm90Decode<kHeadDim, kQueryTiles>;
   constexpr int kSteps = kHeadDim / 16;
-  extern __shared__ __align__(128) char shared[];
+  PAGODA_CTA_SHARED_MEMORY(shared);
 
   const int num_slots = params.num_slots;
   char* ring = shared;
   char* query_slots = shared + num_slots * params.slot_bytes;
   float* scratch = reinterpret_cast<float*>(query_slots +
                                             Shape::num_query_slots(num_slots) * Shape::kQueryBytes);
-  auto* pending = reinterpret_cast<SplitSequence*>(scratch +
-                                                   Shape::kScratches * Shape::kScratchFloats);
+  auto* pending =
+      reinterpret_cast<SplitSequence*>(scratch + Shape::kScratches * Shape::kScratchFloats);
   auto* is_last = reinterpret_cast<int32_t*>(pending + Shape::kMaxPending);
   auto* units = reinterpret_cast<DecodeUnit*>(is_last + Shape::kMaxPending);  // [num_slots]
   auto* barriers = reinterpret_cast<uint64_t*>(units + num_slots);
@@ -201,31 +193,71 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
     const uint64_t policy = evict_first_policy();
     const uint32_t granule_bytes = granule_tokens * Shape::kRowBytes;
     const int granules_per_block = params.block_size / granule_tokens;
-    look_ahead<kHeadDim, kQueryTiles>(params);
-    // The one wait of the CTA: consumers touch nothing but shared memory before the first unit.
-    wait_for_earlier_launches();
-    let_later_launches_start();
-    // Small tables come to L2 while the lengths are on their way, which say what to read of them.
-    const int64_t table_bytes = params.num_seqs * params.block_table_stride * 4;
-    if (table_bytes <= kPrefetchedTableBytes) {
-      for (int64_t line = lane * 128; line < table_bytes; line += 32 * 128) {
-        prefetch_to_l2(reinterpret_cast<const char*>(params.block_tables) + line);
-      }
-    }
+    const auto keys_of = [&](const TileRows& tile) {
+      return params.pool + params.key_base_bytes + tile.kv_head_idx * params.key_tile_bytes;
+    };
+    const auto values_of = [&](const TileRows& tile) {
+      return params.pool + params.value_base_bytes + tile.kv_head_idx * params.value_tile_bytes;
+    };
+    const auto offset_of = [&](int32_t block_id, int32_t granule) {
+      return block_id * params.block_bytes +
+             static_cast<int64_t>(granule % granules_per_block) * granule_bytes;
+    };
+    const auto id_place = [&](const Chunk& chunk) {
+      return params.block_tables + chunk.piece.seq_idx * params.block_table_stride +
+             (chunk.first + lane) / granules_per_block;
+    };
+
+    const auto queries_of = [&](const TileRows& tile) {
+      return static_cast<const char*>(params.queries) +
+             tile.row_idx * params.query_row_stride_bytes +
+             tile.first_query_head * Shape::kRowBytes;
+    };
+    const auto query_bytes_of = [&](const TileRows& tile) {
+      return queries_need_rounding ? 0u : static_cast<uint32_t>(tile.num_rows) * Shape::kRowBytes;
+    };
+    const auto granule_target = [&](int to_slot) {
+      return shared_address(ring + to_slot * params.slot_bytes + lane % 8 * granule_pitch);
+    };
+    const auto query_target = [&](int query_slot) {
+      return shared_address(query_slots + query_slot * Shape::kQueryBytes);
+    };
+    int query_slot = 0;
+    const auto next_query_slot = [&] {
+      query_slot = query_slot + 1 == Shape::num_query_slots(num_slots) ? 0 : query_slot + 1;
+    };
+    const auto describe = [&](const Piece& piece, const TileRows& tile, int32_t first) {
+      DecodeUnit unit;
+      unit.flags = first + granules_per_unit >= piece.end_granule ? kUnitEndsPiece : 0;
+      unit.first_token = first * granule_tokens;
+      unit.first_visible = piece.first_visible;
+      unit.end_visible = min(piece.end_visible, piece.end_granule * granule_tokens);
+      unit.context_length = piece.end_visible;
+      unit.row_idx = piece.row_idx;
+      unit.stripe = piece.stripe;
+      unit.part = piece.part;
+      unit.first_part = piece.first_part;
+      unit.last_part = piece.last_part;
+      unit.first_query_head = tile.first_query_head;
+      unit.num_rows = static_cast<int16_t>(tile.num_rows);
+      unit.query_slot = static_cast<int16_t>(query_slot);
+      return unit;
+    };
+
     WorkWalker walker(params, Grabs::kOnDemand);
     bool has_grab = walker.enter_first();
-
-    // Up to 32 granules of one piece, whose block ids the lanes hold.
-    struct Chunk {
-      Piece piece;
-      int32_t first;
-      int32_t num_granules;  // 0 behind the last chunk
-      int32_t block_id;      // of granule first + lane
-    };
     Piece piece{};
     int32_t next_granule = 0;
-    const auto fetch = [&] {
+    /// The next granules of the piece, as long as it has some; their block ids are not read.
+    const auto take_granules = [&] {
       Chunk chunk{};
+      chunk.piece = piece;
+      chunk.first = next_granule;
+      chunk.num_granules = min(32, piece.end_granule - next_granule);
+      next_granule += chunk.num_granules;
+      return chunk;
+    };
+    const auto fetch = [&] {
       while (has_grab && next_granule >= piece.end_granule) {
         if (walker.next(&piece)) {
           next_granule = piece.first_granule;
@@ -233,75 +265,145 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
         }
         has_grab = walker.enter_next();
       }
-      if (has_grab) {
-        chunk.piece = piece;
-        chunk.first = next_granule;
-        chunk.num_granules = min(32, piece.end_granule - next_granule);
-        next_granule += chunk.num_granules;
-        if (lane < chunk.num_granules && piece.end_visible > 0) {
-          chunk.block_id = __ldcg(params.block_tables + piece.seq_idx * params.block_table_stride +
-                                  (chunk.first + lane) / granules_per_block);
-        }
+      if (!has_grab) {
+        return Chunk{};
+      }
+      Chunk chunk = take_granules();
+      if (lane < chunk.num_granules && piece.end_visible > 0) {
+        chunk.block_id = __ldcg(id_place(chunk));
       }
       return chunk;
     };
 
-    int query_slot = 0;
-    Chunk chunk = fetch();
+    // While earlier launches still run, the CTA guesses what it begins with, brings it to L2, and
+    // prepares the copies of its first unit: what runs behind the wait is cold code, and every
+    // instruction of it costs. Lengths and tables may be what an earlier launch is about to change:
+    // every index is checked, nothing comes of the guess before it has been compared with what they
+    // are after the wait, and they are read past L1, where old lines would outlive it.
+    Chunk chunk{};
+    bool is_guess = false;
+    int num_opening = 0;                   // granules of the first unit
+    const char* opening_source = nullptr;  // one copy of each lane
+    uint32_t opening_target = 0;
+    uint32_t opening_bytes = 0;
+    const int32_t* id_source = params.block_tables;
+    if (has_grab && walker.next(&piece)) {
+      next_granule = piece.first_granule;
+      chunk = take_granules();
+      if (read_guessed_ids(params, &chunk)) {
+        const TileRows tile(params, piece.row_idx, piece.stripe);
+        const int64_t offset = offset_of(chunk.block_id, chunk.first + lane);
+        if (lane < chunk.num_granules && lane * granule_bytes < kLookAheadBytes) {
+          bulk_prefetch_to_l2(keys_of(tile) + offset, granule_bytes);
+          bulk_prefetch_to_l2(values_of(tile) + offset, granule_bytes);
+        }
+        is_guess = walker.is_held();
+        if (is_guess) {
+          id_source = id_place(chunk);
+          num_opening = min(granules_per_unit, chunk.num_granules);
+          const int64_t own_offset = __shfl_sync(kAllLanes, offset, lane % 8);
+          if (lane < 16 && lane % 8 < num_opening) {
+            opening_source = (lane < 8 ? keys_of(tile) : values_of(tile)) + own_offset;
+            opening_target = granule_target(lane / 8);
+            opening_bytes = granule_bytes;
+          } else if (lane == 16) {
+            opening_source = queries_of(tile);
+            opening_target = query_target(0);
+            opening_bytes = query_bytes_of(tile);
+          }
+          if (lane == 0) {
+            units[0] = describe(piece, tile, chunk.first);
+            barrier_expect(full, num_opening * granule_bytes + query_bytes_of(tile));
+            barrier_expect(full + 8, num_opening * granule_bytes);
+          }
+        }
+      }
+    }
+    const uint32_t opening_barrier = full + (lane / 8 == 1 ? 8 : 0);
+    PAGODA_COMPUTED_BY_NOW(opening_source, id_source, opening_target);
+
+    // The one wait of the CTA: consumers touch nothing but shared memory before the first unit.
+    wait_for_earlier_launches();
+    let_later_launches_start();
+    if (is_guess) {
+      // Lengths and ids are asked for ahead of the copies: behind them an answer takes long.
+      HeldLengths lengths;
+      lengths.read(params);
+      const int32_t block_id = lane < chunk.num_granules ? __ldcg(id_source) : 0;
+      // More units than one would hold up the answers, and the units behind them.
+      if (opening_bytes > 0) {
+        bulk_copy(opening_target, opening_source, opening_bytes, opening_barrier, policy);
+      }
+      is_guess = __all_sync(kAllLanes, lengths == walker.held() && block_id == chunk.block_id);
+      if (lane == 0) {
+        if (!is_guess) {
+          units[0].flags = kUnitIsVoid;
+        }
+        // No consumer has seen any of it before.
+        barrier_arrive(full);
+        barrier_arrive(full + 8);
+      }
+      advance();
+      advance();
+      if (!is_guess || num_opening == piece.end_granule - piece.first_granule) {
+        next_query_slot();
+      }
+      // What is left of the chunk.
+      chunk.first += num_opening;
+      chunk.num_granules -= num_opening;
+      chunk.block_id = __shfl_sync(kAllLanes, chunk.block_id, (lane + num_opening) % 32);
+    }
+    if (!is_guess) {
+      // Small tables come to L2 while the lengths are on their way, which say what to read of them.
+      const int64_t table_bytes = params.num_seqs * params.block_table_stride * 4;
+      if (table_bytes <= kPrefetchedTableBytes) {
+        for (int64_t line = lane * 128; line < table_bytes; line += 32 * 128) {
+          prefetch_to_l2(reinterpret_cast<const char*>(params.block_tables) + line);
+        }
+      }
+      walker.restart();
+      has_grab = walker.enter_first();
+      piece = Piece{};
+      next_granule = 0;
+      chunk.num_granules = 0;
+    }
+    if (chunk.num_granules == 0) {
+      chunk = fetch();
+    }
+
     while (chunk.num_granules > 0) {
       const TileRows tile(params, chunk.piece.row_idx, chunk.piece.stripe);
-      const char* keys =
-          params.pool + params.key_base_bytes + tile.kv_head_idx * params.key_tile_bytes;
-      const char* values =
-          params.pool + params.value_base_bytes + tile.kv_head_idx * params.value_tile_bytes;
       const int32_t chunk_end = chunk.first + chunk.num_granules;
-      const int64_t lane_offset =
-          chunk.block_id * params.block_bytes +
-          static_cast<int64_t>((chunk.first + lane) % granules_per_block) * granule_bytes;
+      const char* keys = keys_of(tile);
+      const char* values = values_of(tile);
+      const int64_t lane_offset = offset_of(chunk.block_id, chunk.first + lane);
       Chunk next_chunk{};
       for (int first = chunk.first; first < chunk_end; first += granules_per_unit) {
         const bool opens_piece = first == chunk.piece.first_granule;
         const int num_granules =
             chunk.piece.end_visible == 0 ? 0 : min(granules_per_unit, chunk_end - first);
-        const int mine = lane % 8;
         const int64_t offset =
-            __shfl_sync(kAllLanes, lane_offset, (first - chunk.first + mine) % 32);
+            __shfl_sync(kAllLanes, lane_offset, (first - chunk.first + lane % 8) % 32);
         for (int is_value = 0; is_value < 2; ++is_value) {
           barrier_wait(empty + 8 * slot, phase ^ 1);
+          // A unit without bytes is full as soon as lane 0 has arrived, and can be given back while
+          // another lane has yet to see that the slot was empty: it would wait for ever.
+          __syncwarp();
           if (lane == 0) {
+            const uint32_t query_bytes = is_value == 0 && opens_piece ? query_bytes_of(tile) : 0;
             if (is_value == 0) {
-              DecodeUnit unit;
-              unit.flags =
-                  first + granules_per_unit >= chunk.piece.end_granule ? kUnitEndsPiece : 0;
-              unit.first_token = first * granule_tokens;
-              unit.first_visible = chunk.piece.first_visible;
-              unit.end_visible =
-                  min(chunk.piece.end_visible, chunk.piece.end_granule * granule_tokens);
-              unit.context_length = chunk.piece.end_visible;
-              unit.row_idx = chunk.piece.row_idx;
-              unit.stripe = chunk.piece.stripe;
-              unit.part = chunk.piece.part;
-              unit.first_part = chunk.piece.first_part;
-              unit.last_part = chunk.piece.last_part;
-              unit.query_slot = query_slot;
-              units[slot] = unit;
+              units[slot] = describe(chunk.piece, tile, first);
             }
-            const uint32_t query_bytes = is_value == 0 && opens_piece && !queries_need_rounding
-                                             ? tile.num_rows * Shape::kRowBytes
-                                             : 0;
             barrier_arrive_expecting(full + 8 * slot, num_granules * granule_bytes + query_bytes);
             if (query_bytes > 0) {
-              bulk_copy(shared_address(query_slots + query_slot * Shape::kQueryBytes),
-                        static_cast<const char*>(params.queries) +
-                            chunk.piece.row_idx * params.query_row_stride_bytes +
-                            tile.first_query_head * Shape::kRowBytes,
-                        query_bytes, full + 8 * slot, policy);
+              bulk_copy(query_target(query_slot), queries_of(tile), query_bytes, full + 8 * slot,
+                        policy);
             }
           }
           __syncwarp();
-          if (lane / 8 == is_value && mine < num_granules) {
-            bulk_copy(shared_address(ring + slot * params.slot_bytes + mine * granule_pitch),
-                      (is_value ? values : keys) + offset, granule_bytes, full + 8 * slot, policy);
+          if (lane / 8 == is_value && lane % 8 < num_granules) {
+            bulk_copy(granule_target(slot), (is_value ? values : keys) + offset, granule_bytes,
+                      full + 8 * slot, policy);
           }
           advance();
         }
@@ -311,7 +413,7 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
         }
       }
       if (chunk_end == chunk.piece.end_granule) {
-        query_slot = query_slot + 1 == Shape::num_query_slots(num_slots) ? 0 : query_slot + 1;
+        next_query_slot();
       }
       chunk = next_chunk;
     }
@@ -354,9 +456,15 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
   for (int i = 0; i < 4; ++i) {
     value_bytes[i] = byte_in_slot(2 * member + i % 2 + i / 2 * 8) + group * 2 * kSteps;
   }
+  // The order of dims in a product is free: with vectors, two steps take a vector of keys, and one
+  // of queries.
+  const auto query_dim = [&](int step, int half) {
+    return Shape::kReadsVectors ? (step / 2 * 4 + member) * 8 + step % 2 * 4 + half * 2
+                                : step * 16 + half * 8 + 2 * member;
+  };
   const float scale_log2 = params.softmax_scale * kLog2E;
   constexpr int kConsumers = 32 * Shape::kConsumerWarps;
-  const auto consumers_meet = [] { asm volatile("bar.sync 1, 128;" ::: "memory"); };
+  const auto consumers_meet = [] { named_barrier_sync<1, kConsumers>(); };
 
   // Partial results are announced, and merged, when the work is over: a fence in the middle of it
   // takes microseconds, because it waits behind all the copies in flight.
@@ -384,7 +492,16 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
     if (unit.flags & kUnitEndsWork) {
       break;
     }
-    const TileRows tile(params, unit.row_idx, unit.stripe);
+    if (unit.flags & kUnitIsVoid) {
+      // Its keys have landed, its values and then both slots are given back.
+      barrier_arrive(empty + 8 * slot);
+      advance();
+      barrier_wait(full + 8 * slot, phase);
+      barrier_arrive(empty + 8 * slot);
+      advance();
+      continue;
+    }
+    const QueryRows tile{unit.row_idx, unit.first_query_head, unit.num_rows};
     uint32_t queries[kQueryTiles][kSteps][2];
     float rows[kQueryTiles][kSteps][4] = {};  // [dim, query head] of the output, not yet divided
     float maxima[kQueryTiles][2];
@@ -393,30 +510,44 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
 #pragma unroll
     for (int n = 0; n < kQueryTiles; ++n) {
       const int row = n * 8 + group;
-      const char* row_queries = static_cast<const char*>(params.queries) +
-                                unit.row_idx * params.query_row_stride_bytes;
+      const bool is_row = row < tile.num_rows;
       const char* query_row =
           query_slots + unit.query_slot * Shape::kQueryBytes + row * Shape::kRowBytes;
+      if (queries_need_rounding) {
+        const char* row_queries =
+            static_cast<const char*>(params.queries) + unit.row_idx * params.query_row_stride_bytes;
 #pragma unroll
-      for (int step = 0; step < kSteps; ++step) {
+        for (int step = 0; step < kSteps; ++step) {
 #pragma unroll
-        for (int half = 0; half < 2; ++half) {
-          // The order of dims in a product is free: with vectors, two steps take a vector of keys.
-          const int dim = Shape::kReadsVectors
-                              ? (step / 2 * 4 + member) * 8 + step % 2 * 4 + half * 2
-                              : step * 16 + half * 8 + 2 * member;
-          uint32_t pair = 0;
-          if (row < tile.num_rows) {
-            if (queries_need_rounding) {
-              const int64_t idx =
-                  static_cast<int64_t>(tile.first_query_head + row) * kHeadDim + dim;
-              pair = pack_pair<KvType>(load_element(row_queries, params.row_dtype, idx),
-                                       load_element(row_queries, params.row_dtype, idx + 1));
-            } else {
-              pair = *reinterpret_cast<const uint32_t*>(query_row + 2 * dim);
-            }
+          for (int half = 0; half < 2; ++half) {
+            const int64_t idx = static_cast<int64_t>(tile.first_query_head + row) * kHeadDim +
+                                query_dim(step, half);
+            queries[n][step][half] =
+                is_row ? pack_pair<KvType>(load_element(row_queries, params.row_dtype, idx),
+                                           load_element(row_queries, params.row_dtype, idx + 1))
+                       : 0;
           }
-          queries[n][step][half] = pair;
+        }
+      } else if constexpr (Shape::kReadsVectors) {
+#pragma unroll
+        for (int step = 0; step < kSteps; step += 2) {
+          const uint4 dims =
+              is_row ? *reinterpret_cast<const uint4*>(query_row + 2 * query_dim(step, 0))
+                     : make_uint4(0, 0, 0, 0);
+          queries[n][step][0] = dims.x;
+          queries[n][step][1] = dims.y;
+          queries[n][step + 1][0] = dims.z;
+          queries[n][step + 1][1] = dims.w;
+        }
+      } else {
+#pragma unroll
+        for (int step = 0; step < kSteps; ++step) {
+#pragma unroll
+          for (int half = 0; half < 2; ++half) {
+            queries[n][step][half] =
+                is_row ? *reinterpret_cast<const uint32_t*>(query_row + 2 * query_dim(step, half))
+                       : 0;
+          }
         }
       }
 #pragma unroll
@@ -633,9 +764,8 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
       consumers_meet();
     }
     float* piece_rows = scratch + scratch_idx * Shape::kScratchFloats;
-    auto* piece_ends = reinterpret_cast<float2*>(piece_rows + Shape::kConsumerWarps *
-                                                                  Shape::kTileRows *
-                                                                  Shape::kScratchPitch);
+    auto* piece_ends = reinterpret_cast<float2*>(
+        piece_rows + Shape::kConsumerWarps * Shape::kTileRows * Shape::kScratchPitch);
     scratch_idx = (scratch_idx + 1) % Shape::kScratches;
 #pragma unroll
     for (int n = 0; n < kQueryTiles; ++n) {
@@ -656,9 +786,9 @@ __global__ void __launch_bounds__(Sm90Decode<kHeadDim, kQueryTiles>::kThreads,
           if constexpr (Shape::kReadsVectors) {
 #pragma unroll
             for (int step = 0; step < kSteps; step += 4) {
-              *reinterpret_cast<float4*>(place + (group + half * 8) * kSteps + step) = make_float4(
-                  rows[n][step][half * 2 + i], rows[n][step + 1][half * 2 + i],
-                  rows[n][step + 2][half * 2 + i], rows[n][step + 3][half * 2 + i]);
+              *reinterpret_cast<float4*>(place + (group + half * 8) * kSteps + step) =
+                  make_float4(rows[n][step][half * 2 + i], rows[n][step + 1][half * 2 + i],
+                              rows[n][step + 2][half * 2 + i], rows[n][step + 3][half * 2 + i]);
             }
           } else {
 #pragma unroll
@@ -758,10 +888,10 @@ cudaError_t launch_sm90_paged_decode_tiles(DecodeParams params, const DecodeTuni
                                     device.reserved_shared_bytes_per_cta,
                                 device.most_shared_bytes_per_cta);
   // About 100 KB in flight per multiprocessor saturate DRAM; more makes every answer slower.
-  const int32_t saturating = std::max(3, kSaturatingBytes / (ctas_per_multiprocessor *
-                                                             params.slot_bytes));
-  params.num_slots = std::min(tuning.num_slots > 0 ? tuning.num_slots : saturating,
-                              Shape::kMaxSlots);
+  const int32_t saturating =
+      std::max(3, kSaturatingBytes / (ctas_per_multiprocessor * params.slot_bytes));
+  params.num_slots =
+      std::min(tuning.num_slots > 0 ? tuning.num_slots : saturating, Shape::kMaxSlots);
   while (params.num_slots > 2 && Shape::shared_bytes(params.num_slots, params.slot_bytes) > room) {
     --params.num_slots;
   }

@@ -15,7 +15,7 @@
 //
 // Every CTA computes the same list from the context lengths in device memory, so that lengths can
 // change between replays of a graph and no plan travels from the host. They are read past L1, where
-// lines would outlive a look ahead of the launch before (sm90_paged_decode.cuh).
+// lines would outlive a guess that was made before the wait (sm90_paged_decode.cuh).
 #ifndef PAGODA_ATTENTION_WORK_LIST_CUH
 #define PAGODA_ATTENTION_WORK_LIST_CUH
 
@@ -53,7 +53,7 @@ class WorkSplit {
 
  private:
   uint32_t num_parts_;
-  uint32_t shorter_;     // granules of a part; the first num_longer_ parts have one more
+  uint32_t shorter_;  // granules of a part; the first num_longer_ parts have one more
   uint32_t num_longer_;
 };
 
@@ -65,16 +65,15 @@ struct SequenceSpan {
   int32_t first_granule;
   int32_t num_granules;  // 0 when left out, else at least 1: an empty context has an output too
 
-  __device__ SequenceSpan(const DecodeParams& params, int32_t seq_idx) {
+  __device__ SequenceSpan(const DecodeParams& params, int32_t seq_idx, int32_t length) {
     row_idx = seq_idx;
     bool is_left_out = false;
     if (params.maybe_cumulative_query_lengths != nullptr) {
       row_idx = __ldcg(params.maybe_cumulative_query_lengths + seq_idx);
       is_left_out = __ldcg(params.maybe_cumulative_query_lengths + seq_idx + 1) - row_idx != 1;
     }
-    context_length = max(0, __ldcg(params.context_lengths + seq_idx));
-    first_visible =
-        params.window_tokens == 0 ? 0 : max(0, context_length - params.window_tokens);
+    context_length = max(0, length);
+    first_visible = params.window_tokens == 0 ? 0 : max(0, context_length - params.window_tokens);
     first_granule = first_visible / params.granule_tokens;
     const int32_t end_granule =
         (context_length + params.granule_tokens - 1) / params.granule_tokens;
@@ -104,19 +103,74 @@ struct ListSize {
 /// Whether a kernel can hand out grabs on demand.
 enum class Grabs { kInTurn, kOnDemand };
 
+/// The context lengths of a batch that is not huge, as a warp holds them: lane l those of sequences
+/// l, l + 32 and so on.
+struct HeldLengths {
+  static constexpr int kPerLane = 9;
+  static constexpr int kMostSeqs = 32 * kPerLane;
+  int32_t lengths[kPerLane] = {};
+
+  __device__ void read(const DecodeParams& params) {
+#pragma unroll
+    for (int i = 0; i < kPerLane; ++i) {
+      if (i * 32 >= params.num_seqs) {
+        break;
+      }
+      const int32_t seq_idx = i * 32 + static_cast<int32_t>(threadIdx.x % 32);
+      lengths[i] = seq_idx < params.num_seqs ? __ldcg(params.context_lengths + seq_idx) : 0;
+    }
+  }
+
+  /// Of this lane's sequence among the 32 from `base` on, a multiple of 32.
+  __device__ int32_t of_lane(int32_t base) const {
+    int32_t length = 0;
+#pragma unroll
+    for (int i = 0; i < kPerLane; ++i) {
+      length = base == i * 32 ? lengths[i] : length;
+    }
+    return length;
+  }
+
+  __device__ bool operator==(const HeldLengths& other) const {
+    bool is_equal = true;
+#pragma unroll
+    for (int i = 0; i < kPerLane; ++i) {
+      is_equal &= lengths[i] == other.lengths[i];
+    }
+    return is_equal;
+  }
+};
+
 /// Walks the pieces of grabs. All lanes of a warp call it together.
 class WorkWalker {
  public:
   __device__ WorkWalker(const DecodeParams& params, Grabs grabs)
-      : params_(params),
-        lane_(threadIdx.x % 32),
-        size_(list_size()),
-        // On demand the last CTA ends at most one sequence behind the others: nine sixteenths of a
-        // CTA's share let two CTAs of a multiprocessor have 64 sequences of 8 KV heads on 132.
-        is_by_sequence_(grabs == Grabs::kOnDemand &&
-                        uint64_t{16} * size_.longest * gridDim.x <=
-                            uint64_t{9} * size_.granules * params.num_stripes),
-        split_(params, size_.granules) {}
+      : params_(params), grabs_(grabs), lane_(threadIdx.x % 32), split_(params, 1) {
+    restart();
+  }
+
+  /// Reads the lengths again, and begins anew.
+  __device__ void restart() {
+    if (is_held()) {
+      held_.read(params_);
+    }
+    const ListSize size = list_size();
+    // On demand the last CTA ends at most one sequence behind the others: nine sixteenths of a
+    // CTA's share let two CTAs of a multiprocessor have 64 sequences of 8 KV heads on 132.
+    is_by_sequence_ =
+        grabs_ == Grabs::kOnDemand && uint64_t{16} * size.longest * gridDim.x <=
+                                          uint64_t{9} * size.granules * params_.num_stripes;
+    split_ = WorkSplit(params_, size.granules);
+    position_ = 0;
+    end_ = 0;
+  }
+
+  /// Whether lengths are held, so that nothing but held() says where pieces lie.
+  __device__ bool is_held() const {
+    return params_.num_seqs <= HeldLengths::kMostSeqs &&
+           params_.maybe_cumulative_query_lengths == nullptr;
+  }
+  __device__ const HeldLengths& held() const { return held_; }
 
   __device__ int32_t num_grabs() const {
     return (is_by_sequence_ ? params_.num_seqs : split_.num_parts()) * params_.num_stripes;
@@ -146,7 +200,8 @@ class WorkWalker {
     }
     if (is_by_sequence_) {
       position_ = end_;
-      const SequenceSpan span(params_, part_);
+      const int32_t length = __shfl_sync(kAllLanes, length_of_lane(part_ / 32 * 32), part_ % 32);
+      const SequenceSpan span(params_, part_, length);
       if (span.num_granules == 0) {
         return false;
       }
@@ -218,19 +273,31 @@ class WorkWalker {
     read_chunk(0);
     uint32_t sum = 0;
     uint32_t longest = lane_granules_;
-    // No work begins before all lengths are known: many at a time are on their way.
-    constexpr int kAtOnce = 8;
-    for (int32_t base = 32; base < params_.num_seqs; base += 32 * kAtOnce) {
-      uint32_t granules[kAtOnce];
+    const auto granules_of = [&](int32_t seq_idx, int32_t length) {
+      return seq_idx < params_.num_seqs ? SequenceSpan(params_, seq_idx, length).num_granules : 0u;
+    };
+    const auto add = [&](uint32_t granules) {
+      sum += granules;
+      longest = max(longest, granules);
+    };
+    if (is_held()) {
 #pragma unroll
-      for (int i = 0; i < kAtOnce; ++i) {
-        const int32_t seq_idx = base + i * 32 + lane_;
-        granules[i] = seq_idx < params_.num_seqs ? SequenceSpan(params_, seq_idx).num_granules : 0;
+      for (int i = 1; i < HeldLengths::kPerLane; ++i) {
+        add(granules_of(i * 32 + lane_, held_.lengths[i]));
       }
+    } else {
+      // No work begins before all lengths are known: many at a time are on their way.
+      constexpr int kAtOnce = 8;
+      for (int32_t base = 32; base < params_.num_seqs; base += 32 * kAtOnce) {
+        uint32_t granules[kAtOnce];
 #pragma unroll
-      for (int i = 0; i < kAtOnce; ++i) {
-        sum += granules[i];
-        longest = max(longest, granules[i]);
+        for (int i = 0; i < kAtOnce; ++i) {
+          granules[i] = granules_of(base + i * 32 + lane_, length_of_lane(base + i * 32));
+        }
+#pragma unroll
+        for (int i = 0; i < kAtOnce; ++i) {
+          add(granules[i]);
+        }
       }
     }
     place_chunk(0);
@@ -241,12 +308,20 @@ class WorkWalker {
     return {chunk_end_ + sum, longest};
   }
 
+  /// Of sequence base + lane; 0 behind the last one. `base` is a multiple of 32.
+  __device__ int32_t length_of_lane(int32_t base) const {
+    if (is_held()) {
+      return held_.of_lane(base);
+    }
+    return base + lane_ < params_.num_seqs ? __ldcg(params_.context_lengths + base + lane_) : 0;
+  }
+
   /// Reads 32 sequences; place_chunk follows, as soon as their answers are needed.
   __device__ void read_chunk(int32_t base) {
     chunk_base_ = base;
     lane_granules_ = 0;
     if (base + lane_ < params_.num_seqs) {
-      const SequenceSpan span(params_, base + lane_);
+      const SequenceSpan span(params_, base + lane_, length_of_lane(base));
       lane_row_ = span.row_idx;
       lane_context_ = span.context_length;
       lane_first_visible_ = span.first_visible;
@@ -268,9 +343,11 @@ class WorkWalker {
   }
 
   const DecodeParams& params_;
+  const Grabs grabs_;
   const int32_t lane_;
+  HeldLengths held_;
 
-  // 32 sequences at a time, one per lane. Before size_, which is made by reading them.
+  // 32 sequences at a time, one per lane.
   int32_t chunk_base_ = 0;
   uint32_t chunk_start_ = 0;
   uint32_t chunk_end_ = 0;
@@ -281,9 +358,8 @@ class WorkWalker {
   int32_t lane_first_granule_ = 0;
   int32_t lane_first_visible_ = 0;
 
-  const ListSize size_;
-  const bool is_by_sequence_;
-  const WorkSplit split_;
+  bool is_by_sequence_ = false;
+  WorkSplit split_;
   int32_t grab_ = 0;
   int32_t part_ = 0;
   int32_t stripe_ = 0;

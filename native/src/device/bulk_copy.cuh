@@ -47,6 +47,13 @@ __device__ __forceinline__ void barrier_arrive_expecting(uint32_t barrier, uint3
                : "memory");
 }
 
+/// Announces bytes that bulk copies will bring in this phase, whose arrival is still to come.
+__device__ __forceinline__ void barrier_expect(uint32_t barrier, uint32_t num_bytes) {
+  asm volatile("mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [%0], %1;" ::"r"(barrier),
+               "r"(num_bytes)
+               : "memory");
+}
+
 /// Waits until the phase of the given parity has completed.
 __device__ __forceinline__ void barrier_wait(uint32_t barrier, uint32_t parity) {
   uint32_t done = 0;
@@ -69,8 +76,7 @@ __device__ __forceinline__ void prefetch_to_l2(const void* address) {
 
 /// Brings `num_bytes`, a multiple of 16, to L2.
 __device__ __forceinline__ void bulk_prefetch_to_l2(const void* source, uint32_t num_bytes) {
-  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(
-                   __cvta_generic_to_global(source)),
+  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(__cvta_generic_to_global(source)),
                "r"(num_bytes)
                : "memory");
 }

@@ -4,6 +4,10 @@
 #ifndef PAGODA_DEVICE_LAUNCH_ORDER_CUH
 #define PAGODA_DEVICE_LAUNCH_ORDER_CUH
 
+/// Has the compiler compute two addresses and a number ahead of this line, not where they are used.
+#define PAGODA_COMPUTED_BY_NOW(first, second, number) \
+  asm volatile("" : "+l"(first), "+l"(second), "+r"(number))
+
 namespace pagoda {
 
 /// Waits until everything earlier in the stream has run and its writes are visible. Before it, a

@@ -86,6 +86,9 @@ class AttentionRows {
 
   std::vector<char> output() const { return output_.read(); }
 
+  const DeviceBytes& output_bytes() const { return output_; }
+  const DeviceBytes& lse_bytes() const { return lse_; }
+
   /// Where a row stands: its sequence, its position, and the positions that it sees.
   struct Place {
     int seq;

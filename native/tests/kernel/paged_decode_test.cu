@@ -2,6 +2,7 @@
 // that no sequence sees.
 
 #include <algorithm>
+#include <memory>
 #include <string>
 
 #include "attention_cases.h"
@@ -23,15 +24,24 @@ struct Words {
   int64_t count;
 };
 
+/// What is there until the late writer comes.
+enum class Before {
+  kNoise,          // in lengths and tables
+  kShorter,        // lengths, by a token
+  kOtherBlocks,    // in tables
+  kOneOtherBlock,  // in tables
+  kNaN,            // in every block
+};
+
 /// Writes words long after it has let the next launch start.
-__global__ void write_late(Words lengths, Words tables) {
+__global__ void write_late(Words lengths, Words tables, Words pool) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
 #endif
   const long long start = clock64();
   while (clock64() - start < 100000) {
   }
-  for (const Words& words : {lengths, tables}) {
+  for (const Words& words : {lengths, tables, pool}) {
     for (int64_t i = threadIdx.x; i < words.count; i += blockDim.x) {
       reinterpret_cast<int32_t*>(words.target)[i] =
           reinterpret_cast<const int32_t*>(words.source)[i];
@@ -64,27 +74,27 @@ class DecodeRun {
 
   void set_lengths(const std::vector<int>& lengths) { write_all(lengths_, lengths); }
 
-  /// Queues a launch behind one that writes lengths and tables last of all; before, they are noise.
-  void launch_behind_late_writer(cudaStream_t stream) {
-    const size_t table_bytes = num_seqs_ * pool_.table_stride() * 4;
-    DeviceBytes lengths(lengths_.size());
-    DeviceBytes tables(table_bytes);
-    const Words words[] = {
-        {lengths_.address(), lengths.address(), num_seqs_},
-        {pool_.tables(), tables.address(), static_cast<int64_t>(table_bytes / 4)}};
-    for (const Words& each : words) {
-      std::vector<uint32_t> noise(each.count);
-      for (uint32_t& word : noise) {
-        word = static_cast<uint32_t>(random_.bits() >> random_.below(32));
-      }
-      auto* target = reinterpret_cast<void*>(each.target);
-      check(cudaMemcpy(reinterpret_cast<void*>(each.source), target, each.count * 4,
-                       cudaMemcpyDeviceToDevice),
-            "cudaMemcpy");
-      check(cudaMemcpy(target, noise.data(), each.count * 4, cudaMemcpyHostToDevice), "cudaMemcpy");
+  /// Queues a launch behind one that writes lengths, tables and the pool last of all.
+  void launch_behind_late_writer(Before before, cudaStream_t stream) {
+    const pagoda_kv_layer& layer = pool_.layer();
+    const bool is_pool_late = before == Before::kNaN;
+    const uint64_t targets[] = {lengths_.address(), pool_.tables(), layer.pool};
+    const int64_t counts[] = {num_seqs_, num_seqs_ * pool_.table_stride(),
+                              is_pool_late ? layer.num_blocks * layer.block_bytes / 4 : 0};
+    std::vector<std::unique_ptr<DeviceBytes>> sources;
+    Words words[3];
+    for (int i = 0; i < 3; ++i) {
+      std::vector<int32_t> right(counts[i]);
+      auto* target = reinterpret_cast<void*>(targets[i]);
+      check(cudaMemcpy(right.data(), target, counts[i] * 4, cudaMemcpyDeviceToHost), "cudaMemcpy");
+      sources.push_back(std::make_unique<DeviceBytes>(counts[i] * 4 + 4));
+      write_all(*sources.back(), right);
+      words[i] = {targets[i], sources.back()->address(), counts[i]};
+      const std::vector<int32_t> wrong = wrong_words(before, i, right);
+      check(cudaMemcpy(target, wrong.data(), counts[i] * 4, cudaMemcpyHostToDevice), "cudaMemcpy");
     }
-    check(cudaDeviceSynchronize(), "noise");
-    write_late<<<1, 256, 0, stream>>>(words[0], words[1]);
+    check(cudaDeviceSynchronize(), "before");
+    write_late<<<1, 256, 0, stream>>>(words[0], words[1], words[2]);
     launch(stream);
     check(cudaDeviceSynchronize(), case_.title.c_str());
   }
@@ -110,6 +120,28 @@ class DecodeRun {
   }
 
  private:
+  /// Of lengths (0), tables (1) and the pool (2).
+  std::vector<int32_t> wrong_words(Before before, int array, std::vector<int32_t> words) {
+    const auto num_blocks = static_cast<int>(pool_.layer().num_blocks);
+    if (before == Before::kNaN && array == 2) {
+      words.assign(words.size(), -1);
+    }
+    if (before == Before::kOneOtherBlock && array == 1) {
+      // The first entry of a sequence is an id, if its context is not empty.
+      words[random_.below(num_seqs_) * pool_.table_stride()] = random_.below(num_blocks);
+    }
+    for (int32_t& word : words) {
+      if (before == Before::kNoise && array < 2) {
+        word = static_cast<int32_t>(random_.bits() >> random_.below(32));
+      } else if (before == Before::kShorter && array == 0) {
+        word = std::max(0, word - 1);
+      } else if (before == Before::kOtherBlocks && array == 1) {
+        word = random_.below(num_blocks);
+      }
+    }
+    return words;
+  }
+
   static int first_visible(const DecodeCase& what, int length) {
     return what.window_tokens == 0 ? 0 : std::max(0, length - what.window_tokens);
   }
@@ -141,13 +173,17 @@ class DecodeRun {
   DeviceBytes workspace_;
 };
 
-/// A launch may start before the one that writes its lengths and tables has done so.
+/// A launch may start before the one that writes its lengths, tables and blocks has done so.
 void waits_for_late_writers(const DecodeCase& what, uint64_t seed) {
   DecodeRun run(what, seed);
-  for (int i = 0; i < 5; ++i) {
-    run.poison_results();
-    run.launch_behind_late_writer(nullptr);
-    run.compare(what.context_lengths, what.title);
+  for (const Before before : {Before::kNoise, Before::kShorter, Before::kOtherBlocks,
+                              Before::kOneOtherBlock, Before::kNaN}) {
+    for (int i = 0; i < 3; ++i) {
+      run.poison_results();
+      run.launch_behind_late_writer(before, nullptr);
+      run.compare(what.context_lengths,
+                  what.title + ", before it " + std::to_string(static_cast<int>(before)));
+    }
   }
 }
 
