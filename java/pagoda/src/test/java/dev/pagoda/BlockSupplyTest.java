@@ -138,4 +138,29 @@ class BlockSupplyTest {
     assertThat(group.sequences()).containsExactly(parked);
     blocks.release(others, 0, others.length);
   }
+
+  @Test
+  void aSequenceThatIsClosedWhileBlocksAreSavedForItResumesNothing() {
+    KvSequence parked = small.open();
+    BlockReservation promise = small.cache.reserve(3);
+    parked.drawFrom(promise);
+    ParkedGroup group = small.cache.park(List.of(parked), (storage, ids) -> {});
+    long[] others = blocks.take(3); // so that resuming has to give idle blocks up
+    KvSequence newcomer = small.open();
+    whileSaving = newcomer::close;
+
+    assertThatIllegalStateException()
+        .isThrownBy(() -> newcomer.drawFrom(promise))
+        .withMessageContaining("closed");
+
+    assertThat(promise.isSuspended()).isTrue();
+    assertThat(promise.numLeft()).isEqualTo(3);
+    assertThat(numbers().numReserved()).isZero();
+    whileSaving = () -> {};
+    small.cache.unpark(group, (storage, ids) -> {});
+    assertThat(promise.isSuspended()).isFalse();
+    assertThat(numbers().numReserved()).isEqualTo(3);
+    promise.close();
+    blocks.release(others, 0, others.length);
+  }
 }

@@ -79,6 +79,8 @@ final class Admission {
     if (gaps.length == 0) {
       return;
     }
+    List<PrefixBlock> missing = Arrays.stream(gaps).mapToObj(gap -> chain.get(gap).block).toList();
+    int[] blockIds = new int[gaps.length];
     long[] taken;
     try {
       taken = blocks.take(gaps.length);
@@ -86,11 +88,8 @@ final class Admission {
       cut(gaps[0]);
       return;
     }
-    List<PrefixBlock> missing = new ArrayList<>();
-    int[] blockIds = new int[gaps.length];
     for (int i = 0; i < gaps.length; i++) {
       handles[gaps[i]] = taken[i];
-      missing.add(chain.get(gaps[i]).block);
       blockIds[i] = BlockHandle.blockId(taken[i]);
     }
     blocks.move(taken, () -> numLoaded = tier.load(missing, blocks.storage(), blockIds));

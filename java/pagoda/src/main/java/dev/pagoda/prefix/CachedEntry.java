@@ -1,7 +1,6 @@
 package dev.pagoda.prefix;
 
 import dev.pagoda.block.BlockHandle;
-import java.nio.IntBuffer;
 import java.util.Arrays;
 
 /**
@@ -15,17 +14,12 @@ final class CachedEntry {
   /** Handle of an entry that has no block (yet). */
   static final long NO_BLOCK = BlockHandle.NONE;
 
-  private static final IntBuffer NO_TOKENS = IntBuffer.allocate(0);
-
   /** Nothing. */
   static final CachedEntry NONE = root(PrefixBlock.NONE.key(), Namespace.COMMON, new Tenant("", 0));
 
   final PrefixBlock block;
   final long handle;
   final Tenant tenant;
-
-  /** Tokens of a block that is the first one of its namespace; of others nothing. */
-  final IntBuffer firstTokens;
 
   /** Root, or the entry before, possibly dead. Replaced only by one of the same prefix. */
   private volatile CachedEntry parent;
@@ -36,7 +30,6 @@ final class CachedEntry {
     this.block = block;
     this.handle = handle;
     this.tenant = tenant;
-    firstTokens = NO_TOKENS;
     parent = this;
   }
 
@@ -44,7 +37,6 @@ final class CachedEntry {
     this.block = block;
     this.handle = handle;
     this.tenant = parent.tenant;
-    firstTokens = block.blockIndex() == 0 ? IntBuffer.wrap(block.ids()) : NO_TOKENS;
     this.parent = parent;
   }
 

@@ -1,11 +1,9 @@
 package dev.pagoda.prefix;
 
-import java.nio.IntBuffer;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * Entries by key, and in the order of their tokens behind each parent.
@@ -18,8 +16,7 @@ class PrefixIndex {
   // One order of all would be simpler, and slow: in a large cache each comparison on the way to a
   // place in it is a few accesses to memory that nobody has touched for long.
   private final ConcurrentHashMap<BlockKey, Siblings> byParent = new ConcurrentHashMap<>();
-  // How many namespaces have a first block of these tokens.
-  private final ConcurrentHashMap<IntBuffer, AtomicInteger> firstBlocks = new ConcurrentHashMap<>();
+  private final FirstBlocks firstBlocks = new FirstBlocks();
 
   /** An entry of which at least the first tokens are what was looked for. */
   record Head(CachedEntry entry, int numTokens) {
@@ -40,10 +37,7 @@ class PrefixIndex {
 
   /** All or nothing. */
   void add(CachedEntry entry) {
-    boolean isFirst = entry.block.blockIndex() == 0;
-    if (isFirst) {
-      var _ = firstBlocks.computeIfAbsent(entry.firstTokens, _ -> new AtomicInteger());
-    }
+    firstBlocks.makeRoom();
     try {
       byParent.merge(
           entry.block.parentKey(),
@@ -55,9 +49,8 @@ class PrefixIndex {
       leaveSiblings(entry);
       throw full;
     }
-    AtomicInteger count = firstBlocks.get(entry.firstTokens);
-    if (isFirst && count != null) {
-      count.incrementAndGet();
+    if (isFirst(entry)) {
+      firstBlocks.add(entry.block.ids());
     }
   }
 
@@ -65,11 +58,14 @@ class PrefixIndex {
   void remove(CachedEntry entry) {
     if (byKey.remove(entry.key(), entry)) {
       leaveSiblings(entry);
-      AtomicInteger count = firstBlocks.get(entry.firstTokens);
-      if (count != null && count.decrementAndGet() <= 0) {
-        firstBlocks.remove(entry.firstTokens);
+      if (isFirst(entry)) {
+        firstBlocks.remove(entry.block.ids());
       }
     }
+  }
+
+  private static boolean isFirst(CachedEntry entry) {
+    return entry.block.blockIndex() == 0;
   }
 
   private void leaveSiblings(CachedEntry entry) {
@@ -100,8 +96,7 @@ class PrefixIndex {
   }
 
   boolean isFirstBlockOfAny(int[] tokenIds) {
-    AtomicInteger count = firstBlocks.get(IntBuffer.wrap(tokenIds));
-    return count != null && count.get() > 0;
+    return firstBlocks.contains(tokenIds);
   }
 
   /**
@@ -138,8 +133,8 @@ class PrefixIndex {
 
   /** For tests: both orders hold the same. */
   void check() {
-    long first = firstBlocks.values().stream().mapToLong(AtomicInteger::get).sum();
-    long isFirst = byKey.values().stream().filter(e -> e.block.blockIndex() == 0).count();
+    long first = firstBlocks.total();
+    long isFirst = byKey.values().stream().filter(PrefixIndex::isFirst).count();
     int inOrder = byParent.values().stream().mapToInt(Siblings::size).sum();
     if (inOrder != byKey.size() || first != isFirst) {
       throw new IllegalStateException(

@@ -12,9 +12,7 @@ import dev.pagoda.decoding.ForkGroup;
 import dev.pagoda.decoding.ParallelSampling;
 import dev.pagoda.decoding.PromptHandle;
 import dev.pagoda.prefix.Namespace;
-import dev.pagoda.prefix.PrefixBlock;
 import dev.pagoda.prefix.PrefixCache;
-import dev.pagoda.prefix.PrefixListener;
 import dev.pagoda.prefix.PrefixSettings;
 import dev.pagoda.prefix.TokenSequence;
 import dev.pagoda.pressure.AdmissionAnswer;
@@ -48,7 +46,13 @@ enum HeapStory {
   /** Blocks on disk: written, found, damaged, removed, there after a restart. */
   DISK_TIER(TierStories::disk),
   /** The same, written by another thread. */
-  DISK_TIER_IN_BACKGROUND(TierStories::diskInBackground);
+  DISK_TIER_IN_BACKGROUND(TierStories::diskInBackground),
+  /** Hits that come back from host memory and disk, below a prefix cache that is too small. */
+  PREFIXES_OVER_TIERS(TierStories::prefixes),
+  /** Groups saved to a file and restored from it. */
+  SAVES(FileStories::save),
+  /** Groups that go to files and come back, from the cache and from host memory. */
+  SWAP_FILES(FileStories::swap);
 
   private static final Namespace ANNA = Namespace.of("anna");
   private static final Namespace BERT = Namespace.of("bert");
@@ -180,52 +184,9 @@ enum HeapStory {
     t.attempt(watch::close);
   }
 
-  private record Chats(HeapTrial t, PrefixCache prefixes) {
-    static Chats open(HeapTrial t, PrefixSettings settings) {
-      PrefixCache prefixes = t.obtain(() -> PrefixCache.open(t.cache, settings));
-      t.audit(prefixes::checkConservation);
-      t.atEnd(prefixes::close);
-      t.attempt(() ->
-          prefixes.addListener(
-              new PrefixListener() {
-                @Override
-                public void stored(long number, PrefixBlock block) {}
-              }));
-      return new Chats(t, prefixes);
-    }
-
-    TokenSequence open(Namespace namespace, int... prompt) {
-      TokenSequence chat = t.obtain(() -> prefixes.open(prompt, namespace));
-      t.known(chat.sequence());
-      compute(chat);
-      return chat;
-    }
-
-    void compute(TokenSequence chat) {
-      int[] ids = chat.tokenIds();
-      int[] missing = Arrays.copyOfRange(ids, chat.length(), ids.length);
-      try (Step step = t.cache.newStep()) {
-        step.append(chat.sequence(), missing.length);
-        t.compute(step, () -> step.append(chat.sequence(), missing.length), missing);
-      }
-    }
-
-    void visit(Namespace namespace, int... prompt) {
-      TokenSequence chat = open(namespace, prompt);
-      t.attempt(chat::close);
-    }
-
-    void needAllBlocks() {
-      KvSequence greedy = t.open();
-      int available = t.cache.statistics().blocks().numAvailable();
-      t.append(greedy, new int[available * HeapTrial.BLOCK_SIZE]);
-      t.attempt(greedy::close);
-    }
-  }
-
   private static void share(HeapTrial t) {
     Chats chats = Chats.open(t, PrefixSettings.of("model").withQuotas(Map.of("bert", 2)));
-    PrefixCache prefixes = chats.prefixes;
+    PrefixCache prefixes = chats.prefixes();
     int[] prompt = tokens(1, 13);
     chats.visit(ANNA, prompt);
     TokenSequence again = chats.open(ANNA, prompt);

@@ -28,7 +28,7 @@ final class PressureStories {
   }
 
   /** A prompt, a fork with a tail of its own, and somebody who shares and stays. */
-  private static List<KvSequence> family(HeapTrial t) {
+  static List<KvSequence> family(HeapTrial t) {
     KvSequence one = t.open(1, 2, 3, 4, 5, 6);
     KvSequence two = fork(t, one);
     fork(t, one);

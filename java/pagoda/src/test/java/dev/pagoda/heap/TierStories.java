@@ -1,14 +1,19 @@
 package dev.pagoda.heap;
 
+import static dev.pagoda.decoding.ReadableCache.ascending;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pagoda.Capacity;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.prefix.LowerTier;
+import dev.pagoda.prefix.Namespace;
 import dev.pagoda.prefix.PrefixBlock;
+import dev.pagoda.prefix.PrefixSettings;
 import dev.pagoda.tier.BlockPatterns;
 import dev.pagoda.tier.HostTier;
 import dev.pagoda.tier.file.DiskTier;
 import dev.pagoda.tier.file.DiskTierSettings;
+import dev.pagoda.tier.file.ModelFingerprint;
 import dev.pagoda.tier.file.TierDoor;
 import java.util.ArrayDeque;
 import java.util.Arrays;
@@ -19,6 +24,8 @@ import java.util.stream.IntStream;
 /** What a prefix cache does with the tiers below it. */
 final class TierStories {
   private static final int TRIES = 6;
+  private static final Namespace ANNA = Namespace.of("anna");
+  private static final ModelFingerprint MODEL = ModelFingerprint.ofDescription("model", "1");
 
   private TierStories() {}
 
@@ -82,6 +89,30 @@ final class TierStories {
     assertThat(offers.load(9)).isEqualTo(1);
     t.attempt(tier::close);
     t.attempt(below::close);
+  }
+
+  static void prefixes(HeapTrial t) {
+    HeapFolder folder = HeapFolder.create(t);
+    DiskTierSettings room = DiskTierSettings.ofBytes(1 << 16);
+    DiskTier disk = t.obtain(() -> DiskTier.open(folder.path(), t.cache, MODEL, room));
+    HostTier host = t.obtain(() -> HostTier.open(t.cache, Capacity.blocks(3), disk));
+    t.audit(host::checkConservation);
+    t.atEnd(disk::close);
+    t.atEnd(host::close);
+    Chats chats = Chats.open(t, PrefixSettings.of("model").withTier(host));
+    int[] prompt = ascending(25);
+    chats.visit(ANNA, prompt);
+    chats.needAllBlocks();
+    chats.visit(ANNA, prompt);
+    t.attempt(host::spill);
+    t.attempt(host::clear);
+    chats.needAllBlocks();
+    chats.visit(ANNA, prompt);
+    t.attempt(() -> chats.prefixes().probe(prompt, ANNA));
+    t.attempt(disk::statistics);
+    t.attempt(disk::clear);
+    chats.visit(ANNA, prompt);
+    t.attempt(() -> chats.prefixes().clear());
   }
 
   static void disk(HeapTrial t) {

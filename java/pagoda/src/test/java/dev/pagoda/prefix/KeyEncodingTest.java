@@ -23,6 +23,9 @@ import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
 class KeyEncodingTest {
+  /** 1,000,000 take 2 GiB of heap. */
+  private static final int NUM_KEYS = Integer.getInteger("dev.pagoda.test.keys", 100_000);
+
   private static final KvShape SHAPE = KvShape.uniform(2, 2, 4, DType.BF16).withBlockSize(4);
 
   /** Makes an encoding of a fingerprint and a layout. */
@@ -171,7 +174,7 @@ class KeyEncodingTest {
     Set<Namespace> namespaces = new HashSet<>();
     Set<BlockKey> keys = new HashSet<>();
     Set<String> chains = new HashSet<>();
-    for (int i = 0; i < 100_000; i++) {
+    for (int i = 0; i < NUM_KEYS; i++) {
       Namespace namespace = new Namespace(text(random), text(random));
       List<String> fields = decode(encoding.rootBytes(namespace));
       assertThat(fields.get(1)).isEqualTo("M" + utf16("model"));

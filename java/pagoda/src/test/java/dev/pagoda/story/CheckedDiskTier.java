@@ -110,7 +110,7 @@ final class CheckedDiskTier implements LowerTier {
   @Override
   public boolean contains(PrefixBlock block) {
     boolean there = door.contains(block);
-    StoryWorld.require(
+    Comparison.require(
         !isKnown() || there == byUse.contains(block.key()), "block on disk", block, there);
     return there;
   }
@@ -125,7 +125,7 @@ final class CheckedDiskTier implements LowerTier {
         expected++;
       }
       numHits += expected;
-      StoryWorld.require(loaded == expected, "blocks loaded from disk", loaded, expected);
+      Comparison.require(loaded == expected, "blocks loaded from disk", loaded, expected);
       check();
     }
     return loaded;
@@ -200,7 +200,7 @@ final class CheckedDiskTier implements LowerTier {
   void check() {
     if (isKnown()) {
       DiskTierStatistics now = real.statistics();
-      StoryWorld.require(
+      Comparison.require(
           now.numBlocks() == byUse.size()
               && now.numEvicted() == numEvicted
               && now.numWritten() == numWritten

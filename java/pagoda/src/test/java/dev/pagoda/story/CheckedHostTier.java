@@ -60,9 +60,9 @@ final class CheckedHostTier implements LowerTier {
   @Override
   public boolean contains(PrefixBlock block) {
     boolean there = door.contains(block);
-    StoryWorld.require(
+    Comparison.require(
         !known || there || !byUse.containsKey(block.key()), "block in host memory", block);
-    StoryWorld.require(
+    Comparison.require(
         !known || hasBelow || there == byUse.containsKey(block.key()), "block nowhere", block);
     return there;
   }
@@ -88,7 +88,7 @@ final class CheckedHostTier implements LowerTier {
     int loaded = watched(() -> door.load(blocks, storage, blockIds));
     if (known) {
       int expected = expectedLoad(blocks);
-      StoryWorld.require(loaded == expected, "blocks loaded", loaded, expected, blocks.size());
+      Comparison.require(loaded == expected, "blocks loaded", loaded, expected, blocks.size());
       check();
     }
     return loaded;
@@ -117,14 +117,14 @@ final class CheckedHostTier implements LowerTier {
         break;
       }
     }
-    StoryWorld.require(!asked.hasNext(), "asked of the tier below", below);
+    Comparison.require(!asked.hasNext(), "asked of the tier below", below);
     return at;
   }
 
   private static int requireAsked(Iterator<Call> asked, List<PrefixBlock> blocks) {
-    StoryWorld.require(asked.hasNext(), "never asked of the tier below", blocks);
+    Comparison.require(asked.hasNext(), "never asked of the tier below", blocks);
     Call call = asked.next();
-    StoryWorld.require(call.blocks().equals(blocks), "asked of the tier below", call, blocks);
+    Comparison.require(call.blocks().equals(blocks), "asked of the tier below", call, blocks);
     return call.numLoaded();
   }
 
@@ -174,7 +174,7 @@ final class CheckedHostTier implements LowerTier {
       numEvicted += victims.size();
       numStored += arriving.size();
     }
-    StoryWorld.require(!asked.hasNext(), "offered below", below);
+    Comparison.require(!asked.hasNext(), "offered below", below);
   }
 
   /** Everything was offered below, oldest first, and stayed. */
@@ -182,7 +182,7 @@ final class CheckedHostTier implements LowerTier {
     if (known && hasBelow) {
       Iterator<Call> asked = below.iterator();
       byUse.values().forEach(block -> requireAsked(asked, List.of(block)));
-      StoryWorld.require(!asked.hasNext(), "spilled", below);
+      Comparison.require(!asked.hasNext(), "spilled", below);
     }
   }
 
@@ -198,7 +198,7 @@ final class CheckedHostTier implements LowerTier {
   void check() {
     if (known) {
       HostTierStatistics now = real.statistics();
-      StoryWorld.require(
+      Comparison.require(
           now.numBlocks() == byUse.size()
               && now.numEvicted() == numEvicted
               && now.numStored() == numStored

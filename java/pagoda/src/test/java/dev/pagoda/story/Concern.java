@@ -10,7 +10,7 @@ interface Concern {
   /** One operation: it does something to the real cache and to its reference, and compares. */
   interface Operation {
     /**
-     * All choices come from {@link StoryWorld#random}; may do nothing if there is nothing to do.
+     * All choices come from {@link StoryWorld#choices}; may do nothing if there is nothing to do.
      */
     void perform(StoryWorld world);
   }

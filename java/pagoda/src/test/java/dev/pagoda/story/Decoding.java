@@ -61,22 +61,22 @@ final class Decoding implements Concern {
     }
 
     boolean isHere() {
-      return members.stream().allMatch(s -> StoryWorld.isHere(s) && !s.real.isClosed());
+      return members.stream().allMatch(s -> s.isHere() && !s.real.isClosed());
     }
   }
 
   private static void start(StoryWorld world) {
-    int size = world.random.nextInt(1, 5);
-    Optional<StorySequence> prompt = world.anyIdle();
-    if (prompt.isEmpty() || world.decoding.size() >= GROUPS_MAX || !world.roomFor(size)) {
+    int size = world.choices.nextInt(1, 5);
+    Optional<StorySequence> prompt = world.sequences.anyIdle();
+    if (prompt.isEmpty() || world.decoding.size() >= GROUPS_MAX || !world.sequences.roomFor(size)) {
       return;
     }
     StorySequence parent = prompt.get();
     boolean isComputed = parent.told.length() <= parent.length(); // else other tokens were told
     PromptHandle handle =
-        isComputed && world.random.nextBoolean() ? PromptHandle.MOVE : PromptHandle.KEEP;
+        isComputed && world.choices.nextBoolean() ? PromptHandle.MOVE : PromptHandle.KEEP;
     Group group =
-        switch (world.random.nextInt(3)) {
+        switch (world.choices.nextInt(3)) {
           case 0 ->
               new Group(
                   BeamSearch.of(
@@ -97,7 +97,7 @@ final class Decoding implements Concern {
 
   private static StorySequence fork(
       StoryWorld world, Group group, StorySequence parent, KvSequence real) {
-    StorySequence fork = world.forked(parent, real, parent.length());
+    StorySequence fork = world.sequences.forked(parent, real, parent.length());
     parent
         .entered
         .filter(_ -> parent.decoded)
@@ -120,20 +120,21 @@ final class Decoding implements Concern {
       StorySequence child =
           carriedOn.add(parent) ? parent : fork(world, group, parent, reals.get(i));
       child.decoded = true;
-      StoryWorld.require(child.real == reals.get(i), "member", i, reals.get(i));
+      Comparison.require(child.real == reals.get(i), "member", i, reals.get(i));
       children.add(child);
     }
     for (StorySequence member : group.members) {
       if (!carriedOn.contains(member)) {
-        world.closed(member);
+        world.sequences.closed(member);
       }
     }
     group.members = children;
-    StoryWorld.require(group.realForks() == group.numForks, "forks", group.realForks());
+    Comparison.require(group.realForks() == group.numForks, "forks", group.realForks());
   }
 
   private static void step(StoryWorld world) {
     world
+        .choices
         .pick(world.decoding.stream().filter(Group::isHere).toList())
         .filter(group -> !group.members.isEmpty())
         .ifPresent(group -> {
@@ -150,7 +151,7 @@ final class Decoding implements Concern {
     List<Stepping.Entry> entries = new ArrayList<>();
     try (Step step = world.cache.newStep()) {
       for (int i = 0; i < tokens.length; i++) {
-        tokens[i] = world.token();
+        tokens[i] = world.choices.token();
       }
       switch (group.real) {
         case BeamSearch beams -> {
@@ -176,7 +177,7 @@ final class Decoding implements Concern {
   private static boolean advance(StoryWorld world, Group group, BeamSearch beams) {
     float[] logProbs = new float[group.members.size() * VOCABULARY];
     for (int i = 0; i < logProbs.length; i++) {
-      logProbs[i] = -world.random.nextInt(1, 100) / 10f;
+      logProbs[i] = -world.choices.nextInt(1, 100) / 10f;
     }
     beams.advance(logProbs, VOCABULARY);
     settle(world, group, beams.isDone() ? new int[0] : beams.lastParents());
@@ -187,23 +188,24 @@ final class Decoding implements Concern {
 
   private static void reassign(StoryWorld world) {
     world
+        .choices
         .pick(world.decoding.stream().filter(Group::isHere).toList())
         .filter(group -> !group.members.isEmpty())
         .ifPresent(group -> {
           int size = group.members.size();
           if (group.real instanceof ForkGroup forks) {
-            int[] parents = new int[world.random.nextInt(1, 5)];
-            if (!world.roomFor(parents.length)) {
+            int[] parents = new int[world.choices.nextInt(1, 5)];
+            if (!world.sequences.roomFor(parents.length)) {
               return;
             }
             for (int i = 0; i < parents.length; i++) {
-              parents[i] = world.random.nextInt(size);
+              parents[i] = world.choices.nextInt(size);
             }
             forks.reassign(parents);
             settle(world, group, parents);
             world.outcomes.count("reassign");
           } else if (group.real instanceof ParallelSampling samples) {
-            int index = world.random.nextInt(size);
+            int index = world.choices.nextInt(size);
             samples.finish(samples.liveSamples()[index]);
             settle(world, group, IntStream.range(0, size).filter(i -> i != index).toArray());
             world.outcomes.count("sample finished");
@@ -213,9 +215,10 @@ final class Decoding implements Concern {
 
   private static void endOne(StoryWorld world) {
     world
+        .choices
         .pick(
             world.decoding.stream()
-                .filter(group -> group.members.stream().allMatch(StoryWorld::isHere))
+                .filter(group -> group.members.stream().allMatch(StorySequence::isHere))
                 .toList())
         .ifPresent(group -> end(world, group));
   }
@@ -228,7 +231,7 @@ final class Decoding implements Concern {
     } catch (Exception refused) {
       throw new AssertionError(refused);
     }
-    open.forEach(world::closed);
+    open.forEach(world.sequences::closed);
     group.members = List.of();
     world.decoding.remove(group);
   }

@@ -62,11 +62,11 @@ final class Leaving implements Concern {
   }
 
   private static int someCut(StoryWorld world) {
-    return world.random.nextBoolean() ? 0 : world.random.nextInt(6);
+    return world.choices.nextBoolean() ? 0 : world.choices.nextInt(6);
   }
 
   private static List<StorySequence> leavers(StoryWorld world) {
-    return world.groups.size() < GROUPS_MAX ? world.anyGroup() : List.of();
+    return world.groups.size() < GROUPS_MAX ? world.sequences.anyGroup() : List.of();
   }
 
   private static void swapOut(StoryWorld world) {
@@ -78,8 +78,8 @@ final class Leaving implements Concern {
     int needed = StoryGroup.numBlocks(members, cut);
     if (!hasSlots(world, needed)) {
       OutOfBlocksException refused =
-          world.requireRefused(() -> world.space.swapOutTail(real(members), cut));
-      StoryWorld.require(refused.needed() == needed, "slots needed", refused.getMessage());
+          Comparison.requireRefused(() -> world.space.swapOutTail(real(members), cut));
+      Comparison.require(refused.needed() == needed, "slots needed", refused.getMessage());
       world.outcomes.count("swap refused for lack of host slots");
       return;
     }
@@ -89,7 +89,7 @@ final class Leaving implements Concern {
       return;
     }
     SwappedGroup handle = out.getFirst();
-    StoryWorld.require(handle.numBlocks() == needed, "blocks swapped out", handle);
+    Comparison.require(handle.numBlocks() == needed, "blocks swapped out", handle);
     world.groups.add(StoryGroup.left(world, members, cut, handle));
     world.outcomes.count(cut > 0 ? "swap out of a tail" : "swap out");
   }
@@ -120,9 +120,10 @@ final class Leaving implements Concern {
   /** A group that kept its first blocks gives up some of those too. */
   private static void moreLeaves(StoryWorld world) {
     world
+        .choices
         .pick(world.groups.stream().filter(group -> group.cut > 0).toList())
         .ifPresent(group -> {
-          int cut = world.random.nextInt(group.cut);
+          int cut = world.choices.nextInt(group.cut);
           if (group.handle instanceof DroppedGroup dropped) {
             dropped.dropMore(cut);
             group.leftFrom(world, cut, dropped);
@@ -137,14 +138,14 @@ final class Leaving implements Concern {
     List<StorySequence> members = group.members;
     int further = StoryGroup.numBlocks(members, cut);
     if (!hasSlots(world, further)) {
-      world.requireRefused(() -> world.space.swapOutMore(swapped, cut));
+      Comparison.requireRefused(() -> world.space.swapOutMore(swapped, cut));
       world.outcomes.count("swap of more refused for lack of host slots");
       return;
     }
     List<SwappedGroup> out = new ArrayList<>();
     if (succeeds(world, () -> out.add(world.space.swapOutMore(swapped, cut)))) {
       group.leftFrom(world, cut, out.getFirst());
-      StoryWorld.require(
+      Comparison.require(
           out.getFirst().numBlocks() == group.numBlocks(), "blocks swapped", out.getFirst());
       world.outcomes.count("more swapped out");
     } else {
@@ -155,10 +156,11 @@ final class Leaving implements Concern {
   /** From host slots to a file, back, or to nowhere. */
   private static void moveOn(StoryWorld world) {
     world
+        .choices
         .pick(world.groups)
         .ifPresent(group -> {
           if (group.handle instanceof SwappedGroup swapped) {
-            if (world.random.nextBoolean()) {
+            if (world.choices.nextBoolean()) {
               group.handle = world.space.drop(swapped);
               world.outcomes.count("swapped group dropped");
             } else if (succeeds(
@@ -169,7 +171,7 @@ final class Leaving implements Concern {
             }
           } else if (group.handle instanceof FiledGroup filed) {
             if (!hasSlots(world, group.numBlocks())) {
-              world.requireRefused(() -> world.folder.pull(filed, world.space));
+              Comparison.requireRefused(() -> world.folder.pull(filed, world.space));
               world.outcomes.count("pull refused for lack of host slots");
             } else if (succeeds(
                 world, () -> group.handle = world.folder.pull(filed, world.space))) {
@@ -182,7 +184,7 @@ final class Leaving implements Concern {
   }
 
   private static void comeBack(StoryWorld world) {
-    world.pick(world.groups).ifPresent(group -> comeBack(world, group));
+    world.choices.pick(world.groups).ifPresent(group -> comeBack(world, group));
   }
 
   private static void comeBack(StoryWorld world, StoryGroup group) {
@@ -198,7 +200,7 @@ final class Leaving implements Concern {
 
   private static void moveIn(StoryWorld world, StoryGroup group, String what, Runnable move) {
     if (!group.canComeBack(world)) {
-      world.requireShortage(world.requireRefused(move));
+      world.comparison.requireShortage(Comparison.requireRefused(move));
       world.outcomes.count(what + " refused");
     } else if (succeeds(world, move)) {
       group.isBack(world);
@@ -221,7 +223,7 @@ final class Leaving implements Concern {
     Feeder(StoryWorld world, List<StorySequence> members) {
       this.world = world;
       this.members = members;
-      feedsUntilFailure = world.armed ? world.random.nextInt(1, 3) : 0;
+      feedsUntilFailure = world.armed ? world.choices.nextInt(1, 3) : 0;
     }
 
     boolean hasFailed() {
@@ -236,7 +238,7 @@ final class Leaving implements Concern {
         append(sequence, fromPosition, fromPosition + 1);
         throw new UnsupportedOperationException("planted in the feeder");
       }
-      int middle = world.random.nextInt(fromPosition, toPosition);
+      int middle = world.choices.nextInt(fromPosition, toPosition);
       if (middle > fromPosition) {
         append(sequence, fromPosition, middle);
       }
@@ -259,15 +261,15 @@ final class Leaving implements Concern {
   private static void restore(StoryWorld world, StoryGroup group, DroppedGroup dropped) {
     Feeder feeder = new Feeder(world, group.members);
     if (group.isRestoreRefused(world)) {
-      world.requireRefused(() -> dropped.restore(feeder));
-      StoryWorld.require(feeder.fed.isEmpty(), "computed in vain", feeder.fed);
+      Comparison.requireRefused(() -> dropped.restore(feeder));
+      Comparison.require(feeder.fed.isEmpty(), "computed in vain", feeder.fed);
       world.outcomes.count("recompute refused");
       return;
     }
     try {
       dropped.restore(feeder);
     } catch (UnsupportedOperationException planted) {
-      StoryWorld.require(feeder.hasFailed(), "failure of the feeder", planted);
+      Comparison.require(feeder.hasFailed(), "failure of the feeder", planted);
     }
     group.restored(world, feeder.fed, feeder.hasFailed());
     if (feeder.hasFailed()) {
@@ -279,7 +281,7 @@ final class Leaving implements Concern {
   }
 
   private static void discard(StoryWorld world) {
-    world.pick(world.groups).ifPresent(group -> discard(world, group));
+    world.choices.pick(world.groups).ifPresent(group -> discard(world, group));
   }
 
   private static void discard(StoryWorld world, StoryGroup group) {
@@ -288,7 +290,7 @@ final class Leaving implements Concern {
       case FiledGroup filed -> world.folder.discard(filed);
       default -> group.members.forEach(member -> member.real.close());
     }
-    group.members.forEach(world::closed);
+    group.members.forEach(world.sequences::closed);
     world.groups.remove(group);
     world.outcomes.count("group discarded");
   }

@@ -27,7 +27,7 @@ final class Prefixing implements Concern {
         new Weighted("tell", 3, Prefixing::tell),
         new Weighted("pin", 2, Prefixing::pin),
         new Weighted("unpin", 1, Prefixing::unpin),
-        new Weighted("time", 3, world -> world.advance(world.random.nextInt(60))),
+        new Weighted("time", 3, world -> world.advance(world.choices.nextInt(60))),
         new Weighted("remove", 1, Prefixing::remove),
         new Weighted("clear", 1, Prefixing::clear));
   }
@@ -123,14 +123,14 @@ final class Prefixing implements Concern {
         return blocks.size();
       }
       if (!world.pool.hasRoomFor(gaps.size())) {
-        StoryWorld.require(numLoaded == 0, "loaded without room", numLoaded);
+        Comparison.require(numLoaded == 0, "loaded without room", numLoaded);
         world.outcomes.count("tier hit without room");
         return gaps.getFirst();
       }
       long reclaimed = world.pool.numReclaimed;
       List<StoryBlock> taken = world.pool.take(gaps.size(), 0);
       boolean undisturbed = !world.armed && reclaimed == world.pool.numReclaimed;
-      StoryWorld.require(
+      Comparison.require(
           numLoaded <= gaps.size() && (numLoaded == gaps.size() || !undisturbed),
           "blocks loaded",
           numLoaded,
@@ -161,9 +161,9 @@ final class Prefixing implements Concern {
 
   /** What was found is not counted as reclaimable. */
   static void requireRefusal(StoryWorld world, Found found, Runnable call) {
-    OutOfBlocksException refused = world.requireRefused(call);
-    StoryWorld.require(
-        world.compared != StoryWorld.Compared.EVERYTHING
+    OutOfBlocksException refused = Comparison.requireRefused(call);
+    Comparison.require(
+        !world.comparison.looksAtEverything()
             || (refused.free() == world.pool.numUnreserved()
                 && refused.reclaimable() == world.pool.numReclaimable() - found.numIdle(world)),
         "refusal",
@@ -187,24 +187,25 @@ final class Prefixing implements Concern {
   }
 
   private static void open(StoryWorld world) {
-    if (!world.roomForMore()) {
+    if (!world.sequences.roomForMore()) {
       return;
     }
-    String tenant = world.tenant();
-    int[] prompt = world.prompt();
+    String tenant = world.choices.tenant();
+    int[] prompt = world.choices.prompt();
     OpenOptions options = options(world);
-    Found found = find(world, StoryWorld.tokens(tenant, prompt), options);
+    Found found = find(world, Tenants.tokens(tenant, prompt), options);
     if (!found.hasRoom(world, options, prompt.length)) {
       requireRefusal(
-          world, found, () -> world.prefixes.open(prompt, StoryWorld.namespace(tenant), options));
+          world, found, () -> world.prefixes.open(prompt, Tenants.namespace(tenant), options));
       world.outcomes.count("open refused");
       return;
     }
-    TokenSequence real = world.prefixes.open(prompt, StoryWorld.namespace(tenant), options);
-    StorySequence sequence = world.add(real.sequence(), Optional.of(real), tenant, options);
+    TokenSequence real = world.prefixes.open(prompt, Tenants.namespace(tenant), options);
+    StorySequence sequence =
+        world.sequences.add(real.sequence(), Optional.of(real), tenant, options);
     sequence.told.append(prompt);
     filled(world, sequence, found, prompt.length, options.afterPreemption(), 0);
-    StoryWorld.require(
+    Comparison.require(
         prompt.length == 0 || real.length() < prompt.length, "nothing to compute", real);
   }
 
@@ -220,7 +221,7 @@ final class Prefixing implements Concern {
     int loaded = Math.toIntExact(real.use().loadedTokens() - loadedBefore);
     long heads = world.counts.headTokens;
     int length = found.adopt(world, sequence, loaded / world.blockSize);
-    StoryWorld.require(real.length() == length, "cached tokens", real, length, sequence);
+    Comparison.require(real.length() == length, "cached tokens", real, length, sequence);
     sequence.ids.append(sequence.told.ids(0, length));
     sequence.lengthCounted = length;
     world.counts.requests++;
@@ -232,7 +233,7 @@ final class Prefixing implements Concern {
       world.counts.cachedTokens += length;
     }
     MissReason reason = real.use().missReason();
-    StoryWorld.require(
+    Comparison.require(
         length == found.numTokens(world)
             ? found.missReasons.contains(reason)
             : reason == MissReason.EVICTED,
@@ -248,7 +249,7 @@ final class Prefixing implements Concern {
   }
 
   private static OpenOptions options(StoryWorld world) {
-    int choice = world.random.nextInt(12);
+    int choice = world.choices.nextInt(12);
     OpenOptions options = OpenOptions.DEFAULT;
     if (choice == 0) {
       options = options.withoutRead();
@@ -260,20 +261,20 @@ final class Prefixing implements Concern {
       options = options.returning();
     }
     Retention retention =
-        switch (world.random.nextInt(8)) {
-          case 0 -> Retention.DEFAULT.withPriority(world.random.nextInt(10));
-          case 1 -> Retention.DEFAULT.withPin(Duration.ofNanos(world.random.nextInt(100)));
+        switch (world.choices.nextInt(8)) {
+          case 0 -> Retention.DEFAULT.withPriority(world.choices.nextInt(10));
+          case 1 -> Retention.DEFAULT.withPin(Duration.ofNanos(world.choices.nextInt(100)));
           default -> Retention.DEFAULT;
         };
     return options.withRetention(retention);
   }
 
   private static void probe(StoryWorld world) {
-    String tenant = world.tenant();
-    int[] prompt = world.prompt();
-    PrefixMatch match = world.prefixes.probe(prompt, StoryWorld.namespace(tenant));
-    Found found = find(world, StoryWorld.tokens(tenant, prompt), OpenOptions.DEFAULT);
-    StoryWorld.require(
+    String tenant = world.choices.tenant();
+    int[] prompt = world.choices.prompt();
+    PrefixMatch match = world.prefixes.probe(prompt, Tenants.namespace(tenant));
+    Found found = find(world, Tenants.tokens(tenant, prompt), OpenOptions.DEFAULT);
+    Comparison.require(
         match.cachedTokens() == found.numTokens(world)
             && found.missReasons.contains(match.missReason()),
         "probe",
@@ -285,16 +286,18 @@ final class Prefixing implements Concern {
 
   private static void publish(StoryWorld world) {
     world
-        .pick(world.idleSequences().stream().filter(s -> s.tokens.isEmpty()).toList())
+        .choices
+        .pick(world.sequences.idle().stream().filter(s -> s.tokens.isEmpty()).toList())
         .ifPresent(sequence -> {
           int published =
               world.prefixes.publish(
-                  sequence.real, sequence.ids.ids(), StoryWorld.namespace(sequence.tenant));
+                  sequence.real, sequence.ids.ids(), Tenants.namespace(sequence.tenant));
           sequence.chain.clear();
           sequence.epoch = world.epoch;
           int expected =
-              world.publish(sequence, sequence.ids, sequence.length(), OpenOptions.DEFAULT);
-          StoryWorld.require(
+              world.sequences.publish(
+                  sequence, sequence.ids, sequence.length(), OpenOptions.DEFAULT);
+          Comparison.require(
               published == expected * world.blockSize, "published", published, expected);
         });
   }
@@ -302,48 +305,49 @@ final class Prefixing implements Concern {
   /** Ids of tokens that are there already. */
   private static void tell(StoryWorld world) {
     world
-        .pick(world.idleSequences().stream().filter(s -> s.tokens.isPresent()).toList())
+        .choices
+        .pick(world.sequences.idle().stream().filter(s -> s.tokens.isPresent()).toList())
         .ifPresent(sequence -> {
           TokenSequence real = sequence.tokens.orElseThrow();
           int from = sequence.told.length();
           if (from < sequence.length()) {
-            int to = from + 1 + world.random.nextInt(sequence.length() - from);
+            int to = from + 1 + world.choices.nextInt(sequence.length() - from);
             int[] accepted = sequence.ids.ids(from, to);
             real.append(accepted);
             sequence.told.append(accepted);
           }
-          if (world.random.nextBoolean()) {
+          if (world.choices.nextBoolean()) {
             int published = real.publish();
             int expected =
-                world.publish(sequence, sequence.told, sequence.length(), sequence.options);
-            StoryWorld.require(
+                world.sequences.publish(
+                    sequence, sequence.told, sequence.length(), sequence.options);
+            Comparison.require(
                 published == expected * world.blockSize, "published", published, expected);
           }
         });
   }
 
   private static void pin(StoryWorld world) {
-    String tenant = world.tenant();
-    int[] prompt = world.prompt();
-    long pinNanos = world.random.nextInt(100);
+    String tenant = world.choices.tenant();
+    int[] prompt = world.choices.prompt();
+    long pinNanos = world.choices.nextInt(100);
     List<Shelf> shelves = shelves(world, tenant, prompt, false);
-    int pinned =
-        world.prefixes.pin(prompt, StoryWorld.namespace(tenant), Duration.ofNanos(pinNanos));
-    StoryWorld.require(pinned == shelves.size() * world.blockSize, "pinned", pinned);
+    int pinned = world.prefixes.pin(prompt, Tenants.namespace(tenant), Duration.ofNanos(pinNanos));
+    Comparison.require(pinned == shelves.size() * world.blockSize, "pinned", pinned);
     touch(world, shelves, shelf -> world.shelves.pin(shelf, pinNanos));
   }
 
   private static List<Shelf> shelves(StoryWorld world, String tenant, int[] prompt, boolean below) {
-    return world.shelves.find(StoryWorld.tokens(tenant, prompt), prompt.length, below).stream()
+    return world.shelves.find(Tenants.tokens(tenant, prompt), prompt.length, below).stream()
         .flatMap(place -> place.shelf().stream())
         .toList();
   }
 
   private static void unpin(StoryWorld world) {
-    String tenant = world.tenant();
-    int[] prompt = world.prompt();
+    String tenant = world.choices.tenant();
+    int[] prompt = world.choices.prompt();
     List<Shelf> shelves = shelves(world, tenant, prompt, false);
-    world.prefixes.unpin(prompt, StoryWorld.namespace(tenant));
+    world.prefixes.unpin(prompt, Tenants.namespace(tenant));
     touch(world, shelves, shelf -> shelf.pinnedUntil = 0);
   }
 
@@ -355,11 +359,11 @@ final class Prefixing implements Concern {
   }
 
   private static void remove(StoryWorld world) {
-    String tenant = world.tenant();
-    int[] prompt = world.prompt();
+    String tenant = world.choices.tenant();
+    int[] prompt = world.choices.prompt();
     List<Shelf> shelves = shelves(world, tenant, prompt, true);
-    int removed = world.prefixes.remove(prompt, StoryWorld.namespace(tenant));
-    StoryWorld.require(removed == shelves.size(), "removed", removed);
+    int removed = world.prefixes.remove(prompt, Tenants.namespace(tenant));
+    Comparison.require(removed == shelves.size(), "removed", removed);
     shelves.reversed().forEach(world.shelves::unshelveAndFree);
     world.counts.removed += removed;
   }
@@ -370,14 +374,14 @@ final class Prefixing implements Concern {
   }
 
   private static void clear(StoryWorld world) {
-    if (world.random.nextInt(4) == 0) {
+    if (world.choices.nextInt(4) == 0) {
       world.counts.cleared += world.prefixes.clear();
       world.epoch++;
       world.shelves.clear();
-    } else if (world.random.nextInt(2) == 0) {
-      Namespace tenant = StoryWorld.namespace(world.tenant());
+    } else if (world.choices.nextInt(2) == 0) {
+      Namespace tenant = Tenants.namespace(world.choices.tenant());
       world.counts.cleared += world.prefixes.clear(tenant);
-      world.shelves.clear(shelf -> covers(tenant, StoryWorld.namespace(shelf.tenant)));
+      world.shelves.clear(shelf -> covers(tenant, Tenants.namespace(shelf.tenant)));
     }
   }
 }

@@ -90,7 +90,7 @@ final class Pressing implements Concern {
 
     int numWaiting() {
       int waiting = (int) groups.stream().filter(group -> group.away.isPresent()).count();
-      StoryWorld.require(preemptor.numWaiting() == waiting, "groups that wait", waiting);
+      Comparison.require(preemptor.numWaiting() == waiting, "groups that wait", waiting);
       return waiting;
     }
 
@@ -119,12 +119,13 @@ final class Pressing implements Concern {
       return;
     }
     List<StorySequence> members =
-        world.random.nextInt(3) > 0
-            ? world.anyGroup()
+        world.choices.nextInt(3) > 0
+            ? world.sequences.anyGroup()
             : world
+                .choices
                 .pick(world.decoding)
                 .map(group -> group.members)
-                .filter(all -> all.stream().allMatch(s -> StoryWorld.isHere(s)))
+                .filter(all -> all.stream().allMatch(s -> s.isHere()))
                 .filter(all -> all.stream().allMatch(s -> s.entered.isEmpty()))
                 .orElseGet(List::of);
     if (!members.isEmpty()) {
@@ -138,8 +139,8 @@ final class Pressing implements Concern {
     for (Group group : world.pressure.groups) {
       int numBlocksHere = group.away.map(StoryGroup::numBlocksHere).orElse(0);
       if (numBlocksHere > 0) {
-        int cut = world.random.nextInt(numBlocksHere);
-        StoryWorld.require(
+        int cut = world.choices.nextInt(numBlocksHere);
+        Comparison.require(
             group.real.load(cut).numBlocks() == StoryGroup.numBlocks(group.members, cut),
             "load of a group that is away",
             cut,
@@ -151,8 +152,8 @@ final class Pressing implements Concern {
   private static void makeRoom(StoryWorld world) {
     requireLoads(world);
     List<StorySequence> keep =
-        world.sequences.stream().filter(s -> world.random.nextInt(6) == 0).toList();
-    var _ = makeRoom(world, world.random.nextInt(1 + world.numBlocks), keep);
+        world.sequences.all.stream().filter(s -> world.choices.nextInt(6) == 0).toList();
+    var _ = makeRoom(world, world.choices.nextInt(1 + world.numBlocks), keep);
   }
 
   /** Has groups make room, those of some sequences excepted. */
@@ -163,7 +164,7 @@ final class Pressing implements Concern {
     try {
       done = world.pressure.preemptor.makeRoom(needed, kept);
     } catch (OutOfBlocksException none) {
-      StoryWorld.require(needed > world.pool.numAvailable(), "no room", none.getMessage());
+      Comparison.require(needed > world.pool.numAvailable(), "no room", none.getMessage());
       world.outcomes.count("no room made");
       return false;
     } catch (CopyFaults.Planted planted) {
@@ -174,7 +175,7 @@ final class Pressing implements Concern {
     for (Preemption<PreemptibleGroup> each : done.reversed()) {
       preempted(world, each);
     }
-    StoryWorld.require(world.pool.numAvailable() >= needed, "room made", done, needed);
+    Comparison.require(world.pool.numAvailable() >= needed, "room made", done, needed);
     world.outcomes.count(done.isEmpty() ? "room was there" : "room made");
     return true;
   }
@@ -201,7 +202,7 @@ final class Pressing implements Concern {
 
   private static void restoreNext(StoryWorld world) {
     Pressure pressure = world.pressure;
-    int spare = world.random.nextInt(3);
+    int spare = world.choices.nextInt(3);
     Optional<Group> first =
         pressure.groups.stream()
             .filter(group -> group.away.isPresent())
@@ -220,11 +221,11 @@ final class Pressing implements Concern {
       Leaving.requirePlanted(world, planted);
       attempt = Attempt.FAILED;
     } catch (UnsupportedOperationException planted) {
-      StoryWorld.require(feeder.hasFailed(), "failure of the feeder", planted);
+      Comparison.require(feeder.hasFailed(), "failure of the feeder", planted);
       attempt = Attempt.FAILED;
     }
     if (first.isEmpty()) {
-      StoryWorld.require(!isBack, "restored with nobody away", pressure.groups.size());
+      Comparison.require(!isBack, "restored with nobody away", pressure.groups.size());
       return;
     }
     boolean expected = tryRestore(world, away, feeder, alone ? 0 : spare, attempt);
@@ -238,7 +239,7 @@ final class Pressing implements Concern {
         }
       }
     }
-    StoryWorld.require(isBack == expected, "restored", isBack, away);
+    Comparison.require(isBack == expected, "restored", isBack, away);
     if (isBack) {
       first.get().away = Optional.empty();
     }
@@ -255,12 +256,12 @@ final class Pressing implements Concern {
       StoryWorld world, StoryGroup away, Leaving.Feeder feeder, int spare, Attempt attempt) {
     boolean failed = attempt == Attempt.FAILED;
     if (!world.pool.hasRoomFor(spare)) {
-      StoryWorld.require(!failed, "restored without room to spare", spare);
+      Comparison.require(!failed, "restored without room to spare", spare);
       return false;
     }
     world.pool.promise(spare);
     boolean hasRoom = isSwapped(away) ? away.canComeBack(world) : !away.isRestoreRefused(world);
-    StoryWorld.require(hasRoom || !failed, "restored without room", away);
+    Comparison.require(hasRoom || !failed, "restored without room", away);
     if (hasRoom && isSwapped(away)) {
       if (failed) {
         away.failedToComeBack(world);
@@ -282,7 +283,7 @@ final class Pressing implements Concern {
   }
 
   private static void leave(StoryWorld world) {
-    world.pick(world.pressure.groups).ifPresent(group -> leave(world, group));
+    world.choices.pick(world.pressure.groups).ifPresent(group -> leave(world, group));
   }
 
   private static void leave(StoryWorld world, Group group) {
@@ -290,7 +291,7 @@ final class Pressing implements Concern {
     world.pressure.groups.remove(group);
     group.members.forEach(member -> member.entered = Optional.empty());
     if (group.away.isPresent()) {
-      group.away.get().members.forEach(world::closed);
+      group.away.get().members.forEach(world.sequences::closed);
       world.outcomes.count("leave while away");
     }
   }
@@ -298,23 +299,23 @@ final class Pressing implements Concern {
   /** Nobody waits for ever: when all that run are done, each of the others comes back. */
   @Override
   public void end(StoryWorld world) {
-    world.closePromises();
+    world.sequences.closePromises();
     world.advance(PINS_NANOS_MAX);
-    List.copyOf(world.sequences).stream()
+    List.copyOf(world.sequences.all).stream()
         .filter(sequence -> sequence.entered.isEmpty())
-        .forEach(world::close);
+        .forEach(world.sequences::close);
     List<Group> groups = world.pressure.groups;
     while (!groups.isEmpty()) {
       for (Group group : List.copyOf(groups)) {
         if (group.away.isEmpty()) {
           List<StorySequence> members = List.copyOf(group.members);
           leave(world, group);
-          members.forEach(world::close);
+          members.forEach(world.sequences::close);
         }
       }
       int numLeft = groups.size();
       restoreNext(world);
-      StoryWorld.require(
+      Comparison.require(
           numLeft == 0 || world.pressure.numWaiting() < numLeft,
           "nobody comes back to an empty cache",
           world.pool.numAvailable());

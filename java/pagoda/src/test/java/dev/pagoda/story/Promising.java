@@ -23,32 +23,33 @@ final class Promising implements Concern {
   }
 
   private static void reserve(StoryWorld world) {
-    if (world.promises.size() >= PROMISES_MAX) {
+    if (world.sequences.promises.size() >= PROMISES_MAX) {
       return;
     }
-    int count = world.random.nextInt(1 + world.numBlocks / 3);
+    int count = world.choices.nextInt(1 + world.numBlocks / 3);
     boolean hasRoom = world.pool.hasRoomFor(count);
-    if (world.random.nextBoolean()) {
+    if (world.choices.nextBoolean()) {
       Optional<BlockReservation> real = world.cache.tryReserve(count);
-      StoryWorld.require(real.isPresent() == hasRoom, "reserved", real);
-      real.ifPresent(promise -> world.promised(promise, count));
+      Comparison.require(real.isPresent() == hasRoom, "reserved", real);
+      real.ifPresent(promise -> world.sequences.promised(promise, count));
     } else if (hasRoom) {
-      world.promised(world.cache.reserve(count), count);
+      world.sequences.promised(world.cache.reserve(count), count);
     } else {
-      world.requireShortage(world.requireRefused(() -> world.cache.reserve(count)));
+      world.comparison.requireShortage(Comparison.requireRefused(() -> world.cache.reserve(count)));
     }
     world.outcomes.count(hasRoom ? "reserve" : "reserve refused");
   }
 
   private static void resize(StoryWorld world) {
     world
-        .pick(world.promises)
+        .choices
+        .pick(world.sequences.promises)
         .ifPresent(promise -> {
-          int count = world.random.nextInt(1 + world.numBlocks / 3);
+          int count = world.choices.nextInt(1 + world.numBlocks / 3);
           boolean grows = !promise.isSuspended() && count > promise.left;
           boolean hasRoom = !grows || world.pool.hasRoomFor(count - promise.left);
           boolean resized = promise.real.orElseThrow().tryResize(count);
-          StoryWorld.require(resized == hasRoom, "resized", promise);
+          Comparison.require(resized == hasRoom, "resized", promise);
           if (hasRoom) {
             if (grows) {
               world.pool.promise(count - promise.left);
@@ -61,41 +62,44 @@ final class Promising implements Concern {
 
   private static void draw(StoryWorld world) {
     world
+        .sequences
         .anyIdle()
         .ifPresent(sequence -> {
           StoryPromise promise =
-              world.random.nextInt(4) == 0
-                  ? world.noPromise
-                  : world.pick(world.promises).orElse(world.noPromise);
+              world.choices.nextInt(4) == 0
+                  ? world.sequences.noPromise
+                  : world.choices.pick(world.sequences.promises).orElse(world.sequences.noPromise);
           int numResumed = promise.toResume();
           if (!world.pool.hasRoomFor(numResumed)) {
-            world.requireShortage(
-                world.requireRefused(() -> sequence.real.drawFrom(promise.real.orElseThrow())));
+            world.comparison.requireShortage(
+                Comparison.requireRefused(
+                    () -> sequence.real.drawFrom(promise.real.orElseThrow())));
             world.outcomes.count("draw refused");
             return;
           }
           promise.real.ifPresentOrElse(sequence.real::drawFrom, sequence.real::drawFromNone);
           world.pool.promise(numResumed);
-          world.draws(sequence, promise);
+          world.sequences.draws(sequence, promise);
           world.outcomes.count(numResumed > 0 ? "promise resumed" : "draw");
         });
   }
 
   private static void giveBack(StoryWorld world) {
     world
-        .pick(world.promises)
+        .choices
+        .pick(world.sequences.promises)
         .ifPresent(promise -> {
           check(promise);
           promise.real.orElseThrow().close();
           promise.close();
-          world.promises.remove(promise);
+          world.sequences.promises.remove(promise);
           check(promise);
         });
   }
 
   private static void check(StoryPromise promise) {
     BlockReservation real = promise.real.orElseThrow();
-    StoryWorld.require(
+    Comparison.require(
         real.numGranted() == promise.granted
             && real.numLeft() == promise.left
             && real.isSuspended() == promise.isSuspended()
@@ -106,13 +110,13 @@ final class Promising implements Concern {
   }
 
   private static void admit(StoryWorld world) {
-    if (world.promises.size() >= PROMISES_MAX || !world.roomForMore()) {
+    if (world.sequences.promises.size() >= PROMISES_MAX || !world.sequences.roomForMore()) {
       return;
     }
     AdmissionRequest request =
         AdmissionRequest.of(
-            world.random.nextInt(1, 6 * world.blockSize),
-            world.random.nextInt(4 * world.blockSize));
+            world.choices.nextInt(1, 6 * world.blockSize),
+            world.choices.nextInt(4 * world.blockSize));
     int needed = Math.toIntExact(request.numBlocks(world.blockSize));
     boolean waits = world.pressure.numWaiting() > 0;
     int owned =
@@ -126,22 +130,23 @@ final class Promising implements Concern {
     boolean fits = isPossible && !waits && world.pool.hasRoomFor(asked);
     switch (world.pressure.admission().tryAdmit(request)) {
       case AdmissionAnswer.Admitted(BlockReservation promise) -> {
-        StoryWorld.require(fits, "admitted", promise);
-        StoryPromise own = world.promised(promise, asked);
+        Comparison.require(fits, "admitted", promise);
+        StoryPromise own = world.sequences.promised(promise, asked);
         own.resize(needed);
         KvSequence sequence = world.cache.newSequence();
         sequence.drawFrom(promise);
         StorySequence admitted =
-            world.add(sequence, Optional.empty(), world.tenant(), OpenOptions.DEFAULT);
-        world.draws(admitted, own);
+            world.sequences.add(
+                sequence, Optional.empty(), world.choices.tenant(), OpenOptions.DEFAULT);
+        world.sequences.draws(admitted, own);
         world.outcomes.count("admitted");
       }
       case AdmissionAnswer.Deferred deferred -> {
-        StoryWorld.require(isPossible && !fits, "deferred", deferred);
+        Comparison.require(isPossible && !fits, "deferred", deferred);
         world.outcomes.count(waits ? "deferred while others wait" : "deferred");
       }
       case AdmissionAnswer.Impossible impossible -> {
-        StoryWorld.require(!isPossible, "impossible", impossible);
+        Comparison.require(!isPossible, "impossible", impossible);
         world.outcomes.count("admission impossible");
       }
     }

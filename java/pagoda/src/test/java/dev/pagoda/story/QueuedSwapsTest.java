@@ -152,7 +152,7 @@ class QueuedSwapsTest {
       if (here.isEmpty() || random.nextBoolean()) {
         int[] prompt = prompt();
         TokenSequence chat = prefixes.open(prompt, TENANT, OpenOptions.DEFAULT.withoutRoom());
-        Tokens told = StoryWorld.tokens("anna", prompt);
+        Tokens told = Tenants.tokens("anna", prompt);
         holding = new Holding(chat.sequence(), told.copy(chat.length()), told);
         here.add(holding);
         if (chat.length() > 0) {

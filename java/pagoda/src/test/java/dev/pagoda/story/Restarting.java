@@ -18,19 +18,19 @@ final class Restarting implements Concern {
   }
 
   private static void tiers(StoryWorld world) {
-    switch (world.random.nextInt(4)) {
+    switch (world.choices.nextInt(4)) {
       case 0 -> world.tiers.spill();
-      case 1 -> world.tiers.clear(world.random.nextBoolean());
+      case 1 -> world.tiers.clear(world.choices.nextBoolean());
       default -> {}
     }
   }
 
   private void restart(StoryWorld world) {
-    int choice = world.random.nextInt(8);
+    int choice = world.choices.nextInt(8);
     world.disarm();
     if (choice == 0) {
       settle.perform(world);
-      world.restart(world.random.nextBoolean());
+      world.restart(world.choices.nextBoolean());
       world.outcomes.count("restart");
     } else if (choice == 1) {
       world.reopenPrefixes();

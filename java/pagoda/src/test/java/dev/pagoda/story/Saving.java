@@ -31,14 +31,14 @@ final class Saving implements Concern {
   }
 
   private static void save(StoryWorld world) {
-    List<StorySequence> members = world.anyGroup();
+    List<StorySequence> members = world.sequences.anyGroup();
     if (members.isEmpty()) {
       return;
     }
-    int number = world.random.nextInt(FILES);
+    int number = world.choices.nextInt(FILES);
     List<int[]> tokenIds = new ArrayList<>();
     for (StorySequence member : members) {
-      tokenIds.add(world.random.nextBoolean() ? member.ids.ids() : NO_IDS);
+      tokenIds.add(world.choices.nextBoolean() ? member.ids.ids() : NO_IDS);
     }
     try {
       save(world, members, tokenIds, number);
@@ -80,7 +80,7 @@ final class Saving implements Concern {
   }
 
   private static void restore(StoryWorld world) {
-    int number = world.random.nextInt(FILES);
+    int number = world.choices.nextInt(FILES);
     Optional<Saved> saved = world.saved.get(number);
     if (saved.isEmpty()) {
       try {
@@ -89,7 +89,7 @@ final class Saving implements Concern {
       } catch (UncheckedIOException missing) {
         world.outcomes.count("restore of a missing file");
       }
-    } else if (world.roomFor(saved.get().tables.size())) {
+    } else if (world.sequences.roomFor(saved.get().tables.size())) {
       restore(world, number, saved.get());
     }
   }
@@ -100,7 +100,7 @@ final class Saving implements Concern {
     boolean fits = saved.numBlocks() <= world.pool.numAvailable();
     try {
       if (!fits) {
-        var _ = world.requireRefused(() -> world.store.restore(StoryFiles.saved(number)));
+        var _ = Comparison.requireRefused(() -> world.store.restore(StoryFiles.saved(number)));
         var _ = world.pool.hasRoomFor(saved.numBlocks());
         world.outcomes.count("restore of a file refused");
         return;
@@ -119,7 +119,7 @@ final class Saving implements Concern {
     for (int i = 0; i < saved.tables.size(); i++) {
       KvSequence real = group.sequences().get(i);
       StorySequence sequence =
-          world.add(real, Optional.empty(), saved.tenants.get(i), OpenOptions.DEFAULT);
+          world.sequences.add(real, Optional.empty(), saved.tenants.get(i), OpenOptions.DEFAULT);
       sequence.ids.append(saved.tokens.get(i).ids());
       for (int block : saved.tables.get(i)) {
         if (handedOut[block]) {
@@ -128,9 +128,9 @@ final class Saving implements Concern {
         handedOut[block] = true;
         sequence.blocks.add(blocks.get(block));
       }
-      StoryWorld.require(
+      Comparison.require(
           Arrays.equals(group.tokenIds(i), saved.tokenIds.get(i)), "token ids", sequence, i);
-      world.check(sequence, 0);
+      world.comparison.check(sequence, 0);
     }
     world.outcomes.count("restore of a file");
   }

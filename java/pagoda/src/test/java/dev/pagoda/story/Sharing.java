@@ -21,30 +21,35 @@ final class Sharing implements Concern {
   }
 
   private static void open(StoryWorld world) {
-    if (world.roomForMore()) {
+    if (world.sequences.roomForMore()) {
       KvSequence real = world.cache.newSequence();
-      world.add(real, Optional.empty(), world.tenant(), OpenOptions.DEFAULT);
+      world.sequences.add(real, Optional.empty(), world.choices.tenant(), OpenOptions.DEFAULT);
     }
   }
 
   private static void fork(StoryWorld world) {
     Optional<StorySequence> parent =
-        world.roomForMore() ? world.pick(world.idleSequences()) : Optional.empty();
+        world.sequences.roomForMore()
+            ? world.choices.pick(world.sequences.idle())
+            : Optional.empty();
     parent.ifPresent(sequence -> {
-      int length = world.position(sequence.length());
-      world.forked(sequence, sequence.real.fork(length), length);
+      int length = world.choices.position(sequence.length());
+      world.sequences.forked(sequence, sequence.real.fork(length), length);
     });
   }
 
   private static void forkWithIds(StoryWorld world) {
     Optional<StorySequence> parent =
-        world.roomForMore() ? world.pick(world.idleSequences()) : Optional.empty();
+        world.sequences.roomForMore()
+            ? world.choices.pick(world.sequences.idle())
+            : Optional.empty();
     parent
         .filter(sequence -> sequence.tokens.isPresent())
         .ifPresent(sequence -> {
           TokenSequence real = sequence.tokens.get().fork();
           StorySequence fork =
-              world.forked(sequence, real.sequence(), Optional.of(real), sequence.length());
+              world.sequences.forked(
+                  sequence, real.sequence(), Optional.of(real), sequence.length());
           fork.told.append(sequence.told.ids());
           fork.chain.addAll(sequence.chain);
           fork.epoch = sequence.epoch;
@@ -54,16 +59,17 @@ final class Sharing implements Concern {
 
   private static void truncate(StoryWorld world) {
     world
+        .sequences
         .anyIdle()
         .ifPresent(sequence -> {
-          int length = world.position(sequence.length());
-          boolean byTokens = sequence.tokens.isPresent() && world.random.nextBoolean();
+          int length = world.choices.position(sequence.length());
+          boolean byTokens = sequence.tokens.isPresent() && world.choices.nextBoolean();
           if (byTokens) {
             sequence.tokens.get().truncate(length);
           } else {
             sequence.real.truncate(length);
           }
-          world.truncated(sequence, length);
+          world.sequences.truncated(sequence, length);
           if (byTokens) {
             sequence.told.truncate(length);
           }
@@ -73,6 +79,7 @@ final class Sharing implements Concern {
   /** The content is given up, and what is still shareable of it taken up again. */
   private static void drop(StoryWorld world) {
     world
+        .sequences
         .anyIdle()
         .filter(sequence -> sequence.tokens.isPresent() && !sequence.orphan)
         .ifPresent(sequence -> {
@@ -93,18 +100,18 @@ final class Sharing implements Concern {
     }
     if (sequence.length() > 0) {
       int length = real.resume();
-      StoryWorld.require(length == sequence.length(), "resumed length", length, sequence);
+      Comparison.require(length == sequence.length(), "resumed length", length, sequence);
     } else {
       Prefixing.Found found = Prefixing.find(world, known, sequence.options);
       if (!found.hasRoom(world, sequence.options, known.length())) {
         Prefixing.requireRefusal(world, found, real::resume);
         world.outcomes.count("resume refused");
-        world.close(sequence);
+        world.sequences.close(sequence);
         return;
       }
       long loaded = real.use().loadedTokens();
       int length = real.resume();
-      StoryWorld.require(length == real.length(), "resumed length", length, sequence);
+      Comparison.require(length == real.length(), "resumed length", length, sequence);
       sequence.told.truncate(0);
       sequence.told.append(known.ids());
       sequence.chain.clear();
@@ -116,6 +123,6 @@ final class Sharing implements Concern {
   }
 
   private static void close(StoryWorld world) {
-    world.anyIdle().ifPresent(world::close);
+    world.sequences.anyIdle().ifPresent(world.sequences::close);
   }
 }

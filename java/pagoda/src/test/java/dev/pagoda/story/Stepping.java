@@ -56,12 +56,12 @@ final class Stepping implements Concern {
 
   private void step(StoryWorld world) {
     List<StorySequence> idle =
-        new ArrayList<>(world.idleSequences().stream().filter(s -> !s.decoded).toList());
+        new ArrayList<>(world.sequences.idle().stream().filter(s -> !s.decoded).toList());
     List<Entry> entries = new ArrayList<>();
     try (Step step = world.cache.newStep()) {
-      int count = Math.min(idle.size(), 1 + world.random.nextInt(3));
+      int count = Math.min(idle.size(), 1 + world.choices.nextInt(3));
       for (int i = 0; i < count; i++) {
-        StorySequence sequence = idle.remove(world.random.nextInt(idle.size()));
+        StorySequence sequence = idle.remove(world.choices.nextInt(idle.size()));
         entries.add(new Entry(sequence, tokensFor(world, sequence)));
         step.append(sequence.real, entries.getLast().added.length);
       }
@@ -86,7 +86,7 @@ final class Stepping implements Concern {
     entries = before.stream().map(e -> new Entry(e.sequence, e.added)).toList();
     entries.forEach(entry -> step.append(entry.sequence.real, entry.added.length));
     Ending ending = run(world, step, entries, meanwhile);
-    StoryWorld.require(ending != Ending.REFUSED, "step after room was made", ending);
+    Comparison.require(ending != Ending.REFUSED, "step after room was made", ending);
     world.outcomes.count("step after room was made");
   }
 
@@ -95,18 +95,18 @@ final class Stepping implements Concern {
     int missing = sequence.told.length() - sequence.length();
     if (missing > 0) {
       int from = sequence.length();
-      int count = world.random.nextInt(4) > 0 ? missing : 1 + world.random.nextInt(missing);
+      int count = world.choices.nextInt(4) > 0 ? missing : 1 + world.choices.nextInt(missing);
       return sequence.told.ids(from, from + count);
     }
     int[] added =
-        new int[1 + world.random.nextInt(world.random.nextInt(3) == 0 ? 2 * world.blockSize : 1)];
+        new int[1 + world.choices.nextInt(world.choices.nextInt(3) == 0 ? 2 * world.blockSize : 1)];
     for (int i = 0; i < added.length; i++) {
-      added[i] = world.token();
+      added[i] = world.choices.token();
     }
     // Told ahead, or only once it is there, or never: then they are drafts.
     if (sequence.tokens.isPresent()
         && sequence.told.length() == sequence.length()
-        && world.random.nextInt(3) > 0) {
+        && world.choices.nextInt(3) > 0) {
       sequence.tokens.get().append(added);
       sequence.told.append(added);
     }
@@ -149,8 +149,8 @@ final class Stepping implements Concern {
     }
     if (!world.pool.hasRoomFor(needed - promised)) {
       entries.forEach(entry -> entry.sequence.promise.left += entry.numPromised);
-      OutOfBlocksException refused = world.requireRefused(step::begin);
-      world.requireShortage(refused);
+      OutOfBlocksException refused = Comparison.requireRefused(step::begin);
+      world.comparison.requireShortage(refused);
       world.outcomes.count("step refused");
       return Ending.REFUSED;
     }
@@ -181,14 +181,14 @@ final class Stepping implements Concern {
       world.outcomes.count("step took promised blocks");
     }
     world.write(step, histories(entries, step.numTokens()));
-    if (world.depth == 0 && world.random.nextInt(4) == 0) {
+    if (world.depth == 0 && world.choices.nextInt(4) == 0) {
       world.depth++;
       requireInvisible(world, entries.getFirst());
       meanwhile.perform(world);
-      world.check();
+      world.comparison.check();
       world.depth--;
     }
-    if (world.random.nextInt(5) > 0) {
+    if (world.choices.nextInt(5) > 0) {
       step.commit();
       committed(world, entries);
       world.outcomes.count("commit");
@@ -227,8 +227,8 @@ final class Stepping implements Concern {
     prompt.append(entry.added);
     prompt.append(0);
     PrefixMatch match =
-        world.prefixes.probe(prompt.ids(), StoryWorld.namespace(entry.sequence.tenant));
-    StoryWorld.require(
+        world.prefixes.probe(prompt.ids(), Tenants.namespace(entry.sequence.tenant));
+    Comparison.require(
         match.cachedTokens() == Prefixing.expected(world, prompt),
         "found while uncommitted",
         match);
@@ -255,7 +255,7 @@ final class Stepping implements Concern {
       entry.sequence.busy = false;
     }
     world.counts.commits++;
-    entries.forEach(entry -> world.committed(entry.sequence, entry.sequence.length()));
+    entries.forEach(entry -> world.sequences.committed(entry.sequence, entry.sequence.length()));
   }
 
   private static void rolledBack(StoryWorld world, List<Entry> entries) {

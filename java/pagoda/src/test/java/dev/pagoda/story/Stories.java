@@ -1,8 +1,11 @@
 package dev.pagoda.story;
 
 import dev.pagoda.LateCopies;
+import dev.pagoda.Step;
+import dev.pagoda.prefix.OpenOptions;
 import dev.pagoda.prefix.PrefixStories.Faults;
-import java.util.SplittableRandom;
+import dev.pagoda.prefix.TokenSequence;
+import java.util.Arrays;
 
 /** Short stories for checks that want to see whether they fail. */
 public final class Stories {
@@ -17,11 +20,32 @@ public final class Stories {
   public static void readBack(Faults faults) {
     for (long seed = 1; seed <= 10; seed++) {
       try (StoryWorld world = StoryWorld.withoutTiers(seed, faults)) {
-        world.random = new SplittableRandom(seed);
+        world.choices.from(seed);
         for (int i = 0; i < 300; i++) {
-          world.readBack();
+          readBack(world);
         }
       }
+    }
+  }
+
+  /** Opens a prompt, computes what is not cached, and compares every slot with the prompt. */
+  private static void readBack(StoryWorld world) {
+    String tenant = world.choices.tenant();
+    int[] prompt = world.choices.prompt();
+    long[] histories = Tenants.tokens(tenant, prompt).histories();
+    OpenOptions options = OpenOptions.DEFAULT.withoutRoom();
+    try (TokenSequence tokens = world.prefixes.open(prompt, Tenants.namespace(tenant), options);
+        Step step = world.cache.newStep()) {
+      if (tokens.numMissing() > 0
+          && world.blocksFor(tokens.numMissing())
+              < world.cache.statistics().blocks().numAvailable()) {
+        int from = tokens.length();
+        step.append(tokens.sequence(), tokens.numMissing()).begin();
+        world.write(step, Arrays.copyOfRange(histories, from, histories.length));
+        step.commit();
+      }
+      long[] there = Arrays.copyOf(histories, tokens.length());
+      world.comparison.requireContent(tokens.sequence().blockIds(), there, 0, tokens);
     }
   }
 

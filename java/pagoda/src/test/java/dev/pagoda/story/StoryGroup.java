@@ -233,7 +233,7 @@ final class StoryGroup {
     List<StoryPromise> own = members.stream().map(member -> member.promise).toList();
     members.forEach(member -> draw(member, room));
     int taken = fed.stream().mapToInt(Fed::numBlocksTaken).sum();
-    StoryWorld.require(taken == planned || failed, "blocks computed again", taken, planned);
+    Comparison.require(taken == planned || failed, "blocks computed again", taken, planned);
     List<StoryBlock> blocks = world.pool.take(taken, room.use(taken));
     if (!failed) {
       handOutComputed(world, blocks);
@@ -241,9 +241,9 @@ final class StoryGroup {
       world.pool.releaseFrom(new ArrayList<>(blocks), 0);
     }
     world.counts.commits += fed.size();
-    fed.forEach(each -> world.committed(each.sequence, each.length));
+    fed.forEach(each -> world.sequences.committed(each.sequence, each.length));
     for (int i = 0; i < own.size(); i++) {
-      StoryPromise before = own.get(i).isClosed() ? world.noPromise : own.get(i);
+      StoryPromise before = own.get(i).isClosed() ? world.sequences.noPromise : own.get(i);
       world.pool.promise(before.toResume());
       draw(members.get(i), before);
       if (failed) {

@@ -156,7 +156,7 @@ final class StoryPool {
   void requireId(StoryBlock block, int id, Object where) {
     if (block.id < 0) {
       StoryBlock before = lastSeenAs[id];
-      StoryWorld.require(
+      Comparison.require(
           before.owners == 0 && before.shelf == Shelf.NONE,
           "block that belongs to somebody else too",
           id,
@@ -164,7 +164,7 @@ final class StoryPool {
       block.id = id;
       lastSeenAs[id] = block;
     }
-    StoryWorld.require(block.id == id && lastSeenAs[id] == block, "block id", id, where);
+    Comparison.require(block.id == id && lastSeenAs[id] == block, "block id", id, where);
   }
 
   @Override

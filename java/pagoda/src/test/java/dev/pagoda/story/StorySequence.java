@@ -60,13 +60,18 @@ final class StorySequence {
     this.tenant = tenant;
     this.options = options;
     this.promise = promise;
-    ids = new Tokens(StoryWorld.historyBefore(tenant));
-    told = new Tokens(StoryWorld.historyBefore(tenant));
+    ids = new Tokens(Tenants.historyBefore(tenant));
+    told = new Tokens(Tenants.historyBefore(tenant));
     toldBefore = told.copy(0);
   }
 
   int length() {
     return ids.length();
+  }
+
+  /** Its content is in the pool, and no step has it. */
+  boolean isHere() {
+    return !busy && !away;
   }
 
   /** What the real one is told when its content is gone from a length on. */

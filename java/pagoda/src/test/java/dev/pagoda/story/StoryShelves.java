@@ -195,8 +195,7 @@ final class StoryShelves {
   private boolean isFirstBlockOfAny(int[] ids) {
     return all.values().stream()
         .anyMatch(shelf ->
-            shelf.parent == StoryWorld.historyBefore(shelf.tenant)
-                && Arrays.equals(shelf.ids, ids));
+            shelf.parent == Tenants.historyBefore(shelf.tenant) && Arrays.equals(shelf.ids, ids));
   }
 
   void raise(Shelf shelf, Retention retention) {
@@ -293,6 +292,6 @@ final class StoryShelves {
   }
 
   private static boolean isAnnas(String tenant) {
-    return StoryWorld.namespace(tenant).name().equals("anna");
+    return Tenants.namespace(tenant).name().equals("anna");
   }
 }

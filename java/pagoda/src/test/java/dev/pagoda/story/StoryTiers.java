@@ -184,17 +184,17 @@ final class StoryTiers implements PrefixListener {
   // What the prefix cache tells.
 
   private void count(long sequenceNumber) {
-    StoryWorld.require(sequenceNumber == lastEvent + 1, "event number", sequenceNumber);
+    Comparison.require(sequenceNumber == lastEvent + 1, "event number", sequenceNumber);
     lastEvent = sequenceNumber;
   }
 
   @Override
   public void stored(long sequenceNumber, PrefixBlock block) {
     count(sequenceNumber);
-    StoryWorld.require(told.add(block.key()), "stored twice", block);
+    Comparison.require(told.add(block.key()), "stored twice", block);
     long history =
         block.blockIndex() == 0
-            ? StoryWorld.historyBefore(StoryWorld.tenantOf(block.namespace()))
+            ? Tenants.historyBefore(Tenants.nameOf(block.namespace()))
             : historyOf.getOrDefault(block.parentKey(), 0L);
     for (int id : block.tokenIds()) {
       history = TokenContent.follow(history, id);
@@ -206,7 +206,7 @@ final class StoryTiers implements PrefixListener {
   @Override
   public void removed(long sequenceNumber, PrefixBlock block, RemovalReason reason) {
     count(sequenceNumber);
-    StoryWorld.require(told.remove(block.key()), "removed and not stored", block);
+    Comparison.require(told.remove(block.key()), "removed and not stored", block);
   }
 
   @Override
@@ -217,9 +217,9 @@ final class StoryTiers implements PrefixListener {
 
   /** What the events add up to is what is shareable. */
   void requireTold(Set<Long> histories) {
-    StoryWorld.require(told.size() == histories.size(), "blocks by the events", told.size());
+    Comparison.require(told.size() == histories.size(), "blocks by the events", told.size());
     for (BlockKey key : told) {
-      StoryWorld.require(
+      Comparison.require(
           histories.contains(historyOf.getOrDefault(key, 0L)), "block by the events", key);
     }
   }

@@ -9,10 +9,10 @@ import dev.pagoda.ModelRun;
 import dev.pagoda.Shrinking;
 import dev.pagoda.prefix.PrefixStories;
 import dev.pagoda.prefix.PrefixStories.Faults;
-import dev.pagoda.story.StoryWorld.Compared;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.IntUnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -48,7 +48,9 @@ class WholeModelTest {
               MEANWHILE.stream(),
               Stream.of(
                   new Stepping(world ->
-                      pick(operations(MEANWHILE), world.random).operation().perform(world)),
+                      pick(operations(MEANWHILE), world.choices::nextInt)
+                          .operation()
+                          .perform(world)),
                   new Decoding(),
                   new Restarting(WholeModelTest::settle)))
           .toList();
@@ -59,8 +61,8 @@ class WholeModelTest {
     return concerns.stream().flatMap(concern -> concern.operations().stream()).toList();
   }
 
-  private static Concern.Weighted pick(List<Concern.Weighted> from, SplittableRandom random) {
-    int rest = random.nextInt(from.stream().mapToInt(Concern.Weighted::weight).sum());
+  private static Concern.Weighted pick(List<Concern.Weighted> from, IntUnaryOperator choice) {
+    int rest = choice.applyAsInt(from.stream().mapToInt(Concern.Weighted::weight).sum());
     for (Concern.Weighted operation : from) {
       rest -= operation.weight();
       if (rest < 0) {
@@ -82,15 +84,15 @@ class WholeModelTest {
     SplittableRandom random = new SplittableRandom(seed);
     List<Line> script = new ArrayList<>(length);
     for (int i = 0; i < length; i++) {
-      script.add(new Line(pick(OPERATIONS, random), random.nextLong()));
+      script.add(new Line(pick(OPERATIONS, random::nextInt), random.nextLong()));
     }
     return script;
   }
 
   /** What a story is told with. */
-  record Setting(Faults faults, CopyFaults copies, Outcomes outcomes, Compared compared) {
+  record Setting(Faults faults, CopyFaults copies, Outcomes outcomes, Comparison.Of compared) {
     Setting(Faults faults, CopyFaults copies, Outcomes outcomes) {
-      this(faults, copies, outcomes, Compared.EVERYTHING);
+      this(faults, copies, outcomes, Comparison.Of.EVERYTHING);
     }
 
     static Setting of(Faults faults) {
@@ -98,7 +100,7 @@ class WholeModelTest {
     }
 
     Setting withoutCounters() {
-      return new Setting(faults, copies, outcomes, Compared.WHAT_REQUESTS_SEE);
+      return new Setting(faults, copies, outcomes, Comparison.Of.WHAT_REQUESTS_SEE);
     }
   }
 
@@ -120,11 +122,11 @@ class WholeModelTest {
         new StoryWorld(seed, setting.faults, setting.copies, setting.outcomes, setting.compared)) {
       try {
         for (; line < script.size(); line++) {
-          world.random = new SplittableRandom(script.get(line).seed());
+          world.choices.from(script.get(line).seed());
           world.arm();
           script.get(line).operation().operation().perform(world);
           world.disarm();
-          world.check();
+          world.comparison.check();
         }
         settle(world);
         world.end();
@@ -138,7 +140,7 @@ class WholeModelTest {
   private static void settle(StoryWorld world) {
     world.disarm();
     CONCERNS.forEach(concern -> concern.end(world));
-    world.check();
+    world.comparison.check();
   }
 
   static long episode(long seed, int numOperations, Setting setting) {
@@ -196,7 +198,8 @@ class WholeModelTest {
             var _ = episode(seed, OPERATIONS_PER_EPISODE, setting);
           }
         })
-        .withMessageContaining("content=");
+        .withMessageContaining("content=")
+        .satisfies(found -> assertThat(found.numOperations).isLessThanOrEqualTo(20));
   }
 
   static Stream<Arguments> plantedFaults() {

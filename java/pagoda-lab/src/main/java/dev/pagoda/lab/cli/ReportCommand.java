@@ -46,7 +46,9 @@ final class ReportCommand implements Callable<Integer> {
       description = "best, cuda, vector or scalar (default: best).")
   private BackendChoice backend = BackendChoice.BEST;
 
-  @Option(names = "--quick", description = "Smaller experiments, under 30 seconds in all.")
+  @Option(
+      names = "--quick",
+      description = "Smaller experiments, about 30 seconds of processor time.")
   private boolean quick;
 
   @Option(

@@ -8,7 +8,7 @@ import java.util.TreeSet;
  * What to run, and how.
  *
  * @param backend what computes
- * @param quick whether smaller experiments will do, under 30 seconds in all
+ * @param quick whether smaller experiments will do, about 30 seconds of processor time
  * @param seed of every random choice; the memory experiments depend on nothing else
  * @param only numbers of the experiments to run, from 1; never empty
  */

@@ -7,8 +7,10 @@ import dev.pagoda.lab.workload.TraceReader;
 import dev.pagoda.lab.workload.Workload;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.IntFunction;
 import picocli.CommandLine.Command;
@@ -236,6 +238,12 @@ final class SimulateCommand implements Callable<Integer> {
         throw new Refusal("rates are above 0, rates=" + rate);
       }
     }
+    if (hashTokens < 1) {
+      throw new Refusal("a hash stands for at least one token, hashTokens=" + hashTokens);
+    }
+    if (task == SimulateOptions.Task.CALIBRATE) {
+      requireWritable(calibrationFile);
+    }
     requireTokens("poolTokens", poolTokens);
     requireTokens("longest", totalTokensMax);
     Trace requestsToServe = requests();
@@ -279,6 +287,20 @@ final class SimulateCommand implements Callable<Integer> {
     return PAGED;
   }
 
+  /** Before the measurement, not after minutes of it. */
+  private static void requireWritable(Path file) {
+    Path folder = Optional.ofNullable(file.toAbsolutePath().getParent()).orElse(file);
+    if (Files.isDirectory(file)) {
+      throw new Refusal("--calibrate writes a file, and that is a folder, path=" + file);
+    }
+    if (!Files.isDirectory(folder)) {
+      throw new Refusal("--calibrate writes into a folder that is not there, path=" + file);
+    }
+    if (!Files.isWritable(Files.exists(file) ? file : folder)) {
+      throw new Refusal("--calibrate cannot write there, path=" + file);
+    }
+  }
+
   private static void requireTokens(String name, int tokens) {
     if (tokens < 1 && tokens != UNSET) {
       throw new Refusal("that is at least one token, " + name + "=" + tokens);
@@ -295,6 +317,9 @@ final class SimulateCommand implements Callable<Integer> {
           "there are 1 to %d requests, requests=%d".formatted(REQUESTS_MAX, requests));
     }
     if (isGiven(trace)) {
+      if (Files.isDirectory(trace)) {
+        throw new Refusal("a trace is a file, and that is a folder, path=" + trace);
+      }
       Trace all = TraceReader.read(trace, hashTokens);
       return all.first(requests == UNSET ? all.numWithin(TRACE_PROMPT_TOKENS) : requests);
     }

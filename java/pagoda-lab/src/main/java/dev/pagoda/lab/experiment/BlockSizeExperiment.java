@@ -31,7 +31,7 @@ final class BlockSizeExperiment implements Experiment {
 
   @Override
   public double expectedSeconds(boolean quick) {
-    return quick ? 5 : 20;
+    return quick ? 4 : 20;
   }
 
   @Override
@@ -41,7 +41,7 @@ final class BlockSizeExperiment implements Experiment {
 
   static BlockSizeResult measure(Conditions conditions) {
     Shape shape = Shape.under(conditions);
-    Turns turns = new Turns(conditions.either(3, 9), conditions.either(20, 80) * 1_000_000L);
+    Turns turns = new Turns(conditions.either(2, 9), conditions.either(10, 80) * 1_000_000L);
     List<Timing> decodes = decode(shape, turns, conditions.part(0, 0.5));
     List<Timing> prefills = prefill(shape, turns, conditions.part(0.5, 0.8));
     double[] copyNanos = copy(turns, conditions.part(0.8, 0.9));

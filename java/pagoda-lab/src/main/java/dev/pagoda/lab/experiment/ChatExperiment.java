@@ -32,7 +32,7 @@ final class ChatExperiment implements Experiment {
 
   @Override
   public double expectedSeconds(boolean quick) {
-    return quick ? 3 : 12;
+    return quick ? 2 : 12;
   }
 
   @Override
@@ -41,7 +41,7 @@ final class ChatExperiment implements Experiment {
   }
 
   static ChatResult measure(Conditions conditions) {
-    int scale = conditions.backend() == Backend.SCALAR ? 1 : conditions.either(2, 4);
+    int scale = conditions.backend() == Backend.SCALAR ? 1 : conditions.either(1, 4);
     int rounds = conditions.either(1, 3);
     List<List<ChatResult.Turn>> without = new ArrayList<>();
     List<List<ChatResult.Turn>> with = new ArrayList<>();

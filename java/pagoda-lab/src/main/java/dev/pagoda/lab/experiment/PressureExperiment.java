@@ -40,7 +40,7 @@ final class PressureExperiment implements Experiment {
 
   @Override
   public double expectedSeconds(boolean quick) {
-    return quick ? 4 : 20;
+    return quick ? 2 : 20;
   }
 
   @Override
@@ -67,7 +67,7 @@ final class PressureExperiment implements Experiment {
       ways.put(RECOMPUTE, new LatestFirst(ALWAYS_RECOMPUTE, LatestFirst.Extent.WHOLE));
       ways.put(CHOOSER, new LatestFirst(model));
       ways.put(CHOOSER_WHOLE, new LatestFirst(model, LatestFirst.Extent.WHOLE));
-      int rounds = conditions.either(2, 5);
+      int rounds = conditions.either(1, 5);
       Map<String, List<PressureResult.Served>> served = new LinkedHashMap<>();
       String example = "";
       for (int round = 0; round <= rounds; round++) { // the first one warms up
@@ -101,7 +101,7 @@ final class PressureExperiment implements Experiment {
     Random random = new Random(conditions.seed());
     int scale = conditions.backend() == Backend.SCALAR ? 1 : 4;
     List<PressureServer.Chat> chats = new ArrayList<>();
-    for (int i = 0; i < conditions.either(10, 24); i++) {
+    for (int i = 0; i < conditions.either(8, 24); i++) {
       chats.add(
           new PressureServer.Chat(
               scale * (8 + random.nextInt(40)), scale * (8 + random.nextInt(24))));

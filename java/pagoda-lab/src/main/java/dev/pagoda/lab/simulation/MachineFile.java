@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
+import dev.pagoda.lab.workload.BrokenJson;
 import dev.pagoda.tier.TransferModel;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -67,7 +68,7 @@ final class MachineFile {
         }
       }
     } catch (JsonProcessingException broken) {
-      throw refused(file, "it is not JSON: " + broken.getOriginalMessage());
+      throw refused(file, "it is not JSON: " + BrokenJson.reason(broken));
     } catch (NumberFormatException notANumber) {
       throw refused(file, BLOCK_COST + " is followed by a block size");
     }

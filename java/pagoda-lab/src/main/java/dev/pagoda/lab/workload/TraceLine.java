@@ -97,7 +97,7 @@ final class TraceLine {
         throw new Refused("a line is one JSON object, and something follows it");
       }
     } catch (JsonProcessingException broken) {
-      throw new Refused("this is not JSON: " + broken.getOriginalMessage());
+      throw new Refused("this is not JSON: " + BrokenJson.reason(broken));
     } catch (IOException broken) {
       throw new Refused("this cannot be read: " + broken.getMessage());
     }

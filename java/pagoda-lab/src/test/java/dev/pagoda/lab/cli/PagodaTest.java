@@ -57,15 +57,15 @@ class PagodaTest {
       textBlock =
           """
           ''|pagoda: a command is missing: report, simulate or attend (see pagoda --help)
-          reprot|pagoda: Unmatched argument at index 0: 'reprot'
+          reprot|pagoda: there is no such command: 'reprot'
           --backend scalar|pagoda: Unknown options: '--backend', 'scalar'
-          report --seed x|pagoda report: Invalid value for option '--seed': 'x' is not a long
+          report --seed x|pagoda report: Invalid value for option '--seed': it is a whole number up to 9223372036854775807, but not 'x'
           report --seed|pagoda report: Missing required parameter for option '--seed'
           report --backend gpu|pagoda report: Invalid value for option '--backend': it is one of best, cuda, vector, scalar, but not 'gpu'
           report --only 1,8|pagoda report: experiments are numbered from 1 to 7, only=8
           report --only 0|pagoda report: experiments are numbered from 1 to 7, only=0
           report --only one|pagoda report: Invalid value for option '--only'
-          report more|pagoda report: Unmatched argument at index 1: 'more'
+          report more|pagoda report: a word too many: 'more'
           simulate --workload chat|pagoda simulate: workloads are sharegpt, alpaca, normal, or P:O such as 512:128, workload=chat
           simulate --workload 0:5|pagoda simulate: workloads are sharegpt, alpaca, normal, or P:O such as 512:128, workload=0:5
           simulate --requests 0|pagoda simulate: there are 1 to 20000000 requests, requests=0
@@ -78,6 +78,13 @@ class PagodaTest {
           simulate --samples 4 --beams -1|pagoda simulate: a beam is replaced with a probability: beams=-1.0
           simulate --rates 1,-2|pagoda simulate: rates are above 0, rates=-2.0
           simulate --rates fast|pagoda simulate: Invalid value for option '--rates'
+          simulate --rates NaN|pagoda simulate: rates are above 0, rates=NaN
+          simulate --watermark full|pagoda simulate: Invalid value for option '--watermark': it is a number, but not 'full'
+          simulate --requests 99999999999|pagoda simulate: Invalid value for option '--requests': it is a whole number up to 2147483647, but not '99999999999'
+          simulate --hash-tokens 0|pagoda simulate: a hash stands for at least one token, hashTokens=0
+          simulate --calibrate /nowhere/a|pagoda simulate: --calibrate writes into a folder that is not there, path=/nowhere/a
+          simulate --calibrate /tmp|pagoda simulate: --calibrate writes a file, and that is a folder, path=/tmp
+          simulate --trace /tmp|pagoda simulate: a trace is a file, and that is a folder, path=/tmp
           simulate --paper --calibrate a|pagoda simulate: --paper and --calibrate are two things, calibrate=a
           simulate --trace /nowhere/a|pagoda simulate: there is no such path=/nowhere/a
           attend|pagoda attend: Missing required parameters: 'IN', 'OUT'

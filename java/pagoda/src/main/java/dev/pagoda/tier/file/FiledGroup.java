@@ -2,35 +2,35 @@ package dev.pagoda.tier.file;
 
 import dev.pagoda.KvSequence;
 import dev.pagoda.ParkedGroup;
-import java.nio.file.Path;
 import java.util.List;
 
 /**
- * Sequences that wait in a file of a {@link SwapFolder}, as it returned them. Immutable; used up
- * once the group has left.
+ * Sequences that wait in a file of a {@link SwapFolder}, as it returned them. What it says never
+ * changes; used up once the group has left.
  */
 public final class FiledGroup {
+  private final SwapFolder folder;
   private final ParkedGroup parked;
-  private final Path path;
-  private final Digest name;
+  private final SwapFile file;
 
-  FiledGroup(ParkedGroup parked, Path path, Digest name) {
+  boolean isHere; // in its folder, and not on its way; guarded by the folder's lock
+
+  FiledGroup(SwapFolder folder, ParkedGroup parked, SwapFile file) {
+    this.folder = folder;
     this.parked = parked;
-    this.path = path;
-    this.name = name;
+    this.file = file;
+  }
+
+  SwapFolder folder() {
+    return folder;
   }
 
   ParkedGroup parked() {
     return parked;
   }
 
-  Path path() {
-    return path;
-  }
-
-  /** What the file must say, so that no other group's is taken for it. */
-  Digest name() {
-    return name;
+  SwapFile file() {
+    return file;
   }
 
   /**
@@ -58,7 +58,7 @@ public final class FiledGroup {
         + ", numBlocks="
         + numBlocks()
         + ", path="
-        + path
+        + file.path()
         + "]";
   }
 }

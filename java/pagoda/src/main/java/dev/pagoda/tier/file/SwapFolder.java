@@ -12,9 +12,8 @@ import dev.pagoda.tier.file.KvFileWriter.Durability;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Set;
+import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.regex.Pattern;
 
@@ -40,8 +39,6 @@ import java.util.regex.Pattern;
  * groups have left. Threads: any number; one at a time moves bytes.
  */
 public final class SwapFolder implements AutoCloseable {
-  private static final String SUFFIX = ".swap";
-  private static final String PART_SUFFIX = ".part";
   private static final Pattern OURS = Pattern.compile("[0-9a-f]{1,16}\\.swap(\\.part)?");
 
   private final PagedKvCache cache;
@@ -50,11 +47,12 @@ public final class SwapFolder implements AutoCloseable {
   private final FileCalls files;
   private final FileCalls.FolderLock folderLock;
   private final BlockStaging staging;
+  private final SwapFileRemovals removals;
   private final ReentrantLock io = new ReentrantLock();
   private final ReentrantLock lock = new ReentrantLock();
 
   // Guarded by the lock.
-  private final Set<FiledGroup> groups = new LinkedHashSet<>();
+  private int numGroups;
   private long nextFile;
   private boolean closed;
 
@@ -69,6 +67,7 @@ public final class SwapFolder implements AutoCloseable {
     this.files = files;
     this.folderLock = folderLock;
     this.staging = staging;
+    removals = new SwapFileRemovals(files);
     owner = FileOwner.of(cache.layout(), ModelFingerprint.ofDescription("swapped sequences"));
   }
 
@@ -119,7 +118,13 @@ public final class SwapFolder implements AutoCloseable {
    */
   public FiledGroup swapOut(List<KvSequence> group) {
     Draft draft = new Draft();
-    return enter(draft, cache.park(group, draft));
+    try {
+      var _ = cache.park(group, draft);
+    } catch (Throwable refused) {
+      removals.remove(draft.file);
+      throw refused;
+    }
+    return draft.enter();
   }
 
   /**
@@ -137,34 +142,30 @@ public final class SwapFolder implements AutoCloseable {
       throw new IllegalArgumentException("a group of another cache: group=" + group);
     }
     Draft draft = new Draft();
-    return enter(draft, space.handOn(group, draft));
-  }
-
-  private FiledGroup enter(Draft draft, ParkedGroup parked) {
-    FiledGroup filed = new FiledGroup(parked, draft.path, draft.name);
-    lock.lock();
     try {
-      groups.add(filed);
-    } finally {
-      lock.unlock();
+      var _ = space.handOn(group, draft);
+    } catch (Throwable refused) {
+      removals.remove(draft.file);
+      throw refused;
     }
-    return filed;
+    return draft.enter();
   }
 
   /** A file that is about to be written: blocks alone, since who shares them is remembered. */
   private final class Draft implements BlockMover {
-    private final Digest name;
-    private final Path path;
+    private final SwapFile file;
+    private Optional<FiledGroup> filed = Optional.empty();
 
     Draft() {
+      removals.removeStranded();
       lock.lock();
       try {
         requireOpen();
-        name = new Digest(nextFile++, 0, 0, 0);
+        file = new SwapFile(folder, nextFile);
+        nextFile++;
       } finally {
         lock.unlock();
       }
-      path = folder.resolve(Long.toHexString(name.first()) + SUFFIX);
     }
 
     @Override
@@ -174,18 +175,35 @@ public final class SwapFolder implements AutoCloseable {
       try {
         new KvFileWriter(files, Durability.WRITTEN)
             .write(
-                path.resolveSibling(path.getFileName() + PART_SUFFIX),
-                path,
-                index.header(owner, FileHeader.Kind.SEQUENCES, name),
+                file.part(),
+                file.path(),
+                index.header(owner, FileHeader.Kind.SEQUENCES, file.name()),
                 index,
                 staging,
                 (first, count) -> StagedBlocks.out(storage, blockIds, first, staging, count));
       } catch (IOException refused) {
-        delete(path);
-        throw new UncheckedIOException("the group cannot be written: path=" + path, refused);
+        throw new UncheckedIOException("the group cannot be written: path=" + file.path(), refused);
       } finally {
         io.unlock();
       }
+    }
+
+    @Override
+    public void leaving(ParkedGroup parked) {
+      filed = Optional.of(new FiledGroup(SwapFolder.this, parked, file));
+    }
+
+    /** Cannot fail. */
+    FiledGroup enter() {
+      FiledGroup made = filed.orElseThrow();
+      lock.lock();
+      try {
+        made.isHere = true;
+        numGroups++;
+      } finally {
+        lock.unlock();
+      }
+      return made;
     }
   }
 
@@ -219,7 +237,7 @@ public final class SwapFolder implements AutoCloseable {
       unclaim(group);
       throw refused;
     }
-    delete(group.path());
+    leave(group);
   }
 
   /**
@@ -243,23 +261,24 @@ public final class SwapFolder implements AutoCloseable {
       unclaim(group);
       throw refused;
     }
-    delete(group.path());
+    leave(group);
     return swapped;
   }
 
   private void read(FiledGroup group, KvStorage storage, int[] blockIds) {
     io.lock();
     try (KvFileReader reader =
-        KvFileReader.open(files, group.path(), FileHeader.Kind.SEQUENCES, owner)) {
+        KvFileReader.open(files, group.file().path(), FileHeader.Kind.SEQUENCES, owner)) {
       FileHeader header = reader.header();
-      if (!header.key().equals(group.name()) || header.numBlocks() != blockIds.length) {
+      if (!header.key().equals(group.file().name()) || header.numBlocks() != blockIds.length) {
         throw FileHeader.damaged(
-            group.path(), "the file is another group's: numBlocks=" + header.numBlocks());
+            group.file().path(), "the file is another group's: numBlocks=" + header.numBlocks());
       }
       reader.readPayload(
           staging, (first, count) -> StagedBlocks.in(staging, storage, blockIds, first, count));
     } catch (IOException refused) {
-      throw new UncheckedIOException("the group cannot be read: path=" + group.path(), refused);
+      throw new UncheckedIOException(
+          "the group cannot be read: path=" + group.file().path(), refused);
     } finally {
       io.unlock();
     }
@@ -273,17 +292,21 @@ public final class SwapFolder implements AutoCloseable {
    */
   public void discard(FiledGroup group) {
     claim(group);
-    group.sequences().forEach(KvSequence::close);
-    delete(group.path());
+    List<KvSequence> sequences = group.sequences();
+    for (int i = 0; i < sequences.size(); i++) { // an iterator would want memory
+      sequences.get(i).close();
+    }
+    leave(group);
   }
 
   private void claim(FiledGroup group) {
     lock.lock();
     try {
       requireOpen();
-      if (!groups.remove(group)) {
+      if (group.folder() != this || !group.isHere) {
         throw new IllegalStateException("the group has left or is on its way: group=" + group);
       }
+      group.isHere = false;
     } finally {
       lock.unlock();
     }
@@ -292,20 +315,21 @@ public final class SwapFolder implements AutoCloseable {
   private void unclaim(FiledGroup group) {
     lock.lock();
     try {
-      groups.add(group);
+      group.isHere = true;
     } finally {
       lock.unlock();
     }
   }
 
-  /** A file that stays costs room until the folder is opened again, and is never read. */
-  private void delete(Path path) {
+  /** Cannot fail. */
+  private void leave(FiledGroup group) {
+    lock.lock();
     try {
-      files.delete(path);
-    } catch (IOException refused) {
-      System.getLogger(SwapFolder.class.getName())
-          .log(System.Logger.Level.DEBUG, "a file cannot be removed", refused);
+      numGroups--;
+    } finally {
+      lock.unlock();
     }
+    removals.remove(group.file());
   }
 
   /**
@@ -316,7 +340,7 @@ public final class SwapFolder implements AutoCloseable {
   public int numGroups() {
     lock.lock();
     try {
-      return groups.size();
+      return numGroups;
     } finally {
       lock.unlock();
     }
@@ -340,15 +364,15 @@ public final class SwapFolder implements AutoCloseable {
     lock.lock();
     try {
       requireOpen();
-      if (!groups.isEmpty()) {
+      if (numGroups > 0) {
         throw new IllegalStateException(
-            "groups are still in files, bring them back or discard them: numGroups="
-                + groups.size());
+            "groups are still in files, bring them back or discard them: numGroups=" + numGroups);
       }
       closed = true;
     } finally {
       lock.unlock();
     }
+    removals.removeStranded();
     staging.close();
     try {
       folderLock.close();

@@ -64,9 +64,9 @@ final class SwapFileTarget implements FuzzTarget {
         PlainFile.readWithoutIndex(file, owner)
             .filter(plain ->
                 plain.kind() == 1
-                    && Arrays.equals(plain.key(), group.name().bytes())
+                    && Arrays.equals(plain.key(), group.file().name().bytes())
                     && plain.blocks().length == group.numBlocks());
-    files.put(group.path(), reader.apply(file));
+    files.put(group.file().path(), reader.apply(file));
     files.takeLargestRead();
     long before = AllocationMeter.allocatedBytes();
     boolean isBack = false;
@@ -109,7 +109,7 @@ final class SwapFileTarget implements FuzzTarget {
 
   @Override
   public List<byte[]> seeds() {
-    byte[] ours = files.bytes(group.path());
+    byte[] ours = files.bytes(group.file().path());
     byte[] turned = HeaderSurgery.withInt(ours, 20, ours[20] == 1 ? 2 : 1);
     return List.of(
         FuzzedFile.seed(ours, false), FuzzedFile.seed(ours, true), FuzzedFile.seed(turned, true));

@@ -92,6 +92,26 @@ class SwapFolderTest {
   }
 
   @Test
+  void aFileThatCannotBeRemovedGoesWithTheNextOneThatIsWritten() {
+    List<KvSequence> beams = beams();
+    FiledGroup filed = folder.swapOut(beams);
+    files.failAt(Integer.MAX_VALUE, Manner.BEFORE);
+    folder.swapIn(filed);
+    int firstRemoval = files.calls() - 1; // of the part; then of the file
+    FiledGroup again = folder.swapOut(beams);
+    files.failAt(firstRemoval, Manner.FROM_THEN_ON);
+    folder.swapIn(again);
+    assertThat(files.hasFailed()).isTrue();
+    files.repair();
+    requireBeams(beams);
+    assertThat(files.paths()).containsExactly(again.file().path());
+
+    FiledGroup third = folder.swapOut(beams);
+    assertThat(files.paths()).containsExactly(third.file().path());
+    folder.swapIn(third);
+  }
+
+  @Test
   void whatDoesNotFitStaysInItsFile() {
     List<KvSequence> beams = beams();
     FiledGroup filed = folder.swapOut(beams);
@@ -130,11 +150,11 @@ class SwapFolderTest {
   void anotherGroupsFileIsRefused() {
     FiledGroup one = folder.swapOut(List.of(memory.counting(6)));
     FiledGroup two = folder.swapOut(List.of(memory.counting(7)));
-    byte[] first = files.bytes(one.path());
-    files.put(one.path(), files.bytes(two.path()));
+    byte[] first = files.bytes(one.file().path());
+    files.put(one.file().path(), files.bytes(two.file().path()));
 
     assertThatExceptionOfType(RefusedFileException.class).isThrownBy(() -> folder.swapIn(one));
-    files.put(one.path(), first);
+    files.put(one.file().path(), first);
     folder.swapIn(one);
     folder.swapIn(two);
     assertThat(one.sequences().getFirst().length()).isEqualTo(6);
@@ -180,11 +200,11 @@ class SwapFolderTest {
     SwapFolder.open(place, memory.cache()).close();
     try (SwapFolder real = SwapFolder.open(place, memory.cache())) {
       FiledGroup filed = real.swapOut(List.of(memory.counting(9)));
-      assertThat(filed.path()).exists();
+      assertThat(filed.file().path()).exists();
       assertThatExceptionOfType(UncheckedIOException.class)
           .isThrownBy(() -> SwapFolder.open(place, memory.cache()));
       real.swapIn(filed);
-      assertThat(filed.path()).doesNotExist();
+      assertThat(filed.file().path()).doesNotExist();
       assertThat(memory.tokensOf(filed.sequences().getFirst()))
           .containsExactly(ReadableCache.ascending(9));
     }
