@@ -15,7 +15,7 @@
 //
 // Every CTA computes the same list from the context lengths in device memory, so that lengths can
 // change between replays of a graph and no plan travels from the host. They are read past L1, where
-// lines would outlive a guess that was made before the wait (sm90_paged_decode.cuh).
+// lines would outlive a guess that was made before the wait (sm90_decode_producer.cuh).
 #ifndef PAGODA_ATTENTION_WORK_LIST_CUH
 #define PAGODA_ATTENTION_WORK_LIST_CUH
 
