@@ -1,8 +1,6 @@
 package dev.pagoda.tier.file;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
@@ -23,58 +21,14 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Predicate;
 
-/** The file system of the machine, through channels. */
+/** The file system of the machine, through channels that no interrupt closes. */
 final class SystemFiles implements FileCalls {
-  /** The JDK copies heap buffers through memory of the same size, which it then keeps. */
-  private static final int HEAP_SLICE_BYTES = 1 << 16;
-
-  private record Opened(FileChannel channel) implements OpenFile {
-    @Override
-    public long size() throws IOException {
-      return channel.size();
-    }
-
-    @Override
-    public int read(ByteBuffer target, long position) throws IOException {
-      int total = 0;
-      while (target.hasRemaining()) {
-        ByteBuffer slice = slice(target);
-        int count = channel.read(slice, position + total);
-        if (count < 0) {
-          break;
-        }
-        target.position(target.position() + count);
-        total += count;
-      }
-      return total;
-    }
-
-    @Override
-    public void write(ByteBuffer source, long position) throws IOException {
-      long at = position;
-      while (source.hasRemaining()) {
-        int count = channel.write(slice(source), at);
-        source.position(source.position() + count);
-        at += count;
-      }
-    }
-
-    private static ByteBuffer slice(ByteBuffer buffer) {
-      return buffer.isDirect()
-          ? buffer.slice()
-          : buffer.slice(buffer.position(), Math.min(HEAP_SLICE_BYTES, buffer.remaining()));
-    }
-
-    @Override
-    public void force() throws IOException {
-      channel.force(true);
-    }
-
-    @Override
-    public void close() throws IOException {
-      channel.close();
-    }
-  }
+  private static final Set<OpenOption> READING =
+      Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
+  private static final Set<OpenOption> CREATING =
+      Set.of(StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
+  private static final Set<OpenOption> WRITING =
+      Set.of(StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
 
   static boolean hasPermissions(Path path) {
     return Files.getFileAttributeView(path, PosixFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
@@ -91,7 +45,6 @@ final class SystemFiles implements FileCalls {
   }
 
   @Override
-  @SuppressWarnings("MustBeClosedChecker") // the caller closes it
   public OpenFile open(Path path) throws IOException {
     BasicFileAttributes attributes =
         Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
@@ -99,15 +52,12 @@ final class SystemFiles implements FileCalls {
       // Opening a pipe would wait for whoever writes into it.
       throw new FileSystemException(path.toString(), null, "not a regular file");
     }
-    Set<OpenOption> options = Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
-    return new Opened(FileChannel.open(path, options));
+    return SystemFile.open(path, READING);
   }
 
   @Override
-  @SuppressWarnings("MustBeClosedChecker") // the caller closes it
   public OpenFile create(Path path) throws IOException {
-    Set<OpenOption> options = Set.of(StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
-    return new Opened(FileChannel.open(path, options, only(path, "rw-------")));
+    return SystemFile.open(path, CREATING, WRITING, only(path, "rw-------"));
   }
 
   @Override
@@ -118,8 +68,8 @@ final class SystemFiles implements FileCalls {
   @Override
   public void forceFolder(Path folder) throws IOException {
     if (hasPermissions(folder)) { // elsewhere folders cannot be opened, and need not be forced
-      try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
-        channel.force(true);
+      try (SystemFile opened = SystemFile.open(folder, Set.of(StandardOpenOption.READ))) {
+        opened.force();
       }
     }
   }
