@@ -15,8 +15,14 @@ final class SwapFile {
   /** Among files that could not be removed. */
   @Nullable SwapFile next;
 
-  SwapFile(Path folder, long number) {
-    name = new Digest(number, 0, 0, 0);
+  /**
+   * A file.
+   *
+   * @param opening tells the folder's files from those of any other opening of it: numbers begin
+   *     anew with each
+   */
+  SwapFile(Path folder, long opening, long number) {
+    name = new Digest(number, opening, 0, 0);
     path = folder.resolve(Long.toHexString(number) + SUFFIX);
     part = path.resolveSibling(path.getFileName() + PART_SUFFIX);
   }

@@ -14,6 +14,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.regex.Pattern;
 
@@ -48,11 +49,13 @@ public final class SwapFolder implements AutoCloseable {
   private final FileCalls.FolderLock folderLock;
   private final BlockStaging staging;
   private final SwapFileRemovals removals;
+  private final long opening = ThreadLocalRandom.current().nextLong();
   private final ReentrantLock io = new ReentrantLock();
   private final ReentrantLock lock = new ReentrantLock();
 
   // Guarded by the lock.
   private int numGroups;
+  private int numDrafts; // groups on their way here
   private long nextFile;
   private boolean closed;
 
@@ -121,7 +124,7 @@ public final class SwapFolder implements AutoCloseable {
     try {
       var _ = cache.park(group, draft);
     } catch (Throwable refused) {
-      removals.remove(draft.file);
+      draft.giveUp();
       throw refused;
     }
     return draft.enter();
@@ -145,7 +148,7 @@ public final class SwapFolder implements AutoCloseable {
     try {
       var _ = space.handOn(group, draft);
     } catch (Throwable refused) {
-      removals.remove(draft.file);
+      draft.giveUp();
       throw refused;
     }
     return draft.enter();
@@ -161,8 +164,9 @@ public final class SwapFolder implements AutoCloseable {
       lock.lock();
       try {
         requireOpen();
-        file = new SwapFile(folder, nextFile);
+        file = new SwapFile(folder, opening, nextFile);
         nextFile++;
+        numDrafts++;
       } finally {
         lock.unlock();
       }
@@ -200,10 +204,22 @@ public final class SwapFolder implements AutoCloseable {
       try {
         made.isHere = true;
         numGroups++;
+        numDrafts--;
       } finally {
         lock.unlock();
       }
       return made;
+    }
+
+    /** Cannot fail. */
+    void giveUp() {
+      removals.remove(file); // while the folder is still ours
+      lock.lock();
+      try {
+        numDrafts--;
+      } finally {
+        lock.unlock();
+      }
     }
   }
 
@@ -323,13 +339,13 @@ public final class SwapFolder implements AutoCloseable {
 
   /** Cannot fail. */
   private void leave(FiledGroup group) {
+    removals.remove(group.file()); // while the folder is still ours
     lock.lock();
     try {
       numGroups--;
     } finally {
       lock.unlock();
     }
-    removals.remove(group.file());
   }
 
   /**
@@ -355,8 +371,8 @@ public final class SwapFolder implements AutoCloseable {
   /**
    * Lets go of the folder and gives the staging area back.
    *
-   * @throws IllegalStateException if groups are still here, or it was closed before; nothing has
-   *     changed
+   * @throws IllegalStateException if groups are still here or on their way, or it was closed
+   *     before; nothing has changed
    * @throws UncheckedIOException if the folder's lock closes badly; it is closed all the same
    */
   @Override
@@ -367,6 +383,9 @@ public final class SwapFolder implements AutoCloseable {
       if (numGroups > 0) {
         throw new IllegalStateException(
             "groups are still in files, bring them back or discard them: numGroups=" + numGroups);
+      }
+      if (numDrafts > 0) {
+        throw new IllegalStateException("groups are on their way here: numDrafts=" + numDrafts);
       }
       closed = true;
     } finally {

@@ -1,19 +1,13 @@
 package dev.pagoda.tier.file;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
-import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
-import java.nio.file.NotDirectoryException;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -21,83 +15,28 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFileAttributeView;
-import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Predicate;
-import org.jspecify.annotations.Nullable;
 
-/** The file system of the machine, through channels. */
+/** The file system of the machine, through channels that no interrupt closes. */
 final class SystemFiles implements FileCalls {
-  /** The JDK copies heap buffers through memory of the same size, which it then keeps. */
-  private static final int HEAP_SLICE_BYTES = 1 << 16;
+  private static final Set<OpenOption> READING =
+      Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
+  private static final Set<OpenOption> CREATING =
+      Set.of(StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
+  private static final Set<OpenOption> WRITING =
+      Set.of(StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
 
-  private static final String LOCK_NAME = "pagoda.lock";
-  private static final String PROBE_NAME = "pagoda.owner";
-  private static final Set<PosixFilePermission> PRIVATE_FOLDER =
-      EnumSet.of(
-          PosixFilePermission.OWNER_READ,
-          PosixFilePermission.OWNER_WRITE,
-          PosixFilePermission.OWNER_EXECUTE);
-
-  private record Opened(FileChannel channel) implements OpenFile {
-    @Override
-    public long size() throws IOException {
-      return channel.size();
-    }
-
-    @Override
-    public int read(ByteBuffer target, long position) throws IOException {
-      int total = 0;
-      while (target.hasRemaining()) {
-        ByteBuffer slice = slice(target);
-        int count = channel.read(slice, position + total);
-        if (count < 0) {
-          break;
-        }
-        target.position(target.position() + count);
-        total += count;
-      }
-      return total;
-    }
-
-    @Override
-    public void write(ByteBuffer source, long position) throws IOException {
-      long at = position;
-      while (source.hasRemaining()) {
-        int count = channel.write(slice(source), at);
-        source.position(source.position() + count);
-        at += count;
-      }
-    }
-
-    private static ByteBuffer slice(ByteBuffer buffer) {
-      return buffer.isDirect()
-          ? buffer.slice()
-          : buffer.slice(buffer.position(), Math.min(HEAP_SLICE_BYTES, buffer.remaining()));
-    }
-
-    @Override
-    public void force() throws IOException {
-      channel.force(true);
-    }
-
-    @Override
-    public void close() throws IOException {
-      channel.close();
-    }
-  }
-
-  private static boolean hasPermissions(Path path) {
+  static boolean hasPermissions(Path path) {
     return Files.getFileAttributeView(path, PosixFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
         != null;
   }
 
   /** Where files have no such permissions, a folder in the user's home is private by itself. */
-  private static FileAttribute<?>[] only(Path place, String permissions) {
+  static FileAttribute<?>[] only(Path place, String permissions) {
     return hasPermissions(place)
         ? new FileAttribute<?>[] {
           PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(permissions))
@@ -106,7 +45,6 @@ final class SystemFiles implements FileCalls {
   }
 
   @Override
-  @SuppressWarnings("MustBeClosedChecker") // the caller closes it
   public OpenFile open(Path path) throws IOException {
     BasicFileAttributes attributes =
         Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
@@ -114,15 +52,12 @@ final class SystemFiles implements FileCalls {
       // Opening a pipe would wait for whoever writes into it.
       throw new FileSystemException(path.toString(), null, "not a regular file");
     }
-    Set<OpenOption> options = Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
-    return new Opened(FileChannel.open(path, options));
+    return SystemFile.open(path, READING);
   }
 
   @Override
-  @SuppressWarnings("MustBeClosedChecker") // the caller closes it
   public OpenFile create(Path path) throws IOException {
-    Set<OpenOption> options = Set.of(StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
-    return new Opened(FileChannel.open(path, options, only(path, "rw-------")));
+    return SystemFile.open(path, CREATING, WRITING, only(path, "rw-------"));
   }
 
   @Override
@@ -133,8 +68,8 @@ final class SystemFiles implements FileCalls {
   @Override
   public void forceFolder(Path folder) throws IOException {
     if (hasPermissions(folder)) { // elsewhere folders cannot be opened, and need not be forced
-      try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
-        channel.force(true);
+      try (SystemFile opened = SystemFile.open(folder, Set.of(StandardOpenOption.READ))) {
+        opened.force();
       }
     }
   }
@@ -148,7 +83,7 @@ final class SystemFiles implements FileCalls {
   public List<Entry> list(Path folder, Predicate<String> names) throws IOException {
     List<Entry> entries = new ArrayList<>();
     for (String name : names(folder)) {
-      if (!name.equals(LOCK_NAME) && names.test(name)) {
+      if (!name.equals(PrivateFolder.LOCK_NAME) && names.test(name)) {
         try {
           BasicFileAttributes attributes =
               Files.readAttributes(
@@ -169,7 +104,7 @@ final class SystemFiles implements FileCalls {
    * The names in a folder. In one call where that can be had: a stream of a folder that cannot be
    * closed for want of memory stays open, since nobody collects it.
    */
-  private static List<String> names(Path folder) throws IOException {
+  static List<String> names(Path folder) throws IOException {
     if (folder.getFileSystem().equals(FileSystems.getDefault())) {
       String[] names = folder.toFile().list();
       if (names != null) {
@@ -181,104 +116,15 @@ final class SystemFiles implements FileCalls {
       for (Path path : stream) {
         names.add(path.getFileName().toString());
       }
+    } catch (DirectoryIteratorException failed) {
+      throw failed.getCause();
     }
     return names;
-  }
-
-  private record Locked(FileChannel channel, FileLock lock) implements FolderLock {
-    @Override
-    public void close() throws IOException {
-      if (channel.isOpen()) {
-        lock.release(); // first: it needs no memory, and whoever comes next may come
-      }
-      channel.close();
-    }
   }
 
   @Override
   @SuppressWarnings("MustBeClosedChecker") // the caller closes it
   public FolderLock lockFolder(Path folder) throws IOException {
-    try {
-      Files.createDirectory(folder, only(folder, "rwx------"));
-    } catch (FileAlreadyExistsException taken) {
-      requirePrivate(folder);
-    }
-    Path lockPath = folder.resolve(LOCK_NAME);
-    FileChannel channel = openLock(folder, lockPath);
-    try {
-      FileLock lock = tryLock(channel);
-      if (lock == null) {
-        throw new FileSystemException(
-            folder.toString(), null, "the folder is in use by another process or tier");
-      }
-      requireSameOwner(folder, lockPath);
-      return new Locked(channel, lock);
-    } catch (IOException | RuntimeException | Error refused) {
-      channel.close();
-      throw refused;
-    }
-  }
-
-  private static @Nullable FileLock tryLock(FileChannel channel) throws IOException {
-    try {
-      return channel.tryLock();
-    } catch (OverlappingFileLockException here) {
-      return null;
-    }
-  }
-
-  private static void requirePrivate(Path folder) throws IOException {
-    BasicFileAttributes attributes =
-        Files.readAttributes(folder, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-    if (!attributes.isDirectory()) {
-      throw new NotDirectoryException(folder.toString());
-    }
-    PosixFileAttributeView view =
-        Files.getFileAttributeView(folder, PosixFileAttributeView.class, LinkOption.NOFOLLOW_LINKS);
-    if (view != null) {
-      Set<PosixFilePermission> permissions = view.readAttributes().permissions();
-      if (!PRIVATE_FOLDER.containsAll(permissions)) {
-        throw new AccessDeniedException(
-            folder.toString(),
-            null,
-            "the folder is open to others: permissions="
-                + PosixFilePermissions.toString(permissions));
-      }
-    }
-  }
-
-  /** Only a folder that has its lock already, or nothing at all, is taken over. */
-  @SuppressWarnings("MustBeClosedChecker") // the caller closes it
-  private static FileChannel openLock(Path folder, Path lockPath) throws IOException {
-    try {
-      return FileChannel.open(
-          lockPath, Set.of(StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS));
-    } catch (NoSuchFileException missing) {
-      if (!names(folder).isEmpty()) {
-        throw new FileSystemException(
-            folder.toString(), null, "the folder holds other files already");
-      }
-      return FileChannel.open(
-          lockPath,
-          Set.of(StandardOpenOption.WRITE, StandardOpenOption.CREATE),
-          only(lockPath, "rw-------"));
-    }
-  }
-
-  /** Whoever owns a file that this process made is this process's user. */
-  private static void requireSameOwner(Path folder, Path lockPath) throws IOException {
-    if (hasPermissions(folder)) {
-      Path probe = folder.resolve(PROBE_NAME); // nobody else's, who has the lock
-      Files.deleteIfExists(probe);
-      Files.createFile(probe, only(probe, "rw-------"));
-      try {
-        if (!Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS).equals(Files.getOwner(probe))
-            || !Files.getOwner(lockPath, LinkOption.NOFOLLOW_LINKS).equals(Files.getOwner(probe))) {
-          throw new AccessDeniedException(folder.toString(), null, "the folder is another user's");
-        }
-      } finally {
-        Files.deleteIfExists(probe);
-      }
-    }
+    return PrivateFolder.take(folder);
   }
 }

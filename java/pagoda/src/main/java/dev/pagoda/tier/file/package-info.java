@@ -47,5 +47,8 @@
  * <p>A reader compares the header's checksum before it uses a number, requires that the numbers add
  * up to the file's true length before it allocates, and compares the other two checksums before
  * anybody sees what was read.
+ *
+ * <p>An interrupt is no reason to stop half-way: a thread that is interrupted before or while it
+ * saves, restores, swaps or keeps a block on disk does so all the same, and is interrupted still.
  */
 package dev.pagoda.tier.file;

@@ -81,6 +81,7 @@ final class MemoryFiles implements FileCalls {
   private final List<Change> changes = new ArrayList<>();
   private final Map<Path, Inode> before = new TreeMap<>();
   private final Map<Inode, byte[]> contentsBefore = new HashMap<>();
+  private final Map<String, Runnable> awaited = new HashMap<>();
   private final Set<Path> locked = new HashSet<>();
   private boolean recording;
   private boolean forgetting;
@@ -98,6 +99,10 @@ final class MemoryFiles implements FileCalls {
   }
 
   private <T> T pass(String site, Call<T> call) throws IOException {
+    Runnable action = awaited.remove(site);
+    if (action != null) {
+      action.run();
+    }
     calls++;
     boolean fails = manner == Manner.FROM_THEN_ON ? calls >= failing : calls == failing;
     if (!fails) {
@@ -107,6 +112,16 @@ final class MemoryFiles implements FileCalls {
       var _ = call.run();
     }
     throw new Planted(site);
+  }
+
+  /** Has something happen before the next call of a kind, as if another thread did it. */
+  void atNext(String site, Runnable action) {
+    awaited.put(site, action);
+  }
+
+  /** Whether all that was to happen has. */
+  boolean hasNothingAhead() {
+    return awaited.isEmpty();
   }
 
   void failAt(int call, Manner how) {

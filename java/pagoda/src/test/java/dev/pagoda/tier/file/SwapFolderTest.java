@@ -24,6 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @Tag("any-backend")
 class SwapFolderTest {
@@ -158,6 +159,63 @@ class SwapFolderTest {
     folder.swapIn(one);
     folder.swapIn(two);
     assertThat(one.sequences().getFirst().length()).isEqualTo(6);
+  }
+
+  @Test
+  void aFileOfTheSameNumberOfAnotherOpeningIsRefused() {
+    MemoryFiles otherFiles = new MemoryFiles();
+    SwapFolder other = SwapFolder.open(FOLDER, memory.cache(), Capacity.blocks(1), otherFiles);
+    FiledGroup one = folder.swapOut(List.of(memory.counting(6)));
+    FiledGroup two = other.swapOut(List.of(memory.counting(7)));
+    assertThat(one.file().path()).isEqualTo(two.file().path());
+    files.put(one.file().path(), otherFiles.bytes(two.file().path()));
+
+    assertThatExceptionOfType(RefusedFileException.class)
+        .isThrownBy(() -> folder.swapIn(one))
+        .withMessageContaining("another group's");
+    folder.discard(one);
+    other.swapIn(two);
+    other.close();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"create", "write", "close", "replace"})
+  void aFolderIsNotClosedUnderAGroupThatIsOnItsWayToIt(String site) {
+    List<KvSequence> beams = beams();
+    files.atNext(site, this::requireThatItStaysOpen);
+    FiledGroup filed = folder.swapOut(beams);
+    assertThat(files.hasNothingAhead()).isTrue();
+    folder.swapIn(filed);
+    requireBeams(beams);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"open", "read", "delete"})
+  void aFolderIsNotClosedUnderAGroupThatLeaves(String site) {
+    List<KvSequence> beams = beams();
+    FiledGroup filed = folder.swapOut(beams);
+    files.atNext(site, this::requireThatItStaysOpen);
+    folder.swapIn(filed);
+    assertThat(files.hasNothingAhead()).isTrue();
+    requireBeams(beams);
+  }
+
+  @Test
+  void aFolderIsNotClosedBeforeWhatAFailedSwapLeftIsGone() {
+    List<KvSequence> beams = beams();
+    files.failAt(2, Manner.BEFORE);
+    files.atNext("delete", this::requireThatItStaysOpen);
+    assertThatExceptionOfType(UncheckedIOException.class).isThrownBy(() -> folder.swapOut(beams));
+    assertThat(files.hasNothingAhead()).isTrue();
+    files.repair();
+    requireBeams(beams);
+    assertThat(files.paths()).isEmpty();
+  }
+
+  private void requireThatItStaysOpen() {
+    assertThatIllegalStateException()
+        .isThrownBy(folder::close)
+        .withMessageMatching(".*num(Groups|Drafts)=1");
   }
 
   @ParameterizedTest
