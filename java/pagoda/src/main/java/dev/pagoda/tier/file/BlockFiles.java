@@ -17,11 +17,13 @@ final class BlockFiles {
   private final FileCalls files;
   private final FileOwner owner;
   private final KvFileWriter writer;
+  private final long fileBytes;
 
   BlockFiles(FileCalls files, FileOwner owner, Durability durability) {
     this.files = files;
     this.owner = owner;
     writer = new KvFileWriter(files, durability);
+    fileBytes = fileBytes(owner);
   }
 
   /** Bytes of a file of a block: of each one the same. */
@@ -67,6 +69,10 @@ final class BlockFiles {
     if (header.numBlocks() != 1 || header.numSequences() != 1) {
       throw FileHeader.damaged(
           path, "a file of a block holds one: numBlocks=" + header.numBlocks());
+    }
+    if (header.fileBytes() != fileBytes) { // before anything is allocated for its index
+      throw FileHeader.damaged(
+          path, "a file of a block has one length: fileBytes=" + header.fileBytes());
     }
     GroupIndex found = reader.readIndex(owner.layout());
     if (!Arrays.equals(found.tokenIds(0), block.tokenIds())) {

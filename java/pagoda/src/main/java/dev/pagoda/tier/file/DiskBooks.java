@@ -160,11 +160,11 @@ final class DiskBooks {
     }
   }
 
-  /** Files that could not be removed, to be tried again. */
+  /** Files that could not be removed, to be tried again; none once the folder is let go of. */
   List<DiskEntry> takeStranded() {
     lock.lock();
     try {
-      return index.takeStranded();
+      return closed ? List.of() : index.takeStranded();
     } finally {
       lock.unlock();
     }
@@ -174,6 +174,7 @@ final class DiskBooks {
   List<DiskEntry> startEvictions() {
     lock.lock();
     try {
+      requireOpen();
       List<DiskEntry> victims = index.makeRoom(1);
       numEvicted += victims.size();
       return victims;
@@ -212,6 +213,7 @@ final class DiskBooks {
   @Nullable BlockStaging startWrite(DiskEntry entry) {
     lock.lock();
     try {
+      requireOpen();
       if (index.knows(entry.key())) {
         return null;
       }

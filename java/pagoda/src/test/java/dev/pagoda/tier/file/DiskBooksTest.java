@@ -132,6 +132,11 @@ class DiskBooksTest {
         .withMessageEndingWith("folder=/memory/books");
     assertThatIllegalStateException().isThrownBy(() -> books.wants(two.key()));
     assertThatIllegalStateException().isThrownBy(books::startClearing);
+    // An offer that was wanted before the books were closed goes no further: the folder, and the
+    // staging memory, may be somebody else's by now.
+    assertThatIllegalStateException().isThrownBy(() -> books.startWrite(two));
+    assertThatIllegalStateException().isThrownBy(books::startEvictions);
+    assertThat(books.takeStranded()).isEmpty();
     books.close(); // waits for nothing
   }
 }
