@@ -26,11 +26,11 @@ import java.util.concurrent.locks.ReentrantLock;
  * whatever its backend: where key tiles lie the other way they are turned around.
  *
  * <p>All or nothing. A file is written beside its place, forced to the device, and then renamed, so
- * that its name always stands for a whole file. Until then it is called {@code .NAME.HEX.part};
- * those that nobody has written to for an hour, left by a process that died, go with the first save
- * of a store into their folder. A file that is not sound, of another model or another layout is a
- * {@link RefusedFileException} that says which; what the machine refuses is an {@link
- * UncheckedIOException}. Either leaves the cache as it was.
+ * that its name always stands for a whole file. Until then it is called {@code .NAME.HEX.part}, a
+ * long name cut; those that nobody has written to for an hour, left by a process that died, go with
+ * the first save of a store into their folder. A file that is not sound, of another model or
+ * another layout is a {@link RefusedFileException} that says which; what the machine refuses is an
+ * {@link UncheckedIOException}. Either leaves the cache as it was.
  *
  * <p>Files hold keys and values, from which a prompt can be guessed, and are made readable by their
  * owner alone. A checksum finds accidents, not forgers: restore what you wrote.
