@@ -43,6 +43,9 @@ public final class SequenceStore implements AutoCloseable {
   /** Size of the staging area, unless one block is larger. */
   public static final int STAGING_BYTES = 1 << 22;
 
+  /** So many folders are remembered as tidied; with more of them some are looked through again. */
+  static final int TIDIED_MAX = 1_000;
+
   private static final int[] NO_TOKEN_IDS = {};
 
   private final PagedKvCache cache;
@@ -186,6 +189,9 @@ public final class SequenceStore implements AutoCloseable {
     try {
       requireOpen();
       Path folder = KvFileWriter.folderOf(path);
+      if (tidied.size() >= TIDIED_MAX) {
+        tidied.clear();
+      }
       if (tidied.add(folder)) {
         abandonedParts.remove(folder);
       }
