@@ -15,7 +15,7 @@
 //
 // Every CTA computes the same list from the context lengths in device memory, so that lengths can
 // change between replays of a graph and no plan travels from the host. They are read past L1, where
-// lines would outlive a guess that was made before the wait (sm90_paged_decode.cuh).
+// lines would outlive a guess that was made before the wait (sm90_decode_producer.cuh).
 #ifndef PAGODA_ATTENTION_WORK_LIST_CUH
 #define PAGODA_ATTENTION_WORK_LIST_CUH
 
@@ -74,10 +74,11 @@ struct SequenceSpan {
     }
     context_length = max(0, length);
     first_visible = params.window_tokens == 0 ? 0 : max(0, context_length - params.window_tokens);
-    first_granule = first_visible / params.granule_tokens;
-    const int32_t end_granule =
-        (context_length + params.granule_tokens - 1) / params.granule_tokens;
-    num_granules = is_left_out ? 0 : max(1, end_granule - first_granule);
+    // Unsigned: a guessed length may be the largest of all.
+    const uint32_t granule_tokens = params.granule_tokens;
+    first_granule = static_cast<int32_t>(first_visible / granule_tokens);
+    const uint32_t end_granule = (context_length + granule_tokens - 1) / granule_tokens;
+    num_granules = is_left_out ? 0 : max(1, static_cast<int32_t>(end_granule) - first_granule);
   }
 };
 

@@ -4,22 +4,18 @@
 #include "machine.h"
 
 #include <setjmp.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <ucontext.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
-#include <map>
-#include <memory>
-#include <utility>
+#include <new>
 
 #include "device_language.h"
+#include "machine_state.h"
 
 dim3 threadIdx;
 dim3 blockIdx;
@@ -30,118 +26,12 @@ namespace emulated {
 
 int planted = 0;
 
+Machine machine;
+
 namespace {
 
 constexpr size_t kStackBytes = 64 << 10;
-constexpr uint32_t kSharedBase = 1024;  // so that 0 is no address
-constexpr uint32_t kMostSharedBytes = 227 << 10;
-constexpr uint64_t kCanary = 0x5ca1ab1e0ddba115;
 constexpr uint64_t kMostTurns = 50000000;
-constexpr int32_t kMostBytesOfPhase = (1 << 20) - 1;
-
-struct Cta;
-
-struct Thread {
-  Cta* cta = nullptr;
-  uint32_t index = 0;
-  jmp_buf context;
-  char* stack = nullptr;
-  bool has_begun = false;
-  uint32_t num_meetings = 0;
-  const char* waits_for = nullptr;  // null while it can run
-  uint32_t where = 0;               // barrier, for messages
-  size_t place = 0;                 // among those that can run
-};
-
-struct Warp {
-  Meeting meetings[2];
-  const char* what[2] = {};
-  uint32_t num_here[2] = {};
-};
-
-/// A barrier that counts arrivals and bytes, in shared memory.
-struct TransactionBarrier {
-  uint32_t num_arrivals = 0;
-  uint32_t pending = 0;
-  int32_t bytes = 0;
-  uint32_t phase = 0;
-  const Thread* initialiser = nullptr;
-  uint32_t num_syncs_before = 0;
-  bool is_fenced = false;
-  std::vector<std::pair<Thread*, uint32_t>> waiting;  // with the parity that each waits for
-};
-
-struct NamedBarrier {
-  uint32_t num_here = 0;
-  uint32_t num_threads = 0;
-  std::vector<Thread*> waiting;
-};
-
-struct Launch {
-  LaunchShape shape{};
-  std::function<void()> body;
-  std::vector<std::function<void()>> steps;  // instead of CTAs
-  size_t num_steps = 0;
-  uint32_t num_started = 0;
-  uint32_t num_ended = 0;
-  uint32_t num_letting = 0;  // CTAs that have let later launches start, or have ended
-
-  bool is_host_work() const { return !body; }
-  bool has_ended() const {
-    return is_host_work() ? num_steps == steps.size() : num_ended == shape.num_ctas;
-  }
-  bool lets_next() const { return is_host_work() || num_letting == shape.num_ctas; }
-};
-
-struct Cta {
-  std::shared_ptr<Launch> launch;
-  uint32_t index = 0;
-  char* shared = nullptr;
-  std::vector<Thread*> threads;
-  std::vector<Warp> warps;
-  std::map<uint32_t, TransactionBarrier> barriers;
-  NamedBarrier named[16];
-  uint32_t num_syncs = 0;
-  uint32_t num_live = 0;
-  uint32_t num_copies = 0;  // in flight
-  bool has_waited = false;
-  bool has_let = false;
-};
-
-struct Copy {
-  Cta* cta;
-  uint32_t target;
-  const char* source;
-  uint32_t num_bytes;
-  uint32_t barrier;
-  std::vector<char> early;  // the bytes, if they are read when the copy is queued
-};
-
-struct Machine {
-  uint64_t random = 1;
-  std::map<uintptr_t, std::pair<size_t, size_t>> memory;  // start: bytes, bytes mapped before it
-  std::deque<std::shared_ptr<Launch>> launches;
-  std::vector<std::unique_ptr<Cta>> ctas;
-  std::vector<Thread*> able;
-  std::vector<Thread*> waiting_for_launches;
-  std::vector<Copy> copies;
-  std::vector<Thread*> spare_threads;
-  std::vector<char*> spare_shared;
-  Thread* current = nullptr;
-  jmp_buf scheduler;
-  ucontext_t scheduler_context;
-  std::string fault;
-
-  // How this seed behaves.
-  uint32_t most_ctas = 1;
-  uint32_t copy_odds = 0;   // of 1024, at each turn
-  uint32_t step_odds = 0;   // of 1024
-  uint32_t start_odds = 0;  // of 1024
-  uint32_t favour = 0;      // how many threads are looked at for the most favoured one
-  uint32_t favour_salt = 0;
-};
-
-Machine machine;
 
 uint64_t random_bits() {
   machine.random ^= machine.random >> 12;
@@ -151,14 +41,6 @@ uint64_t random_bits() {
 }
 
 bool happens(uint32_t odds) { return random_below(1024) < odds; }
-
-// Threads that can run, and those that wait.
-
-void set_able(Thread* thread) {
-  thread->waits_for = nullptr;
-  thread->place = machine.able.size();
-  machine.able.push_back(thread);
-}
 
 void set_unable(Thread* thread) {
   machine.able.back()->place = thread->place;
@@ -172,14 +54,23 @@ void to_scheduler() {
   }
 }
 
-/// Waits until somebody calls set_able.
-void wait_for(const char* what, uint32_t where = 0) {
+}  // namespace
+
+void set_able(Thread* thread) {
+  thread->waits_for = nullptr;
+  thread->place = machine.able.size();
+  machine.able.push_back(thread);
+}
+
+void wait_for(const char* what, uint32_t where) {
   Thread* thread = machine.current;
   set_unable(thread);
   thread->waits_for = what;
   thread->where = where;
   to_scheduler();
 }
+
+namespace {
 
 void let_next(Cta* cta) {
   if (!cta->has_let) {
@@ -311,66 +202,6 @@ Thread* choose_thread() {
   return chosen;
 }
 
-// Barriers.
-
-TransactionBarrier& barrier_at(Cta* cta, uint32_t address, const char* what) {
-  const auto found = cta->barriers.find(address);
-  if (found == cta->barriers.end()) {
-    fail("%s: there is no barrier at %u", what, address);
-  }
-  TransactionBarrier& barrier = found->second;
-  if (machine.current != nullptr && barrier.initialiser != machine.current &&
-      barrier.num_syncs_before == cta->num_syncs) {
-    fail("%s: no barrier of the CTA since that at %u was made", what, address);
-  }
-  return barrier;
-}
-
-void complete_phase_if_done(TransactionBarrier* barrier, uint32_t address) {
-  if (barrier->pending > 0) {
-    return;
-  }
-  if (barrier->bytes < 0) {
-    fail("the barrier at %u has got %d bytes more than announced", address, -barrier->bytes);
-  }
-  if (barrier->bytes > 0) {
-    return;
-  }
-  ++barrier->phase;
-  barrier->pending = barrier->num_arrivals;
-  for (size_t i = 0; i < barrier->waiting.size();) {
-    if (barrier->waiting[i].second != barrier->phase % 2) {
-      set_able(barrier->waiting[i].first);
-      barrier->waiting[i] = barrier->waiting.back();
-      barrier->waiting.pop_back();
-    } else {
-      ++i;
-    }
-  }
-}
-
-char poison_byte(uint32_t i) {
-  return i % 2 == 0 ? static_cast<char>(0xb5) : static_cast<char>(0xff);
-}
-
-void land(size_t i) {
-  Copy copy = std::move(machine.copies[i]);
-  machine.copies[i] = std::move(machine.copies.back());
-  machine.copies.pop_back();
-  Cta* cta = copy.cta;
-  char* target = cta->shared + (copy.target - kSharedBase);
-  for (uint32_t byte = 0; byte < copy.num_bytes; ++byte) {
-    if (target[byte] != poison_byte(byte)) {
-      fail("somebody wrote to %u, where a copy was on its way", copy.target + byte);
-    }
-  }
-  std::memcpy(target, copy.early.empty() ? copy.source : copy.early.data(), copy.num_bytes);
-  --cta->num_copies;
-  TransactionBarrier& barrier = barrier_at(cta, copy.barrier, "a copy lands");
-  barrier.bytes -= static_cast<int32_t>(copy.num_bytes);
-  complete_phase_if_done(&barrier, copy.barrier);
-}
-
 std::string who_waits() {
   std::string text = "nobody can go on";
   char line[200];
@@ -491,28 +322,6 @@ void one_turn() {
   }
 }
 
-void on_bad_access(int, siginfo_t* info, void*) {
-  if (machine.current == nullptr) {
-    signal(SIGSEGV, SIG_DFL);
-    return;
-  }
-  const auto address = reinterpret_cast<uintptr_t>(info->si_addr);
-  for (const auto& [start, sizes] : machine.memory) {
-    const size_t past = address - start;
-    if (address >= start && past < sizes.first + (64 << 10)) {
-      fail("byte %zu of an allocation of %zu is touched", past, sizes.first);
-    }
-  }
-  fail("an address of no allocation is touched");
-}
-
-void watch_bad_access() {
-  struct sigaction action{};
-  action.sa_sigaction = on_bad_access;
-  action.sa_flags = SA_SIGINFO | SA_NODEFER;
-  sigaction(SIGSEGV, &action, nullptr);
-}
-
 }  // namespace
 
 void set_seed(uint64_t seed) {
@@ -528,51 +337,6 @@ void set_seed(uint64_t seed) {
 
 uint32_t random_below(uint32_t bound) {
   return static_cast<uint32_t>(((random_bits() >> 32) * bound) >> 32);
-}
-
-void* allocate(size_t num_bytes) {
-  const size_t page = sysconf(_SC_PAGESIZE);
-  // Its end is as near to the page behind it as alignment allows.
-  const size_t alignment = num_bytes % 256 == 0 ? 256 : 16;
-  const size_t rounded = (num_bytes + alignment - 1) / alignment * alignment;
-  const size_t mapped = (rounded + page - 1) / page * page + 2 * page;
-  auto* pages = static_cast<char*>(mmap(nullptr, mapped, PROT_READ | PROT_WRITE,
-                                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-  if (pages == MAP_FAILED) {
-    throw std::bad_alloc();
-  }
-  mprotect(pages, page, PROT_NONE);
-  mprotect(pages + mapped - page, page, PROT_NONE);
-  char* start = pages + mapped - page - rounded;
-  machine.memory[reinterpret_cast<uintptr_t>(start)] = {num_bytes,
-                                                        static_cast<size_t>(start - pages)};
-  return start;
-}
-
-void release(void* pointer) {
-  const auto found = machine.memory.find(reinterpret_cast<uintptr_t>(pointer));
-  if (found == machine.memory.end()) {
-    return;
-  }
-  const size_t page = sysconf(_SC_PAGESIZE);
-  const auto [num_bytes, before] = found->second;
-  const size_t mapped = (before + num_bytes + page - 1) / page * page + page;
-  munmap(static_cast<char*>(pointer) - before, mapped);
-  machine.memory.erase(found);
-}
-
-void check_global(const void* pointer, size_t num_bytes, const char* what) {
-  const auto address = reinterpret_cast<uintptr_t>(pointer);
-  auto found = machine.memory.upper_bound(address);
-  if (found == machine.memory.begin()) {
-    fail("%s: %p is not allocated", what, pointer);
-  }
-  --found;
-  const size_t offset = address - found->first;
-  if (offset > found->second.first || found->second.first - offset < num_bytes) {
-    fail("%s: %zu bytes at %zu of an allocation of %zu", what, num_bytes, offset,
-         found->second.first);
-  }
 }
 
 void queue_kernel(const LaunchShape& shape, std::function<void()> body) {
@@ -656,144 +420,6 @@ void meet(const char* what, const uint32_t* in, int num_in, uint32_t* out, int n
     }
   }
   std::memcpy(out, meeting.out[lane], num_out * sizeof *out);
-}
-
-void cta_barrier(int number, uint32_t num_threads) {
-  Thread* thread = machine.current;
-  Cta* cta = thread->cta;
-  NamedBarrier& barrier = cta->named[number];
-  if (barrier.num_here == 0) {
-    barrier.num_threads = num_threads;
-  } else if (barrier.num_threads != num_threads) {
-    fail("barrier %d is for %u threads and for %u", number, barrier.num_threads, num_threads);
-  }
-  if (++barrier.num_here < num_threads) {
-    barrier.waiting.push_back(thread);
-    wait_for(number == 0 ? "__syncthreads" : "a named barrier");
-    return;
-  }
-  barrier.num_here = 0;
-  for (Thread* other : barrier.waiting) {
-    set_able(other);
-  }
-  barrier.waiting.clear();
-  if (number == 0) {
-    ++cta->num_syncs;
-  }
-  yield();
-}
-
-char* cta_shared_memory() { return machine.current->cta->shared; }
-
-uint32_t shared_address(const void* pointer) {
-  const Cta* cta = machine.current->cta;
-  const auto offset = static_cast<const char*>(pointer) - cta->shared;
-  if (offset < 0 || offset > static_cast<int64_t>(cta->launch->shape.shared_bytes)) {
-    fail("byte %td of %u of shared memory is named", offset, cta->launch->shape.shared_bytes);
-  }
-  return kSharedBase + static_cast<uint32_t>(offset);
-}
-
-char* shared_bytes(uint32_t address, uint32_t num_bytes, const char* what) {
-  const Cta* cta = machine.current->cta;
-  const uint32_t size = cta->launch->shape.shared_bytes;
-  const uint32_t offset = address - kSharedBase;
-  if (address < kSharedBase || offset > size || size - offset < num_bytes) {
-    fail("%s: %u bytes at %u of %u of shared memory", what, num_bytes, offset, size);
-  }
-  return cta->shared + offset;
-}
-
-void transaction_init(uint32_t address, uint32_t num_arrivals) {
-  char* place = shared_bytes(address, 8, "a barrier is made");
-  if (address % 8 != 0) {
-    fail("a barrier is made at %u", address);
-  }
-  std::memcpy(place, &kCanary, sizeof kCanary);
-  Cta* cta = machine.current->cta;
-  TransactionBarrier barrier;
-  barrier.num_arrivals = num_arrivals;
-  barrier.pending = num_arrivals;
-  barrier.initialiser = machine.current;
-  barrier.num_syncs_before = cta->num_syncs;
-  if (!cta->barriers.emplace(address, barrier).second) {
-    fail("a barrier is made again at %u", address);
-  }
-}
-
-void transaction_init_fence() {
-  for (auto& [address, barrier] : machine.current->cta->barriers) {
-    barrier.is_fenced = true;
-  }
-}
-
-void transaction_expect(uint32_t address, uint32_t num_bytes) {
-  TransactionBarrier& barrier = barrier_at(machine.current->cta, address, "bytes are announced");
-  if (static_cast<int32_t>(num_bytes) < 0 ||
-      barrier.bytes + static_cast<int32_t>(num_bytes) > kMostBytesOfPhase) {
-    fail("%u bytes more are announced at %u than a barrier counts", num_bytes, address);
-  }
-  barrier.bytes += static_cast<int32_t>(num_bytes);
-}
-
-void transaction_arrive(uint32_t address) {
-  TransactionBarrier& barrier = barrier_at(machine.current->cta, address, "an arrival");
-  if (barrier.pending == 0) {
-    fail("arrival %u at %u, which is for %u a phase", barrier.num_arrivals + 1, address,
-         barrier.num_arrivals);
-  }
-  --barrier.pending;
-  complete_phase_if_done(&barrier, address);
-  if (random_below(8) == 0) {
-    yield();
-  }
-}
-
-void transaction_wait(uint32_t address, uint32_t parity) {
-  TransactionBarrier& barrier = barrier_at(machine.current->cta, address, "a wait");
-  if (parity > 1) {
-    fail("a wait for parity %u", parity);
-  }
-  if (barrier.phase % 2 == parity) {
-    barrier.waiting.emplace_back(machine.current, parity);
-    wait_for("a barrier", address);
-  } else if (random_below(2) == 0) {
-    yield();
-  }
-}
-
-void queue_bulk_copy(uint32_t target, const void* source, uint32_t num_bytes, uint32_t barrier) {
-  Cta* cta = machine.current->cta;
-  if (!cta->has_waited) {
-    fail("a copy is queued ahead of the wait for earlier launches");
-  }
-  if (target % 16 != 0 || reinterpret_cast<uintptr_t>(source) % 16 != 0 || num_bytes % 16 != 0 ||
-      num_bytes == 0) {
-    fail("a copy of %u bytes from %p to %u", num_bytes, source, target);
-  }
-  check_global(source, num_bytes, "a copy");
-  char* bytes = shared_bytes(target, num_bytes, "a copy");
-  if (!barrier_at(cta, barrier, "a copy").is_fenced) {
-    fail("a copy: no fence since the barrier at %u was made", barrier);
-  }
-  for (const Copy& other : machine.copies) {
-    if (other.cta == cta && other.target < target + num_bytes &&
-        target < other.target + other.num_bytes) {
-      fail("a copy to %u, where another one is on its way", target);
-    }
-  }
-  Copy copy{cta, target, static_cast<const char*>(source), num_bytes, barrier, {}};
-  if (random_below(2) == 0) {
-    copy.early.assign(copy.source, copy.source + num_bytes);
-  }
-  for (uint32_t i = 0; i < num_bytes; ++i) {
-    bytes[i] = poison_byte(i);
-  }
-  ++cta->num_copies;
-  machine.copies.push_back(std::move(copy));
-  if (random_below(4) == 0) {
-    yield();
-  }
 }
 
 void wait_for_earlier_launches() {

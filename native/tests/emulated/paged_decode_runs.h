@@ -313,7 +313,10 @@ class DecodeRun {
       words->push_back({place, *place});
       *place = wrong;
     };
-    const auto noise = [&] { return static_cast<int32_t>(random_.bits() >> random_.below(32)); };
+    const auto noise = [&] {
+      return random_.below(8) == 0 ? INT32_MAX - random_.below(20)
+                                   : static_cast<int32_t>(random_.bits() >> random_.below(32));
+    };
     const std::vector<int32_t> right_lengths(lengths, lengths + num_seqs_);
     const std::vector<int32_t> right_tables(tables, tables + num_seqs_ * stride);
     for (int seq = 0; seq < num_seqs_; ++seq) {

@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
       {PAGODA_DTYPE_FP16, 128, pagoda::launch_sm90_paged_decode<__half, 128>},
       {PAGODA_DTYPE_FP16, 256, pagoda::launch_sm90_paged_decode<__half, 256>},
   };
-  const uint64_t num_seeds = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 20;
+  const uint64_t num_seeds = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 12;
   const std::string part = argc > 2 ? argv[2] : "";
   for (const DecodeCase& what : cases()) {
     if (what.title.find(part) == std::string::npos) {

@@ -1,41 +1,23 @@
 package dev.pagoda;
 
 import dev.pagoda.internal.kernel.AttendCall;
+import dev.pagoda.internal.kernel.ForwardingKernels;
 import dev.pagoda.internal.kernel.IdlePool;
 import dev.pagoda.internal.kernel.Kernels;
 import dev.pagoda.internal.kernel.Scratch;
 import dev.pagoda.internal.kernel.StepKernels;
 import dev.pagoda.internal.kernel.WriteCall;
-import dev.pagoda.layout.KeyOrder;
-import dev.pagoda.layout.KvLayout;
-import dev.pagoda.memory.KvStorage;
 
 /** Kernels of a device that work on pools behind an {@link InterposedStorage} too. */
-record DeviceKernels(Kernels device) implements Kernels {
-  @Override
-  public String name() {
-    return device.name();
-  }
-
-  @Override
-  public String describe() {
-    return device.describe();
-  }
-
-  @Override
-  public KeyOrder keyOrder() {
-    return device.keyOrder();
-  }
-
-  @Override
-  public KvStorage openStorage(KvLayout layout, int numBlocks) {
-    return device.openStorage(layout, numBlocks);
+final class DeviceKernels extends ForwardingKernels {
+  DeviceKernels(Kernels device) {
+    super(device);
   }
 
   @Override
   public StepKernels newStep(
       WriteCall writeCall, AttendCall attendCall, IdlePool<Scratch> scratches, boolean debug) {
-    return device.newStep(onDevice(writeCall), onDevice(attendCall), scratches, debug);
+    return target.newStep(onDevice(writeCall), onDevice(attendCall), scratches, debug);
   }
 
   private static WriteCall onDevice(WriteCall call) {
@@ -47,20 +29,10 @@ record DeviceKernels(Kernels device) implements Kernels {
   }
 
   @Override
-  public Scratch newScratch(KvLayout layout) {
-    return device.newScratch(layout);
-  }
-
-  @Override
   public void write(WriteCall call, int firstToken, int endToken) {
     WriteCall onDevice = onDevice(call);
     onDevice.set(call.layer(), call.keys(), call.values());
-    device.write(onDevice, firstToken, endToken);
-  }
-
-  @Override
-  public int queryTileTokens(AttendCall call) {
-    return device.queryTileTokens(call);
+    target.write(onDevice, firstToken, endToken);
   }
 
   @Override
@@ -73,6 +45,6 @@ record DeviceKernels(Kernels device) implements Kernels {
       Scratch scratch) {
     AttendCall onDevice = onDevice(call);
     onDevice.set(call.layer(), call.spec(), call.queries(), call.output(), call.lse());
-    device.attend(onDevice, firstToken, endToken, firstKvHead, endKvHead, scratch);
+    target.attend(onDevice, firstToken, endToken, firstKvHead, endKvHead, scratch);
   }
 }

@@ -14,6 +14,9 @@ import org.junit.jupiter.params.provider.EnumSource;
 class PrimingTest {
   private static final AttentionSpec SPEC = AttentionSpec.causal(4, 0.2f);
 
+  /** Seconds where nothing else runs; a busy machine's compiler takes its time. */
+  private static final Duration PATIENCE = Duration.ofMinutes(2);
+
   private static PagedKvCache open(Backend backend, DType dtype) {
     return PagedKvCache.open(KvShape.uniform(3, 2, 32, dtype), backend, Capacity.blocks(4));
   }
@@ -22,10 +25,10 @@ class PrimingTest {
   @EnumSource(DType.class)
   void endsWithRoundsThatAreFasterThanTheFirst(DType dtype) {
     try (PagedKvCache cache = open(Backend.VECTOR, dtype)) {
-      Priming priming = cache.prime(SPEC, Duration.ofSeconds(20));
+      Priming priming = cache.prime(SPEC, PATIENCE);
       assertThat(priming.isSteady()).isTrue();
       assertThat(priming.rounds()).isGreaterThan(1);
-      assertThat(priming.taken()).isLessThan(Duration.ofSeconds(20));
+      assertThat(priming.taken()).isLessThan(PATIENCE);
     }
   }
 

@@ -8,8 +8,8 @@ import java.util.List;
  *
  * <p>Keyed by {@link PrefixBlock#key}; the payload is one whole block, all layers. Content lies
  * still for the length of a call and no longer. Calls come from any thread, several at once,
- * outside every lock of the cache. What a tier throws is logged and counts as a miss; it never
- * fails a request.
+ * outside every lock of the cache. What a tier throws counts as a miss and never fails a request;
+ * it is logged, ever more rarely if it goes on.
  */
 public interface LowerTier {
   /** Has nothing and keeps nothing. */

@@ -2,14 +2,21 @@ package dev.pagoda.prefix;
 
 import dev.pagoda.memory.KvStorage;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.IntSupplier;
 
-/** A lower tier whose mistakes are misses: what it throws is logged and goes no further. */
+/**
+ * A lower tier whose mistakes are misses: what it throws goes no further.
+ *
+ * <p>It is logged when the number of failures is a power of two: a tier that fails for good would
+ * fill a server's log otherwise.
+ */
 final class TierGuard {
   private static final System.Logger LOGGER = System.getLogger("dev.pagoda");
 
   private final LowerTier tier;
   private final boolean present;
+  private final AtomicLong numFailures = new AtomicLong();
 
   TierGuard(LowerTier tier) {
     this.tier = tier;
@@ -49,11 +56,15 @@ final class TierGuard {
     }
   }
 
-  private static int guarded(IntSupplier call) {
+  private int guarded(IntSupplier call) {
     try {
       return call.getAsInt();
     } catch (RuntimeException failed) {
-      LOGGER.log(System.Logger.Level.WARNING, "a lower tier failed; it counts as a miss", failed);
+      long number = numFailures.incrementAndGet();
+      if (Long.bitCount(number) == 1) {
+        String what = "a lower tier failed; it counts as a miss: numFailures=" + number;
+        LOGGER.log(System.Logger.Level.WARNING, what, failed);
+      }
       return 0;
     }
   }

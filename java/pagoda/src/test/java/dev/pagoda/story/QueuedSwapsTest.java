@@ -37,6 +37,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.logging.Logger;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -55,6 +58,17 @@ class QueuedSwapsTest {
   private static final KvShape SHAPE =
       KvShape.uniform(1, 1, 2, DType.FP32).withBlockSize(BLOCK_SIZE);
   private static final Namespace TENANT = Namespace.of("anna");
+  private static final Logger LOGGER = Logger.getLogger("dev.pagoda");
+
+  @BeforeAll
+  static void plantedFailuresAreNoNews() {
+    LOGGER.setFilter(entry -> !(entry.getThrown() instanceof LateCopies.Planted));
+  }
+
+  @AfterAll
+  static void failuresAreNews() {
+    LOGGER.setFilter(null);
+  }
 
   /** A sequence, its tokens, and those that the prefix cache was told are coming. */
   private record Holding(KvSequence sequence, Tokens tokens, Tokens told) {}

@@ -118,6 +118,11 @@ final class StoryWorld implements AutoCloseable {
     pool = newPool();
     shelves = newShelves();
     sequences = new StorySequences(this);
+    openCache();
+    pressure = new Pressing.Pressure(this, choice.split());
+  }
+
+  private void openCache() {
     memory = copies.allocate(shape, numBlocks);
     cache = copies.open(memory, checks);
     content = new TokenContent(cache.layout());
@@ -126,7 +131,6 @@ final class StoryWorld implements AutoCloseable {
     store = files.openStore(cache);
     folder = files.openFolder(cache);
     watermarks.watch(cache);
-    pressure = new Pressing.Pressure(this, choice.split());
   }
 
   private StoryPool newPool() {
@@ -190,14 +194,7 @@ final class StoryWorld implements AutoCloseable {
     sequences.restart();
     counts.clear();
     epoch = 0;
-    memory = copies.allocate(shape, numBlocks);
-    cache = copies.open(memory, checks);
-    content = new TokenContent(cache.layout());
-    prefixes = openPrefixes();
-    space = SwapSpace.open(cache, Capacity.blocks(numSlots), checks);
-    store = files.openStore(cache);
-    folder = files.openFolder(cache);
-    watermarks.watch(cache);
+    openCache();
     pressure.open(this);
     if (tiers.hasDisk()) {
       Comparison.require(tiers.numFoundOnDisk() >= onDisk, "blocks found on disk", tiers);

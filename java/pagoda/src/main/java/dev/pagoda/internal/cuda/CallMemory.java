@@ -16,6 +16,8 @@ final class CallMemory {
   private final MemorySegment result;
   private final MemorySegment copy;
 
+  private MemorySegment previousContext = MemorySegment.NULL;
+
   /** How many frames of {@link DeviceQueue#enter} the thread is inside. */
   int depth;
 
@@ -40,8 +42,16 @@ final class CallMemory {
     return previous;
   }
 
-  long previousContext() {
-    return previous.get(ValueLayout.JAVA_LONG, 0);
+  /**
+   * The context that was current before. The object lives as long as the context stays the same
+   * one: a new one at each call would be garbage wherever the compiler does not see it off.
+   */
+  MemorySegment previousContext() {
+    long address = previous.get(ValueLayout.JAVA_LONG, 0);
+    if (previousContext.address() != address) {
+      previousContext = MemorySegment.ofAddress(address);
+    }
+    return previousContext;
   }
 
   /** Where a call puts an address, a handle or a number. */

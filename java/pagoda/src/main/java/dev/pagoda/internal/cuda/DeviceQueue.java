@@ -221,12 +221,10 @@ final class DeviceQueue implements AutoCloseable {
       return;
     }
     callsInside.decrementAndGet(); // it queues no more
-    long previous = memory.previousContext();
-    if (previous != context.address()) {
+    MemorySegment previous = memory.previousContext();
+    if (previous.address() != context.address()) {
       // Nobody could act on a failure here: the caller's next call of his own will tell him.
-      int ignored =
-          pagoda_h.pagoda_context_enter(
-              MemorySegment.ofAddress(previous), memory.previous(), MemorySegment.NULL);
+      int ignored = pagoda_h.pagoda_context_enter(previous, memory.previous(), MemorySegment.NULL);
       assert ignored >= 0;
     }
   }

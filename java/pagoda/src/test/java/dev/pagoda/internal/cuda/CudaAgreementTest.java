@@ -36,146 +36,66 @@ class CudaAgreementTest {
   /** Rows of a sequence in the last step, and its tokens with them. */
   record Part(int queryLength, int contextLength) {}
 
+  record Heads(int numKvHeads, int groupSize, int keyDim, int valueDim) {}
+
+  /** What else goes into scores. */
+  record Extras(float softCap, boolean alibi, boolean sinks) {}
+
   record Case(
       DType dtype,
-      int numKvHeads,
-      int groupSize,
-      int keyDim,
-      int valueDim,
+      Heads heads,
       int blockSize,
       AttentionMask mask,
-      float softCap,
-      boolean alibi,
-      boolean sinks,
+      Extras extras,
       Form form,
       List<Part> parts) {
     static Case of(DType dtype) {
-      return new Case(
-          dtype, 2, 4, 128, 128, 16, AttentionMask.CAUSAL, 0f, false, false, Form.ARRAY, DECODE);
+      Heads heads = new Heads(2, 4, 128, 128);
+      Extras none = new Extras(0f, false, false);
+      return new Case(dtype, heads, 16, AttentionMask.CAUSAL, none, Form.ARRAY, DECODE);
     }
 
-    Case heads(int newNumKvHeads, int newGroupSize) {
-      return new Case(
-          dtype,
-          newNumKvHeads,
-          newGroupSize,
-          keyDim,
-          valueDim,
-          blockSize,
-          mask,
-          softCap,
-          alibi,
-          sinks,
-          form,
-          parts);
+    Case heads(int numKvHeads, int groupSize) {
+      Heads others = new Heads(numKvHeads, groupSize, heads.keyDim, heads.valueDim);
+      return new Case(dtype, others, blockSize, mask, extras, form, parts);
     }
 
-    Case dims(int newKeyDim, int newValueDim) {
-      return new Case(
-          dtype,
-          numKvHeads,
-          groupSize,
-          newKeyDim,
-          newValueDim,
-          blockSize,
-          mask,
-          softCap,
-          alibi,
-          sinks,
-          form,
-          parts);
+    Case dims(int keyDim, int valueDim) {
+      Heads others = new Heads(heads.numKvHeads, heads.groupSize, keyDim, valueDim);
+      return new Case(dtype, others, blockSize, mask, extras, form, parts);
     }
 
     Case blocks(int newBlockSize) {
-      return new Case(
-          dtype,
-          numKvHeads,
-          groupSize,
-          keyDim,
-          valueDim,
-          newBlockSize,
-          mask,
-          softCap,
-          alibi,
-          sinks,
-          form,
-          parts);
+      return new Case(dtype, heads, newBlockSize, mask, extras, form, parts);
     }
 
     Case mask(AttentionMask newMask) {
-      return new Case(
-          dtype,
-          numKvHeads,
-          groupSize,
-          keyDim,
-          valueDim,
-          blockSize,
-          newMask,
-          softCap,
-          alibi,
-          sinks,
-          form,
-          parts);
+      return new Case(dtype, heads, blockSize, newMask, extras, form, parts);
     }
 
-    Case extras(float newSoftCap, boolean newAlibi, boolean newSinks) {
-      return new Case(
-          dtype,
-          numKvHeads,
-          groupSize,
-          keyDim,
-          valueDim,
-          blockSize,
-          mask,
-          newSoftCap,
-          newAlibi,
-          newSinks,
-          form,
-          parts);
+    Case extras(float softCap, boolean alibi, boolean sinks) {
+      Extras others = new Extras(softCap, alibi, sinks);
+      return new Case(dtype, heads, blockSize, mask, others, form, parts);
     }
 
     Case rows(Form newForm) {
-      return new Case(
-          dtype,
-          numKvHeads,
-          groupSize,
-          keyDim,
-          valueDim,
-          blockSize,
-          mask,
-          softCap,
-          alibi,
-          sinks,
-          newForm,
-          parts);
+      return new Case(dtype, heads, blockSize, mask, extras, newForm, parts);
     }
 
     Case parts(List<Part> newParts) {
-      return new Case(
-          dtype,
-          numKvHeads,
-          groupSize,
-          keyDim,
-          valueDim,
-          blockSize,
-          mask,
-          softCap,
-          alibi,
-          sinks,
-          form,
-          newParts);
+      return new Case(dtype, heads, blockSize, mask, extras, form, newParts);
     }
 
     AttentionSpec spec(RandomGenerator random) {
-      int numQueryHeads = numKvHeads * groupSize;
+      int numQueryHeads = heads.numKvHeads * heads.groupSize;
       AttentionSpec spec =
-          AttentionSpec.causal(numQueryHeads, (float) (1 / Math.sqrt(keyDim)))
+          AttentionSpec.causal(numQueryHeads, (float) (1 / Math.sqrt(heads.keyDim)))
               .withMask(mask)
-              .withLogitSoftCap(softCap);
-      if (alibi) {
+              .withLogitSoftCap(extras.softCap);
+      if (extras.alibi) {
         spec = spec.withAlibiSlopes(numbers(random, numQueryHeads, 0.25f));
       }
-      return sinks ? spec.withSinks(numbers(random, numQueryHeads, 2f)) : spec;
+      return extras.sinks ? spec.withSinks(numbers(random, numQueryHeads, 2f)) : spec;
     }
 
     private static float[] numbers(RandomGenerator random, int count, float bound) {
@@ -315,8 +235,9 @@ class CudaAgreementTest {
       Case shape, Calls calls, DType values, UnaryOperator<AttentionSpec> planted) {
     RandomGenerator random = Seeds.generator(SEED, shape.toString());
     LayerShape other = LayerShape.of(1, 16, shape.dtype);
+    Heads heads = shape.heads;
     LayerShape layer =
-        new LayerShape(shape.numKvHeads, shape.keyDim, shape.valueDim, shape.dtype, values);
+        new LayerShape(heads.numKvHeads, heads.keyDim, heads.valueDim, shape.dtype, values);
     KvShape kvShape = new KvShape(List.of(layer, other, layer), shape.blockSize);
     int numBlocks = 3;
     for (Part part : shape.parts) {

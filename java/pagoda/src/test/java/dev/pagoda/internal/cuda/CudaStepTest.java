@@ -276,7 +276,7 @@ class CudaStepTest {
 
   /** Is inside the queue when the thread that made it captures, and only then queues something. */
   private static final class LateCall extends Thread {
-    private static final Duration WAIT_MAX = Duration.ofSeconds(10);
+    private static final Duration WAIT_MAX = Duration.ofMinutes(1);
 
     private final CountDownLatch inside = new CountDownLatch(1);
     private final Thread capturing = Thread.currentThread();
@@ -344,7 +344,7 @@ class CudaStepTest {
               step.rollback();
             },
             20,
-            Duration.ofSeconds(20));
+            Duration.ofMinutes(1));
     assertThat(bytes).isZero();
   }
 

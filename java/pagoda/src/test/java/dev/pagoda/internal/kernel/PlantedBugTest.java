@@ -6,11 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.pagoda.internal.scalar.ScalarKernels;
 import dev.pagoda.layout.AttentionMask;
 import dev.pagoda.layout.AttentionSpec;
-import dev.pagoda.layout.KeyOrder;
 import dev.pagoda.layout.KvLayout;
 import dev.pagoda.layout.LayerShape;
 import dev.pagoda.memory.HostStorage;
-import dev.pagoda.memory.KvStorage;
 import dev.pagoda.memory.Rows;
 import dev.pagoda.testing.AllocationMeter;
 import dev.pagoda.testing.AttentionCase;
@@ -139,40 +137,14 @@ class PlantedBugTest {
   }
 
   /** The scalar kernels, to be spoiled. */
-  private abstract static class Bug implements Kernels {
-    @Override
-    public String name() {
-      return "bug";
+  private abstract static class Bug extends ForwardingKernels {
+    Bug() {
+      super(SCALAR);
     }
 
     @Override
     public String describe() {
       return getClass().getSimpleName();
-    }
-
-    @Override
-    public KeyOrder keyOrder() {
-      return SCALAR.keyOrder();
-    }
-
-    @Override
-    public KvStorage openStorage(KvLayout layout, int numBlocks) {
-      return SCALAR.openStorage(layout, numBlocks);
-    }
-
-    @Override
-    public Scratch newScratch(KvLayout layout) {
-      return SCALAR.newScratch(layout);
-    }
-
-    @Override
-    public void write(WriteCall call, int firstToken, int endToken) {
-      SCALAR.write(call, firstToken, endToken);
-    }
-
-    @Override
-    public int queryTileTokens(AttendCall call) {
-      return SCALAR.queryTileTokens(call);
     }
 
     static LayerShape layer(AttendCall call) {
@@ -261,12 +233,6 @@ class PlantedBugTest {
             .asSlice(first + tileBytes, tileBytes)
             .copyFrom(storage.segment().asSlice(first, tileBytes));
       }
-    }
-
-    @Override
-    public void attend(
-        AttendCall call, int firstToken, int endToken, int firstHead, int endHead, Scratch s) {
-      SCALAR.attend(call, firstToken, endToken, firstHead, endHead, s);
     }
   }
 

@@ -4,15 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pagoda.internal.kernel.AttendCall;
+import dev.pagoda.internal.kernel.ForwardingKernels;
 import dev.pagoda.internal.kernel.IdlePool;
-import dev.pagoda.internal.kernel.Kernels;
 import dev.pagoda.internal.kernel.ParallelAttend;
 import dev.pagoda.internal.kernel.Scratch;
 import dev.pagoda.internal.kernel.SpanStates;
-import dev.pagoda.internal.kernel.WriteCall;
-import dev.pagoda.layout.KeyOrder;
-import dev.pagoda.layout.KvLayout;
-import dev.pagoda.memory.KvStorage;
 import dev.pagoda.testing.AttentionCase;
 import dev.pagoda.testing.AttentionCases;
 import dev.pagoda.testing.AttentionChecks;
@@ -30,55 +26,18 @@ class SplitContextTest {
   private static final int CONTEXT_LENGTH = 5000; // five spans
 
   /** The vector kernels, and which spans they were asked for one by one. */
-  private static class Watched implements Kernels {
+  private static class Watched extends ForwardingKernels {
     final Set<Integer> spans = new TreeSet<>();
     int wholes;
-    private final Kernels vector = VectorKernels.create();
 
-    @Override
-    public String name() {
-      return "watched";
-    }
-
-    @Override
-    public String describe() {
-      return vector.describe();
-    }
-
-    @Override
-    public KeyOrder keyOrder() {
-      return vector.keyOrder();
-    }
-
-    @Override
-    public KvStorage openStorage(KvLayout layout, int numBlocks) {
-      return vector.openStorage(layout, numBlocks);
-    }
-
-    @Override
-    public Scratch newScratch(KvLayout layout) {
-      return vector.newScratch(layout);
-    }
-
-    @Override
-    public void write(WriteCall call, int firstToken, int endToken) {
-      vector.write(call, firstToken, endToken);
-    }
-
-    @Override
-    public int queryTileTokens(AttendCall call) {
-      return vector.queryTileTokens(call);
+    Watched() {
+      super(VectorKernels.create());
     }
 
     @Override
     public void attend(AttendCall call, int from, int to, int head, int endHead, Scratch scratch) {
       wholes++;
-      vector.attend(call, from, to, head, endHead, scratch);
-    }
-
-    @Override
-    public int spanStateFloats(AttendCall call) {
-      return vector.spanStateFloats(call);
+      super.attend(call, from, to, head, endHead, scratch);
     }
 
     @Override
@@ -92,19 +51,7 @@ class SplitContextTest {
         SpanStates states,
         Scratch scratch) {
       spans.add(span);
-      vector.attendSpan(call, from, to, head, endHead, span, states, scratch);
-    }
-
-    @Override
-    public void mergeSpans(
-        AttendCall call,
-        int from,
-        int to,
-        int head,
-        int endHead,
-        SpanStates states,
-        Scratch scratch) {
-      vector.mergeSpans(call, from, to, head, endHead, states, scratch);
+      super.attendSpan(call, from, to, head, endHead, span, states, scratch);
     }
   }
 

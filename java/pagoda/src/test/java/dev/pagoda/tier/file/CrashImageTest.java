@@ -59,21 +59,27 @@ class CrashImageTest {
   void aSavedSequenceIsTheOldOneOrTheNewOne() {
     try (ReadableCache memory = ReadableCache.open(BLOCK_SIZE, 16)) {
       MemoryFiles story = new MemoryFiles();
-      int[] lengthAfter = new int[64];
-      try (SequenceStore store =
-          SequenceStore.open(memory.cache(), MODEL, Capacity.blocks(1), story)) {
-        KvSequence chat = memory.counting(5);
-        store.save(chat, FILE);
-        story.recordFromHere();
-        for (int length : new int[] {9, 14, 3}) {
-          resize(memory, chat, length);
-          store.save(chat, ReadableCache.ascending(length), FILE);
-          lengthAfter[story.numChanges()] = length;
-        }
-        chat.close();
-      }
+      int[] lengthAfter = save(memory, story);
       judgeSaves(memory, story, lengthAfter, NUM_IMAGES / 2);
     }
+  }
+
+  /** Saves a chat again and again: how long it was after so many changes to the files. */
+  private static int[] save(ReadableCache memory, MemoryFiles story) {
+    int[] lengthAfter = new int[64];
+    try (SequenceStore store =
+        SequenceStore.open(memory.cache(), MODEL, Capacity.blocks(1), story)) {
+      KvSequence chat = memory.counting(5);
+      store.save(chat, FILE);
+      story.recordFromHere();
+      for (int length : new int[] {9, 14, 3}) {
+        resize(memory, chat, length);
+        store.save(chat, ReadableCache.ascending(length), FILE);
+        lengthAfter[story.numChanges()] = length;
+      }
+      chat.close();
+    }
+    return lengthAfter;
   }
 
   private static void resize(ReadableCache memory, KvSequence chat, int length) {
@@ -241,19 +247,7 @@ class CrashImageTest {
     try (ReadableCache memory = ReadableCache.open(BLOCK_SIZE, 16)) {
       MemoryFiles story = new MemoryFiles();
       story.forgetForces();
-      int[] lengthAfter = new int[64];
-      try (SequenceStore store =
-          SequenceStore.open(memory.cache(), MODEL, Capacity.blocks(1), story)) {
-        KvSequence chat = memory.counting(5);
-        store.save(chat, FILE);
-        story.recordFromHere();
-        for (int length : new int[] {9, 14, 3}) {
-          resize(memory, chat, length);
-          store.save(chat, ReadableCache.ascending(length), FILE);
-          lengthAfter[story.numChanges()] = length;
-        }
-        chat.close();
-      }
+      int[] lengthAfter = save(memory, story);
       assertThat(failureOf(() -> judgeSaves(memory, story, lengthAfter, 500))).isNotEqualTo("none");
     }
   }
