@@ -23,7 +23,7 @@ struct dim3 {
   unsigned y = 1;
   unsigned z = 1;
   dim3() = default;
-  explicit dim3(unsigned width) : x(width) {}
+  explicit dim3(unsigned width, unsigned height = 1) : x(width), y(height) {}
 };
 
 extern dim3 threadIdx;
@@ -88,6 +88,11 @@ Value __ldcg(const Value* place) {
     emulated::yield();
   }
   return *place;
+}
+
+template <typename Value>
+Value __ldcs(const Value* place) {
+  return __ldcg(place);
 }
 
 // Meetings of a warp.

@@ -42,6 +42,7 @@ void check_global(const void* pointer, size_t num_bytes, const char* what);
 
 struct LaunchShape {
   uint32_t num_ctas;
+  uint32_t num_columns;  // of the grid; its rows are num_ctas / num_columns
   uint32_t num_threads;
   uint32_t shared_bytes;
   bool overlaps;  // it may begin when every CTA of the launch before has let it
