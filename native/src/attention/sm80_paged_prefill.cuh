@@ -11,6 +11,7 @@
 #include "attention/sm80_prefill_shape.h"
 #include "device/async_copy.cuh"
 #include "device/elements.cuh"
+#include "device/shared_memory.cuh"
 #include "device/tensor_core.cuh"
 
 namespace pagoda {
@@ -40,7 +41,7 @@ __global__ void __launch_bounds__(Sm80Prefill<kHeadDim, kRowTiles>::kThreads, 2)
   constexpr int kTokens = Shape::kTileTokens;
   constexpr int kTokenTiles = kTokens / 8;
   constexpr int kDimTiles = kHeadDim / 8;
-  extern __shared__ __align__(128) char shared[];
+  PAGODA_CTA_SHARED_MEMORY(shared);
   char* query_rows = shared;
   char* tiles = query_rows + Shape::kQueryBytes;  // [stage][keys, values][token]
   auto* offsets = reinterpret_cast<TokenOffsets*>(tiles + 2 * Shape::kStages * Shape::kTileBytes);

@@ -11,36 +11,16 @@ import dev.pagoda.layout.LayerShape;
 import dev.pagoda.memory.HostStorage;
 import dev.pagoda.memory.KvStorage;
 import java.util.List;
-import java.util.logging.Level;
-import java.util.logging.Logger;
 
 /**
  * Small caches of the scalar backend, unless overridden, over memory that a test can read, whose
  * copies fail when they are told to.
  */
 public class CopyFaults {
-  /** Planted; nothing else throws it. */
-  public static final class Planted extends RuntimeException {
-    private static final long serialVersionUID = 1L;
-
-    Planted(String site) {
-      super("planted in " + site);
-    }
-  }
-
   private int copiesUntilFailure;
   private boolean failsAfter;
   private boolean hasFailed;
   private long numFailed;
-
-  // Kept here, since nobody else keeps a logger that was told something.
-  private static final List<Logger> SILENT =
-      List.of(Logger.getLogger("dev.pagoda"), Logger.getLogger("dev.pagoda.tier"));
-
-  static {
-    // A tier whose failure is planted says so, thousands of times.
-    SILENT.forEach(logger -> logger.setLevel(Level.OFF));
-  }
 
   public CopyFaults() {}
 
@@ -123,7 +103,7 @@ public class CopyFaults {
     if (fails) {
       hasFailed = true;
       numFailed++;
-      throw new Planted(site);
+      throw new PlantedFailure(site);
     }
   }
 

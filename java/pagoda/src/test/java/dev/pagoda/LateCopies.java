@@ -27,15 +27,6 @@ public final class LateCopies {
     NOBODY_WAITS
   }
 
-  /** Planted; nothing else throws it. */
-  public static final class Planted extends RuntimeException {
-    private static final long serialVersionUID = 1L;
-
-    Planted() {
-      super("planted in a copy that was queued");
-    }
-  }
-
   private record Queued(int[] deviceBlocks, Runnable copy) {}
 
   private final Fault fault;
@@ -87,7 +78,7 @@ public final class LateCopies {
     numQueued++;
     copiesUntilFailure--;
     if (copiesUntilFailure == 0) {
-      throw new Planted();
+      throw new PlantedFailure("a copy that was queued");
     }
   }
 

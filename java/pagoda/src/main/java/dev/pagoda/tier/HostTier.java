@@ -362,7 +362,10 @@ public final class HostTier implements LowerTier, AutoCloseable {
     copied.await();
   }
 
-  /** The tier below is a favour: what it throws costs blocks, not the request. */
+  /**
+   * The tier below is a favour: what it throws costs blocks, not the request, and is logged when
+   * the number of failures is a power of two.
+   */
   private void offerBelow(List<Held> victims) {
     if (victims.isEmpty()) {
       return;
@@ -373,13 +376,20 @@ public final class HostTier implements LowerTier, AutoCloseable {
     try {
       below.evicted(blocks, host, slots);
     } catch (RuntimeException refused) {
-      LOGGER.log(System.Logger.Level.WARNING, () -> "the tier below lost blocks: " + refused);
-      lock.lock();
-      try {
-        numFailures++;
-      } finally {
-        lock.unlock();
+      long number = countFailure();
+      if (Long.bitCount(number) == 1) {
+        String what = "the tier below lost blocks: numFailures=" + number;
+        LOGGER.log(System.Logger.Level.WARNING, what, refused);
       }
+    }
+  }
+
+  private long countFailure() {
+    lock.lock();
+    try {
+      return ++numFailures;
+    } finally {
+      lock.unlock();
     }
   }
 

@@ -1,7 +1,7 @@
 package dev.pagoda.story;
 
-import dev.pagoda.CopyFaults;
 import dev.pagoda.KvSequence;
+import dev.pagoda.PlantedFailure;
 import dev.pagoda.Step;
 import dev.pagoda.block.OutOfBlocksException;
 import dev.pagoda.tier.DroppedGroup;
@@ -37,7 +37,7 @@ final class Leaving implements Concern {
     try {
       call.run();
       return true;
-    } catch (CopyFaults.Planted | UncheckedIOException planted) {
+    } catch (PlantedFailure | UncheckedIOException planted) {
       requirePlanted(world, planted);
       return false;
     }

@@ -1,6 +1,6 @@
 package dev.pagoda.story;
 
-import dev.pagoda.CopyFaults;
+import dev.pagoda.PlantedFailure;
 import dev.pagoda.block.OutOfBlocksException;
 import dev.pagoda.pressure.AdmissionControl;
 import dev.pagoda.pressure.LatestFirst;
@@ -167,7 +167,7 @@ final class Pressing implements Concern {
       Comparison.require(needed > world.pool.numAvailable(), "no room", none.getMessage());
       world.outcomes.count("no room made");
       return false;
-    } catch (CopyFaults.Planted planted) {
+    } catch (PlantedFailure planted) {
       Leaving.requirePlanted(world, planted);
       world.outcomes.count("making room failed");
       return false;
@@ -217,7 +217,7 @@ final class Pressing implements Concern {
     boolean isBack = false;
     try {
       isBack = pressure.preemptor.restoreNext(feeder, spare).isPresent();
-    } catch (CopyFaults.Planted planted) {
+    } catch (PlantedFailure planted) {
       Leaving.requirePlanted(world, planted);
       attempt = Attempt.FAILED;
     } catch (UnsupportedOperationException planted) {

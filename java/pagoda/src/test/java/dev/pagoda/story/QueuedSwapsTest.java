@@ -10,6 +10,7 @@ import dev.pagoda.LateCopies;
 import dev.pagoda.LateCopies.Fault;
 import dev.pagoda.ModelRun;
 import dev.pagoda.PagedKvCache;
+import dev.pagoda.PlantedFailure;
 import dev.pagoda.Step;
 import dev.pagoda.TokenContent;
 import dev.pagoda.block.OutOfBlocksException;
@@ -37,9 +38,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
-import java.util.logging.Logger;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -58,17 +56,6 @@ class QueuedSwapsTest {
   private static final KvShape SHAPE =
       KvShape.uniform(1, 1, 2, DType.FP32).withBlockSize(BLOCK_SIZE);
   private static final Namespace TENANT = Namespace.of("anna");
-  private static final Logger LOGGER = Logger.getLogger("dev.pagoda");
-
-  @BeforeAll
-  static void plantedFailuresAreNoNews() {
-    LOGGER.setFilter(entry -> !(entry.getThrown() instanceof LateCopies.Planted));
-  }
-
-  @AfterAll
-  static void failuresAreNews() {
-    LOGGER.setFilter(null);
-  }
 
   /** A sequence, its tokens, and those that the prefix cache was told are coming. */
   private record Holding(KvSequence sequence, Tokens tokens, Tokens told) {}
@@ -132,7 +119,7 @@ class QueuedSwapsTest {
           operate();
         } catch (OutOfBlocksException none) {
           count("refused");
-        } catch (LateCopies.Planted planted) {
+        } catch (PlantedFailure planted) {
           count("failed");
         }
         copies.failIn(0);
@@ -242,7 +229,7 @@ class QueuedSwapsTest {
                     ? space.swapOut(sequencesOf(members))
                     : folder.swapOut(sequencesOf(members))));
         count("out");
-      } catch (OutOfBlocksException | LateCopies.Planted refused) {
+      } catch (OutOfBlocksException | PlantedFailure refused) {
         here.addAll(members);
         throw refused;
       }

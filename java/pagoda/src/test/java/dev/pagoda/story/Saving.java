@@ -1,7 +1,7 @@
 package dev.pagoda.story;
 
-import dev.pagoda.CopyFaults;
 import dev.pagoda.KvSequence;
+import dev.pagoda.PlantedFailure;
 import dev.pagoda.prefix.OpenOptions;
 import dev.pagoda.tier.file.RestoredGroup;
 import dev.pagoda.tier.file.StoryFiles;
@@ -43,7 +43,7 @@ final class Saving implements Concern {
     try {
       save(world, members, tokenIds, number);
       world.outcomes.count("save");
-    } catch (CopyFaults.Planted | UncheckedIOException planted) {
+    } catch (PlantedFailure | UncheckedIOException planted) {
       Leaving.requirePlanted(world, planted);
       world.outcomes.count("save failed");
       world.counts.forks += members.size();
@@ -106,7 +106,7 @@ final class Saving implements Concern {
         return;
       }
       group = world.store.restore(StoryFiles.saved(number));
-    } catch (CopyFaults.Planted | UncheckedIOException planted) {
+    } catch (PlantedFailure | UncheckedIOException planted) {
       Leaving.requirePlanted(world, planted);
       if (world.cache.statistics().blocks().numAllocations() > allocations) {
         world.pool.releaseFrom(new ArrayList<>(world.pool.take(saved.numBlocks(), 0)), 0);

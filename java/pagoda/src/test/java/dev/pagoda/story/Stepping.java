@@ -1,6 +1,6 @@
 package dev.pagoda.story;
 
-import dev.pagoda.CopyFaults;
+import dev.pagoda.PlantedFailure;
 import dev.pagoda.Step;
 import dev.pagoda.block.OutOfBlocksException;
 import dev.pagoda.prefix.PrefixMatch;
@@ -157,7 +157,7 @@ final class Stepping implements Concern {
     boolean failed = false;
     try {
       step.begin();
-    } catch (CopyFaults.Planted planted) {
+    } catch (PlantedFailure planted) {
       failed = true;
     }
     List<Shelf> idle = world.pool.idle.stream().map(block -> block.shelf).toList();

@@ -7,6 +7,7 @@ import java.io.PrintWriter;
 import java.util.Properties;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -51,6 +52,7 @@ public final class Pagoda implements Runnable {
             .addSubcommand(new ReportCommand(experiments, out, progress))
             .addSubcommand(new SimulateCommand(simulations, out, progress))
             .addSubcommand(new AttendCommand(engines, err, progress))
+            .addSubcommand(new HelpCommand())
             .setOut(new PrintWriter(out, true, out.charset()))
             .setUsageHelpWidth(100)
             .registerConverter(int.class, text -> (int) whole(text, Integer.MIN_VALUE))
@@ -60,6 +62,12 @@ public final class Pagoda implements Runnable {
             .registerConverter(Double.class, Pagoda::number)
             .setParameterExceptionHandler((e, args) -> refuseArguments(e, err))
             .setExecutionExceptionHandler((e, command, parsed) -> fail(e, command, err));
+    commandLine
+        .getSubcommands()
+        .get("help")
+        .getCommandSpec()
+        .usageMessage()
+        .header("Says what a command does, as COMMAND --help.");
     return commandLine.execute(arguments);
   }
 

@@ -38,9 +38,15 @@ class PagodaTest {
     assertThat(out).contains("report", "simulate", "attend");
     assertThat(out.lines()).allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(100));
     assertThat(err).isEmpty();
+    String listed = out;
+    assertThat(run("help")).isZero();
+    assertThat(out).isEqualTo(listed);
 
     assertThat(run("attend", "--help")).isZero();
     assertThat(out).contains("--backend", "--executor", "query_lens", "logits_soft_cap");
+    String explained = out;
+    assertThat(run("help", "attend")).isZero();
+    assertThat(out).isEqualTo(explained);
     assertThat(run("report", "--help")).isZero();
     assertThat(out).contains("--out", "--backend", "--quick", "--seed", "--only");
     assertThat(run("simulate", "--help")).isZero();
@@ -58,6 +64,7 @@ class PagodaTest {
           """
           ''|pagoda: a command is missing: report, simulate or attend (see pagoda --help)
           reprot|pagoda: there is no such command: 'reprot'
+          help reprot|pagoda: Unknown subcommand 'reprot'
           --backend scalar|pagoda: Unknown options: '--backend', 'scalar'
           report --seed x|pagoda report: Invalid value for option '--seed': it is a whole number up to 9223372036854775807, but not 'x'
           report --seed|pagoda report: Missing required parameter for option '--seed'

@@ -23,6 +23,10 @@ final class AbandonedParts {
   static final Duration AGE_MIN = Duration.ofHours(1);
 
   private static final System.Logger LOGGER = System.getLogger(AbandonedParts.class.getName());
+
+  /** So that a part may be called after any name that a file may have: 255 bytes, mostly. */
+  private static final int NAME_CHARS_MAX = 64;
+
   private static final Pattern NAME =
       Pattern.compile("\\..+\\.[0-9a-f]{16}\\.part", Pattern.DOTALL);
 
@@ -34,14 +38,22 @@ final class AbandonedParts {
     this.clock = clock;
   }
 
-  /** A name beside a file that no other writer has. */
+  /** A name beside a file that no other writer has, and that begins like the file's. */
   static Path newPart(Path path) {
     Path name = path.getFileName();
     if (name == null) {
       throw new IllegalArgumentException("a file has a name: path=" + path);
     }
     String hex = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
-    return path.resolveSibling("." + name + "." + hex + ".part");
+    return path.resolveSibling("." + beginning(name.toString()) + "." + hex + ".part");
+  }
+
+  private static String beginning(String name) {
+    if (name.length() <= NAME_CHARS_MAX) {
+      return name;
+    }
+    boolean splits = Character.isHighSurrogate(name.charAt(NAME_CHARS_MAX - 1));
+    return name.substring(0, splits ? NAME_CHARS_MAX - 1 : NAME_CHARS_MAX);
   }
 
   /**

@@ -39,7 +39,7 @@ final class BlockReader {
     try {
       files.read(folder.pathOf(key), block, staging, storage, blockId);
       end = ReadEnd.HIT;
-    } catch (RefusedFileException refused) {
+    } catch (RefusedFileException | NoRegularFileException refused) {
       LOGGER.log(System.Logger.Level.DEBUG, "a block on disk is not used", refused);
       end = ReadEnd.REFUSED;
     } catch (IOException refused) {

@@ -38,7 +38,11 @@ interface FileCalls {
     void close() throws IOException;
   }
 
-  /** Opens a file to read it; a symbolic link is refused. */
+  /**
+   * Opens a file to read it.
+   *
+   * @throws NoRegularFileException if it is a folder, a symbolic link or a pipe
+   */
   OpenFile open(Path path) throws IOException;
 
   /** Creates a file that only its owner may read and write; one that exists is refused. */

@@ -26,11 +26,11 @@ import java.util.concurrent.locks.ReentrantLock;
  * whatever its backend: where key tiles lie the other way they are turned around.
  *
  * <p>All or nothing. A file is written beside its place, forced to the device, and then renamed, so
- * that its name always stands for a whole file. Until then it is called {@code .NAME.HEX.part};
- * those that nobody has written to for an hour, left by a process that died, go with the first save
- * of a store into their folder. A file that is not sound, of another model or another layout is a
- * {@link RefusedFileException} that says which; what the machine refuses is an {@link
- * UncheckedIOException}. Either leaves the cache as it was.
+ * that its name always stands for a whole file. Until then it is called {@code .NAME.HEX.part}, a
+ * long name cut; those that nobody has written to for an hour, left by a process that died, go with
+ * the first save of a store into their folder. A file that is not sound, of another model or
+ * another layout is a {@link RefusedFileException} that says which; what the machine refuses is an
+ * {@link UncheckedIOException}. Either leaves the cache as it was.
  *
  * <p>Files hold keys and values, from which a prompt can be guessed, and are made readable by their
  * owner alone. A checksum finds accidents, not forgers: restore what you wrote.
@@ -42,6 +42,9 @@ import java.util.concurrent.locks.ReentrantLock;
 public final class SequenceStore implements AutoCloseable {
   /** Size of the staging area, unless one block is larger. */
   public static final int STAGING_BYTES = 1 << 22;
+
+  /** So many folders are remembered as tidied; with more of them some are looked through again. */
+  static final int TIDIED_MAX = 1_000;
 
   private static final int[] NO_TOKEN_IDS = {};
 
@@ -186,6 +189,9 @@ public final class SequenceStore implements AutoCloseable {
     try {
       requireOpen();
       Path folder = KvFileWriter.folderOf(path);
+      if (tidied.size() >= TIDIED_MAX) {
+        tidied.clear();
+      }
       if (tidied.add(folder)) {
         abandonedParts.remove(folder);
       }

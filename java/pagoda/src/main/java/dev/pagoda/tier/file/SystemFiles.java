@@ -3,7 +3,6 @@ package dev.pagoda.tier.file;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
-import java.nio.file.FileSystemException;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -50,7 +49,7 @@ final class SystemFiles implements FileCalls {
         Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
     if (!attributes.isRegularFile()) {
       // Opening a pipe would wait for whoever writes into it.
-      throw new FileSystemException(path.toString(), null, "not a regular file");
+      throw new NoRegularFileException(path);
     }
     return SystemFile.open(path, READING);
   }

@@ -1,13 +1,16 @@
 package dev.pagoda.tier.file;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.pagoda.Capacity;
 import dev.pagoda.KvSequence;
 import dev.pagoda.decoding.ReadableCache;
 import dev.pagoda.tier.file.MemoryFiles.Manner;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
@@ -110,6 +113,55 @@ class AbandonedPartsTest {
         }
         memory.cache().checkConservation();
       }
+    }
+  }
+
+  @Test
+  void aSaveWhosePartIsTakenForAbandonedFailsAndTheOldFileStays() {
+    Path file = Path.of("/memory/store/chat.kv");
+    MemoryFiles files = new MemoryFiles();
+    try (ReadableCache memory = ReadableCache.open(4, 8);
+        SequenceStore store = SequenceStore.open(memory.cache(), MODEL, Capacity.blocks(1), files);
+        KvSequence chat = memory.counting(6)) {
+      store.save(chat, file);
+      memory.append(chat, 7, 8);
+      int numUsed = memory.numUsed();
+      // As when another process tidies, whose clock is an hour ahead.
+      files.atNext("replace", () -> new AbandonedParts(files, () -> NOW).remove(file.getParent()));
+      assertThatExceptionOfType(UncheckedIOException.class)
+          .isThrownBy(() -> store.save(chat, file))
+          .withMessageContaining("path=" + file)
+          .withCauseInstanceOf(NoSuchFileException.class);
+      assertThat(files.hasNothingAhead()).isTrue();
+      assertThat(files.paths()).containsExactly(file);
+      assertThat(memory.numUsed()).isEqualTo(numUsed);
+      try (KvSequence old = store.restore(file).sequence()) {
+        assertThat(old.length()).isEqualTo(6);
+      }
+      store.save(chat, file);
+      try (KvSequence now = store.restore(file).sequence()) {
+        assertThat(memory.tokensOf(now)).containsExactly(ReadableCache.ascending(8));
+      }
+    }
+  }
+
+  @Test
+  void aStoreDoesNotRememberEveryFolderThatThereEverWas() {
+    Path store = Path.of("/memory/store");
+    Path left = store.resolve("0").resolve(".chat.kv.0123456789abcdef.part");
+    MemoryFiles files = new MemoryFiles();
+    try (ReadableCache memory = ReadableCache.open(4, 8);
+        SequenceStore saves = SequenceStore.open(memory.cache(), MODEL, Capacity.blocks(1), files);
+        KvSequence chat = memory.counting(1)) {
+      saves.save(chat, store.resolve("0").resolve("chat.kv"));
+      files.put(left, new byte[3]);
+      saves.save(chat, store.resolve("0").resolve("chat.kv"));
+      assertThat(files.paths()).as("a folder that is tidied already").contains(left);
+      for (int i = 1; i <= SequenceStore.TIDIED_MAX; i++) {
+        saves.save(chat, store.resolve(Integer.toString(i)).resolve("chat.kv"));
+      }
+      saves.save(chat, store.resolve("0").resolve("chat.kv"));
+      assertThat(files.paths()).as("one that was forgotten").doesNotContain(left);
     }
   }
 }
