@@ -70,6 +70,7 @@ inline unsigned __float_as_uint(float value) {
   std::memcpy(&bits, &value, sizeof bits);
   return bits;
 }
+inline int __ffs(unsigned bits) { return __builtin_ffs(static_cast<int>(bits)); }
 inline int __clz(unsigned bits) { return bits == 0 ? 32 : __builtin_clz(bits); }
 inline unsigned __byte_perm(unsigned low, unsigned high, unsigned selector) {
   const uint64_t bytes = static_cast<uint64_t>(high) << 32 | low;
@@ -93,6 +94,10 @@ Value __ldcg(const Value* place) {
 template <typename Value>
 Value __ldcs(const Value* place) {
   return __ldcg(place);
+}
+
+inline size_t __cvta_generic_to_shared(const void* pointer) {
+  return emulated::shared_address(pointer);
 }
 
 // Meetings of a warp.

@@ -82,6 +82,7 @@ void let_next(Cta* cta) {
 void thread_main() {
   Thread* thread = machine.current;
   thread->cta->launch->body();
+  end_async_copies();
   thread = machine.current;
   set_unable(thread);
   thread->waits_for = "the end";
