@@ -343,6 +343,12 @@ __global__ void __launch_bounds__(Sm80Prefill<kHeadDim, kRowTiles>::kThreads, 2)
     store_offsets(token_tile + 2, stage, next_block_id);
   }
 
+  if (first_tile >= end_tile) {
+    // Nobody has waited for the queries, which would land on the rows that are left in their place.
+    async_copy_end_group();
+    async_copy_wait<0>();
+    __syncthreads();
+  }
   if (!has_rows) {
     return;
   }

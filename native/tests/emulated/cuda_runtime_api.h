@@ -83,7 +83,8 @@ template <typename... Parameters, typename... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
                                Arguments... arguments) {
   emulated::LaunchShape shape{};
-  shape.num_ctas = config->gridDim.x;
+  shape.num_ctas = config->gridDim.x * config->gridDim.y;
+  shape.num_columns = config->gridDim.x;
   shape.num_threads = config->blockDim.x;
   shape.shared_bytes = static_cast<uint32_t>(config->dynamicSmemBytes);
   for (unsigned i = 0; i < config->numAttrs; ++i) {
@@ -97,6 +98,35 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
   }
   return cudaSuccess;
 }
+
+inline cudaError_t cudaGetLastError() { return cudaSuccess; }
+
+namespace emulated {
+
+inline dim3 grid_of(unsigned num_ctas) { return dim3(num_ctas); }
+inline dim3 grid_of(dim3 ctas) { return ctas; }
+
+/// What `kernel<<<grid, num_threads, shared_bytes, stream>>>` is, for parentheses to follow.
+template <typename... Parameters, typename Grid>
+auto launcher(void (*kernel)(Parameters...), Grid grid, unsigned num_threads, size_t shared_bytes,
+              cudaStream_t stream) {
+  return [=](Parameters... arguments) {
+    const cudaLaunchConfig_t config{grid_of(grid), dim3(num_threads), shared_bytes,
+                                    stream,        nullptr,           0};
+    cudaLaunchKernelEx(&config, kernel, arguments...);
+  };
+}
+
+}  // namespace emulated
+
+// Memory of the host is everybody's.
+
+constexpr unsigned cudaHostAllocMapped = 2;
+
+inline cudaError_t cudaHostAlloc(char** pointer, size_t num_bytes, unsigned) {
+  return cudaMalloc(pointer, num_bytes);
+}
+inline cudaError_t cudaFreeHost(void* pointer) { return cudaFree(pointer); }
 
 // Graphs are what was captured, in order.
 

@@ -23,7 +23,7 @@ struct dim3 {
   unsigned y = 1;
   unsigned z = 1;
   dim3() = default;
-  explicit dim3(unsigned width) : x(width) {}
+  explicit dim3(unsigned width, unsigned height = 1) : x(width), y(height) {}
 };
 
 extern dim3 threadIdx;
@@ -70,6 +70,7 @@ inline unsigned __float_as_uint(float value) {
   std::memcpy(&bits, &value, sizeof bits);
   return bits;
 }
+inline int __ffs(unsigned bits) { return __builtin_ffs(static_cast<int>(bits)); }
 inline int __clz(unsigned bits) { return bits == 0 ? 32 : __builtin_clz(bits); }
 inline unsigned __byte_perm(unsigned low, unsigned high, unsigned selector) {
   const uint64_t bytes = static_cast<uint64_t>(high) << 32 | low;
@@ -88,6 +89,15 @@ Value __ldcg(const Value* place) {
     emulated::yield();
   }
   return *place;
+}
+
+template <typename Value>
+Value __ldcs(const Value* place) {
+  return __ldcg(place);
+}
+
+inline size_t __cvta_generic_to_shared(const void* pointer) {
+  return emulated::shared_address(pointer);
 }
 
 // Meetings of a warp.

@@ -82,6 +82,7 @@ void let_next(Cta* cta) {
 void thread_main() {
   Thread* thread = machine.current;
   thread->cta->launch->body();
+  end_async_copies();
   thread = machine.current;
   set_unable(thread);
   thread->waits_for = "the end";
@@ -160,10 +161,11 @@ void drop_cta(Cta* cta) {
 /// Runs a thread until it waits or lets others go on.
 void run_thread(Thread* thread) {
   machine.current = thread;
+  const LaunchShape& shape = thread->cta->launch->shape;
   threadIdx = dim3(thread->index);
-  blockIdx = dim3(thread->cta->index);
-  blockDim = dim3(thread->cta->launch->shape.num_threads);
-  gridDim = dim3(thread->cta->launch->shape.num_ctas);
+  blockIdx = dim3(thread->cta->index % shape.num_columns, thread->cta->index / shape.num_columns);
+  blockDim = dim3(shape.num_threads);
+  gridDim = dim3(shape.num_columns, shape.num_ctas / shape.num_columns);
   if (_setjmp(machine.scheduler) == 0) {
     if (thread->has_begun) {
       _longjmp(thread->context, 1);

@@ -42,6 +42,7 @@ void check_global(const void* pointer, size_t num_bytes, const char* what);
 
 struct LaunchShape {
   uint32_t num_ctas;
+  uint32_t num_columns;  // of the grid; its rows are num_ctas / num_columns
   uint32_t num_threads;
   uint32_t shared_bytes;
   bool overlaps;  // it may begin when every CTA of the launch before has let it
@@ -91,13 +92,19 @@ void transaction_wait(uint32_t barrier, uint32_t parity);
 
 void queue_bulk_copy(uint32_t target, const void* source, uint32_t num_bytes, uint32_t barrier);
 
+// Copies of 16 bytes, or of as many zeros, that a thread queues in groups and waits for itself.
+
+void queue_async_copy(uint32_t target, const void* source, bool is_copied);
+void end_async_copy_group();
+void wait_for_async_copies(uint32_t most_groups_pending);
+
 void wait_for_earlier_launches();
 void let_later_launches_start();
 
 /// Adds one, or goes back to 0 from `last` or more; returns what was there before.
 uint32_t count_up_to(uint32_t* counter, uint32_t last);
 
-// Which of the planted bugs is there (plant_bugs.cmake); 0 for none.
+// Which of the planted bugs is there (plant.cmake); 0 for none.
 extern int planted;
 
 }  // namespace emulated

@@ -20,7 +20,19 @@ constexpr uint32_t kSharedBase = 1024;  // so that 0 is no address
 constexpr uint32_t kMostSharedBytes = 227 << 10;
 constexpr uint64_t kCanary = 0x5ca1ab1e0ddba115;
 
+/// What lies where a copy is on its way: NaN, read as 16-bit elements of any type.
+constexpr char poison_byte(uint32_t i) {
+  return i % 2 == 0 ? static_cast<char>(0xb5) : static_cast<char>(0xff);
+}
+
 struct Cta;
+
+/// A copy of 16 bytes that one thread waits for.
+struct AsyncCopy {
+  uint32_t target;
+  const char* source;  // null for zeros
+  uint32_t group;
+};
 
 struct Thread {
   Cta* cta = nullptr;
@@ -32,6 +44,8 @@ struct Thread {
   const char* waits_for = nullptr;  // null while it can run
   uint32_t where = 0;               // barrier, for messages
   size_t place = 0;                 // among those that can run
+  std::vector<AsyncCopy> copies;    // in flight
+  uint32_t num_copy_groups = 0;     // that have been ended
 };
 
 struct Warp {
@@ -130,6 +144,9 @@ void wait_for(const char* what, uint32_t where = 0);
 
 /// Brings the bytes of a copy, by its place among those in flight.
 void land(size_t copy_idx);
+
+/// Fails if the running thread, which ends, has not waited for its copies.
+void end_async_copies();
 
 /// Turns a touch of what is not allocated into a Fault.
 void watch_bad_access();

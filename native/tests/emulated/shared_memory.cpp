@@ -47,10 +47,6 @@ void complete_phase_if_done(TransactionBarrier* barrier, uint32_t address) {
   }
 }
 
-char poison_byte(uint32_t i) {
-  return i % 2 == 0 ? static_cast<char>(0xb5) : static_cast<char>(0xff);
-}
-
 }  // namespace
 
 void land(size_t i) {

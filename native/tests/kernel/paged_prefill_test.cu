@@ -170,6 +170,8 @@ std::vector<PrefillCase> cases(bool is_short) {
       c.has_alibi = true;
     });
     cases.add(dtype, "rows of no sequence at the end", [](PrefillCase& c) { c.padded_rows = 77; });
+    cases.add(dtype, "rows ahead of their context",
+              [](PrefillCase& c) { c.sequences = {{0, 3}, {2, 5}, {20, 100}, {0, 1}}; });
     cases.add(dtype, "one row for one sequence", [](PrefillCase& c) { c.sequences = {{1, 1}}; });
     cases.add(dtype, "decode rows alone",
               [](PrefillCase& c) { c.sequences = {{700, 1}, {3, 1}, {1, 1}, {256, 1}}; });

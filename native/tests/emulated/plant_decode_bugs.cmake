@@ -1,9 +1,6 @@
-# Writes copies of kernel sources in which bugs can be switched on: emulated::planted says which.
+# Writes copies of the decode kernel's sources in which bugs can be switched on (plant.cmake).
 #
-#   cmake -DSOURCE=native/src -DTARGET=folder -P plant_bugs.cmake
-#
-# Each bug is a text of a source and what stands there while the bug is switched on. A text that
-# is not there once fails: then the source has changed, and the bug has to follow.
+#   cmake -DSOURCE=native/src -DTARGET=folder -P plant_decode_bugs.cmake
 
 set(ring attention/sm90_decode_ring.cuh)
 set(producer attention/sm90_decode_producer.cuh)
@@ -11,19 +8,8 @@ set(consumer attention/sm90_decode_consumer.cuh)
 set(work_list attention/work_list.cuh)
 set(combine attention/combine.cuh)
 set(headers ring producer consumer work_list combine)
-foreach(header ${headers})
-  file(READ ${SOURCE}/${${header}} text_of_${header})
-endforeach()
-
-function(plant source number right wrong)
-  string(FIND "${text_of_${source}}" "${right}" first)
-  string(FIND "${text_of_${source}}" "${right}" last REVERSE)
-  if(first EQUAL -1 OR NOT first EQUAL last)
-    message(FATAL_ERROR "bug ${number}: this is not once in ${source}: ${right}")
-  endif()
-  string(REPLACE "${right}" "${wrong}" planted "${text_of_${source}}")
-  set(text_of_${source} "${planted}" PARENT_SCOPE)
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/plant.cmake)
+read_headers()
 
 plant(producer 1
   "num_granules * granule_bytes_ + query_bytes);"
@@ -145,6 +131,4 @@ plant(work_list 26
   "return part * shorter_ + min(part, num_longer_);"
   "return part * shorter_ + (emulated::planted == 26 ? 0 : min(part, num_longer_));")
 
-foreach(header ${headers})
-  file(WRITE ${TARGET}/${${header}} "${text_of_${header}}")
-endforeach()
+write_headers()

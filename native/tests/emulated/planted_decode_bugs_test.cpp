@@ -1,6 +1,7 @@
-// Bugs that plant_bugs.cmake has put into the decode kernel: some order of events shows each.
+// Bugs that plant_decode_bugs.cmake has put into the decode kernel: some order of events shows
+// each.
 //
-//   emulated_planted_bugs_test [the bug to look for]
+//   emulated_planted_decode_bugs_test [the bug to look for]
 
 #include <cstdio>
 #include <cstdlib>

@@ -1,0 +1,22 @@
+// What src/device/async_copy.cuh does, emulated.
+#pragma once
+
+#include <cstdint>
+
+#include "machine.h"
+
+namespace pagoda {
+
+inline void async_copy(uint32_t target, const void* source) {
+  emulated::queue_async_copy(target, source, true);
+}
+inline void async_copy_or_zeros(uint32_t target, const void* source, bool is_copied) {
+  emulated::queue_async_copy(target, source, is_copied);
+}
+inline void async_copy_end_group() { emulated::end_async_copy_group(); }
+template <int kPending>
+void async_copy_wait() {
+  emulated::wait_for_async_copies(kPending);
+}
+
+}  // namespace pagoda
