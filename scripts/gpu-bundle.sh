@@ -30,6 +30,8 @@ export PAGODA_CUDA=${PAGODA_CUDA:-ON}
 rm -rf "$bundle"
 mkdir -p "$bundle"
 bundle=$(cd "$bundle" && pwd)
+# Half a bundle would be refused as a folder of somebody else's the next time.
+trap 'rm -rf "$bundle"' ERR
 files=$bundle/files
 library=java/pagoda
 lab=java/pagoda-lab

@@ -47,12 +47,14 @@ public final class Pagoda implements Runnable {
       PrintStream out,
       PrintStream err) {
     Progress progress = Progress.on(err);
+    CommandLine help = new CommandLine(new HelpCommand());
+    help.getCommandSpec().usageMessage().header("Says what a command does, as COMMAND --help.");
     CommandLine commandLine =
         new CommandLine(new Pagoda())
             .addSubcommand(new ReportCommand(experiments, out, progress))
             .addSubcommand(new SimulateCommand(simulations, out, progress))
             .addSubcommand(new AttendCommand(engines, err, progress))
-            .addSubcommand(new HelpCommand())
+            .addSubcommand("help", help)
             .setOut(new PrintWriter(out, true, out.charset()))
             .setUsageHelpWidth(100)
             .registerConverter(int.class, text -> (int) whole(text, Integer.MIN_VALUE))
@@ -62,12 +64,6 @@ public final class Pagoda implements Runnable {
             .registerConverter(Double.class, Pagoda::number)
             .setParameterExceptionHandler((e, args) -> refuseArguments(e, err))
             .setExecutionExceptionHandler((e, command, parsed) -> fail(e, command, err));
-    commandLine
-        .getSubcommands()
-        .get("help")
-        .getCommandSpec()
-        .usageMessage()
-        .header("Says what a command does, as COMMAND --help.");
     return commandLine.execute(arguments);
   }
 
