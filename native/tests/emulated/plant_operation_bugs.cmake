@@ -6,7 +6,9 @@
 set(write_kv cache/write_kv.cu)
 set(copy_blocks cache/copy_blocks.cu)
 set(merge_partials attention/merge_partials.cu)
-set(headers write_kv copy_blocks merge_partials)
+set(update_words cache/update_words.cu)
+set(validate_step cache/validate_step.cu)
+set(headers write_kv copy_blocks merge_partials update_words validate_step)
 include(${CMAKE_CURRENT_LIST_DIR}/plant.cmake)
 read_headers()
 
@@ -30,8 +32,9 @@ plant(copy_blocks 6
           store_with_policy")
 plant(copy_blocks 7
   "first < vectors_per_block; first +="
-  "first < (emulated::planted == 7 ? min(vectors_per_block, int64_t{gridDim.x} * kThreads * kVectors)
-                                      : vectors_per_block);
+  "first < (emulated::planted == 7
+                      ? min(vectors_per_block, int64_t{gridDim.x} * kThreads * kVectors)
+                      : vectors_per_block);
          first +=")
 plant(copy_blocks 8
   "copy_idx < params.num_copies;"
@@ -56,5 +59,41 @@ plant(merge_partials 13
 plant(merge_partials 14
   "dim < params.head_dim; dim += kWarpSize"
   "dim < (emulated::planted == 14 ? kWarpSize : params.head_dim); dim += kWarpSize")
+plant(update_words 15
+  "i < run.num_words;"
+  "i < (emulated::planted == 15 ? min(run.num_words, 4 * kThreads) : run.num_words);")
+plant(update_words 16
+  "target < params.num_target_words &&"
+  "(target < params.num_target_words || emulated::planted == 16) &&")
+plant(validate_step 17
+  "__syncthreads();
+  const auto note"
+  "if (emulated::planted != 17) {
+    __syncthreads();
+  }
+  const auto note")
+plant(validate_step 18
+  "const bool lengths_hold = first == kNoFault;
+  __syncthreads();"
+  "const bool lengths_hold = first == kNoFault;
+  if (emulated::planted != 18) {
+    __syncthreads();
+  }")
+plant(validate_step 19
+  "__syncthreads();
+  if (threadIdx.x == 0) {
+    StepReport"
+  "if (emulated::planted != 19) {
+    __syncthreads();
+  }
+  if (threadIdx.x == 0) {
+    StepReport")
+plant(validate_step 20
+  "atomicMin(&first, fault_key(fault, idx, block_idx));"
+  "if (emulated::planted == 20) {
+      first = fault_key(fault, idx, block_idx);
+    } else {
+      atomicMin(&first, fault_key(fault, idx, block_idx));
+    }")
 
 write_headers()
