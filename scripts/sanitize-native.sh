@@ -47,7 +47,7 @@ for tool in memcheck racecheck initcheck synccheck; do
   # Side by side: each keeps one processor busy, and the device hardly.
   declare -A running=()
   for test in "write_kv_test short" "copy_blocks_test short" "paged_decode_test short" \
-    "paged_prefill_test short" "step_test short" merge_partials_test; do
+    "paged_prefill_test short" step_test "runtime_test short" merge_partials_test; do
     # The arguments of a test are words.
     # shellcheck disable=SC2086
     sanitize "$tool" "$logs/${test%% *}" "$tests"/$test &

@@ -74,6 +74,22 @@ inline cudaError_t cudaMemcpy(void* target, const void* source, size_t num_bytes
   return cudaSuccess;
 }
 
+/// Queues work of a stream, or captures it.
+inline void queue_in(cudaStream_t stream, std::function<void()> queue) {
+  if (stream != nullptr && stream->is_capturing) {
+    stream->captured.push_back(std::move(queue));
+  } else {
+    queue();
+  }
+}
+
+inline cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t num_bytes,
+                                   cudaMemcpyKind, cudaStream_t stream) {
+  queue_in(stream,
+           [=] { emulated::queue_steps({[=] { std::memcpy(target, source, num_bytes); }}); });
+  return cudaSuccess;
+}
+
 template <typename Kernel>
 cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute, int) {
   return cudaSuccess;
@@ -90,12 +106,7 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
   for (unsigned i = 0; i < config->numAttrs; ++i) {
     shape.overlaps |= config->attrs[i].val.programmaticStreamSerializationAllowed != 0;
   }
-  const auto queue = [=] { emulated::queue_kernel(shape, [=] { kernel(arguments...); }); };
-  if (config->stream != nullptr && config->stream->is_capturing) {
-    config->stream->captured.push_back(queue);
-  } else {
-    queue();
-  }
+  queue_in(config->stream, [=] { emulated::queue_kernel(shape, [=] { kernel(arguments...); }); });
   return cudaSuccess;
 }
 

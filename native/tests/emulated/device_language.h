@@ -183,3 +183,13 @@ inline void __syncthreads() { emulated::cta_barrier(0, blockDim.x); }
 inline unsigned atomicInc(unsigned* counter, unsigned last) {
   return emulated::count_up_to(counter, last);
 }
+
+inline unsigned long long atomicMin(unsigned long long* place, unsigned long long value) {
+  const unsigned long long before = *place;
+  *place = value < before ? value : before;
+  emulated::yield();
+  return before;
+}
+
+/// All threads see one order of writes.
+inline void __threadfence_system() {}

@@ -25,6 +25,7 @@ dim3 gridDim;
 namespace emulated {
 
 int planted = 0;
+uint64_t first_seed = 1;
 
 Machine machine;
 

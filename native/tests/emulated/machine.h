@@ -79,6 +79,15 @@ void meet(const char* what, const uint32_t* in, int num_in, uint32_t* out, int n
 void cta_barrier(int number, uint32_t num_threads);
 
 char* cta_shared_memory();
+
+/// Memory of the CTA beside what the launch asked for, by a name; every bit is set at first.
+char* cta_variable_bytes(const char* name, size_t num_bytes);
+
+template <typename Variable>
+Variable& cta_variable(const char* name) {
+  return *reinterpret_cast<Variable*>(cta_variable_bytes(name, sizeof(Variable)));
+}
+
 uint32_t shared_address(const void* pointer);
 
 /// Fails unless these bytes are the CTA's.
@@ -104,7 +113,10 @@ void let_later_launches_start();
 /// Adds one, or goes back to 0 from `last` or more; returns what was there before.
 uint32_t count_up_to(uint32_t* counter, uint32_t last);
 
-// Which of the planted bugs is there (plant.cmake); 0 for none.
+/// Which of the planted bugs is there (plant.cmake); 0 for none.
 extern int planted;
+
+/// The order in which tests begin that know of none.
+extern uint64_t first_seed;
 
 }  // namespace emulated

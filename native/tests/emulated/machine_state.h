@@ -95,6 +95,7 @@ struct Cta {
   std::vector<Thread*> threads;
   std::vector<Warp> warps;
   std::map<uint32_t, TransactionBarrier> barriers;
+  std::map<std::string, std::vector<char>> variables;
   NamedBarrier named[16];
   uint32_t num_syncs = 0;
   uint32_t num_live = 0;

@@ -94,6 +94,14 @@ void cta_barrier(int number, uint32_t num_threads) {
 
 char* cta_shared_memory() { return machine.current->cta->shared; }
 
+char* cta_variable_bytes(const char* name, size_t num_bytes) {
+  std::vector<char>& bytes = machine.current->cta->variables[name];
+  if (bytes.empty()) {
+    bytes.assign(num_bytes, static_cast<char>(0xff));
+  }
+  return bytes.data();
+}
+
 uint32_t shared_address(const void* pointer) {
   const Cta* cta = machine.current->cta;
   const auto offset = static_cast<const char*>(pointer) - cta->shared;

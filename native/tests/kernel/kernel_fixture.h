@@ -88,6 +88,26 @@ class DeviceBytes {
   size_t num_bytes_;
 };
 
+/// Pinned host memory, freed at the end of the scope.
+class PinnedBytes {
+ public:
+  explicit PinnedBytes(int64_t num_bytes) {
+    pagoda_error error{};
+    check(pagoda_pinned_allocate(num_bytes, &address_, &error), error);
+  }
+  ~PinnedBytes() { pagoda_pinned_free(address_, nullptr); }
+  PinnedBytes(const PinnedBytes&) = delete;
+  PinnedBytes& operator=(const PinnedBytes&) = delete;
+  uint64_t address() const { return address_; }
+  template <typename Value>
+  Value* as() const {
+    return reinterpret_cast<Value*>(address_);
+  }
+
+ private:
+  uint64_t address_ = 0;
+};
+
 template <typename Element>
 void write_all(DeviceBytes& target, const std::vector<Element>& source) {
   target.write(source.data(), source.size() * sizeof(Element));
