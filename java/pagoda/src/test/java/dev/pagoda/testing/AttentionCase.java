@@ -41,7 +41,7 @@ public final class AttentionCase {
   private float queryScale = 1f;
   private TypedRows.Form rowForm = TypedRows.Form.ARRAY;
   private boolean wantsLse = true;
-  private boolean hasSpecialNumbers;
+  private int specialRarity;
 
   public AttentionCase(long seed) {
     this.seed = seed;
@@ -121,14 +121,17 @@ public final class AttentionCase {
     return this;
   }
 
-  /** Queries, keys and values hold NaN, infinities, zeros, and the largest and smallest numbers. */
-  public AttentionCase specialNumbers() {
-    hasSpecialNumbers = true;
+  /**
+   * One number in so many of queries, keys and values, on average, is NaN, infinite, zero, or the
+   * largest or smallest of its kind; 0: none is, on purpose.
+   */
+  public AttentionCase specialNumberIn(int rarity) {
+    specialRarity = rarity;
     return this;
   }
 
-  public boolean hasSpecialNumbers() {
-    return hasSpecialNumbers;
+  public int specialRarity() {
+    return specialRarity;
   }
 
   public long seed() {
@@ -248,8 +251,8 @@ public final class AttentionCase {
         + rowForm
         + ", lse="
         + wantsLse
-        + ", specialNumbers="
-        + hasSpecialNumbers
+        + ", specialRarity="
+        + specialRarity
         + ", sequences="
         + sequences;
   }

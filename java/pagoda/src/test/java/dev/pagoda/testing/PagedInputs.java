@@ -39,7 +39,10 @@ public final class PagedInputs implements AutoCloseable {
     Float.MAX_VALUE,
     -Float.MAX_VALUE,
     Float.MIN_VALUE,
-    -Float.MIN_VALUE
+    -Float.MIN_VALUE,
+    65504f, // FP16's largest
+    -0x1p-15f, // subnormal in FP16, as is its smallest
+    0x1p-24f
   };
 
   /** What unowned slots hold. */
@@ -174,7 +177,7 @@ public final class PagedInputs implements AutoCloseable {
   }
 
   private float draw(RandomGenerator random, float bound) {
-    if (shape.hasSpecialNumbers() && random.nextInt(100) == 0) {
+    if (shape.specialRarity() > 0 && random.nextInt(shape.specialRarity()) == 0) {
       return SPECIAL_NUMBERS[random.nextInt(SPECIAL_NUMBERS.length)];
     }
     return random.nextFloat(-bound, bound);

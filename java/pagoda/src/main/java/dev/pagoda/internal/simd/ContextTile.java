@@ -59,6 +59,12 @@ final class ContextTile {
   DType keyDType = DType.FP32;
   long keyStrideBytes;
 
+  /** Set by a score kernel that met a key in FP16 that it cannot widen. */
+  boolean hasKeyOverflow;
+
+  /** Whether {@link #widenKeys} turned the keys of this head into FP32. */
+  boolean areKeysWidened;
+
   // Groups of values, [16, valueDim] each, rows valueRowBytes apart.
   MemorySegment valueSource = MemorySegment.NULL;
   final long[] valueGroups = new long[Lanes.GROUPS];
@@ -84,6 +90,8 @@ final class ContextTile {
   private int valueStride;
   private boolean hasKeyGroups;
   private boolean hasValueGroups;
+  private boolean areValuesWidened;
+  private long keyGroupStrideBytes;
   private long keyTileBytes;
   private long valueTileBytes;
   private int headsTouched; // at once; 0: none
@@ -113,8 +121,7 @@ final class ContextTile {
     keyDim = shape.keyHeadDim();
     keyDType = shape.keyDType();
     hasKeyGroups = isGrouped && layout.keyOrder() == KeyOrder.DIM_MAJOR;
-    keySource = hasKeyGroups ? pool : scratch.panels;
-    keyStrideBytes =
+    keyGroupStrideBytes =
         hasKeyGroups ? layout.keyDimStrideBytes(layer) : (long) Lanes.TILE * keyDType.byteSize();
 
     valueDim = shape.valueHeadDim();
@@ -134,7 +141,7 @@ final class ContextTile {
     touchStrideBytes = isTouched ? (long) Lanes.GROUP * valueRowBytes / keyDim : 0;
     Arrays.fill(touchGroups, 0);
     long denseBytes = (long) Lanes.GROUP * keyDType.byteSize();
-    isDense = hasKeyGroups && keyStrideBytes == denseBytes && touchStrideBytes == denseBytes;
+    isDense = hasKeyGroups && keyGroupStrideBytes == denseBytes && touchStrideBytes == denseBytes;
 
     keyTileBytes = layout.keyTileOffset(0, layer, 1) - layout.keyTileOffset(0, layer, 0);
     valueTileBytes = layout.valueTileOffset(0, layer, 1) - layout.valueTileOffset(0, layer, 0);
@@ -203,6 +210,10 @@ final class ContextTile {
 
   /** Moves to the keys of a head of the tile. */
   void openKeys(int kvHead) {
+    keySource = hasKeyGroups ? pool : scratch.panels;
+    keyStrideBytes = keyGroupStrideBytes;
+    hasKeyOverflow = false;
+    areKeysWidened = false;
     if (hasKeyGroups) {
       long tokenBytes = layout.keyTokenStrideBytes(layer);
       for (int group = 0; group < Lanes.GROUPS; group++) {
@@ -220,6 +231,7 @@ final class ContextTile {
 
   /** Moves to the values of a head of the tile. */
   void openValues(int kvHead) {
+    areValuesWidened = false;
     if (hasValueGroups) {
       for (int group = 0; group < Lanes.GROUPS; group++) {
         valueGroups[group] =
@@ -233,6 +245,29 @@ final class ContextTile {
       packValues();
     } else if (hasValueGroups) {
       System.arraycopy(valueGroups, 0, touchGroups, 0, Lanes.GROUPS);
+    }
+  }
+
+  /**
+   * Turns to a copy of the head's keys in FP32, for those in FP16 that are infinite or not numbers,
+   * which score kernels do not widen in place.
+   */
+  void widenKeys() {
+    packKeys();
+    keySource = scratch.panels;
+    keyStrideBytes = PanelScoreKernel.STRIDE_BYTES;
+    for (int group = 0; group < Lanes.GROUPS; group++) {
+      keyGroups[group] = scratch.keyPanel + (long) group * Lanes.GROUP_BYTES;
+    }
+    hasKeyOverflow = false;
+    areKeysWidened = true;
+  }
+
+  /** Copies the head's values into their panel, as FP32, unless that is done. */
+  void widenValues() {
+    if (!areValuesWidened) {
+      packValues();
+      areValuesWidened = true;
     }
   }
 

@@ -43,6 +43,12 @@ final class Lanes {
   static final int COUNT = FLOATS.length();
   static final int BYTES = FLOATS.vectorByteSize();
 
+  /**
+   * Whether the processor is taken for one with 16 vector registers: AVX2. With 512 bits there are
+   * 32, and ARM has as many with 128.
+   */
+  static final boolean HAS_FEW_REGISTERS = VectorShape.preferredShape() == VectorShape.S_256_BIT;
+
   /** Vectors of a group. */
   static final int PARTS = GROUP / COUNT;
 
@@ -53,7 +59,7 @@ final class Lanes {
   static final int BF16_SHIFT = 16;
 
   /**
-   * Kernels widen FP16, subnormal numbers included, by
+   * FP16 is widened, subnormal numbers included, by
    *
    * <pre>
    *   b = bits << FP16_SHIFT & FP16_KEPT       to where FP32 has exponent and fraction
@@ -64,12 +70,17 @@ final class Lanes {
    * <p>written out wherever it is needed: where HotSpot does not inline a method of ours, and it
    * stops doing so in long methods, the vector it returns is an object on the heap. Vectors rather
    * than numbers as {@code broadcast} costs the compiler as much as any other call.
+   *
+   * <p>Kernels that read the pool in place leave the third line out, half of the instructions, and
+   * say whether a magnitude was {@link #FP16_OVERFLOW} or more: infinite or not a number.
    */
   static final int FP16_SHIFT = 13;
 
   static final IntVector FP16_KEPT = IntVector.broadcast(INTS, 0x8fff_e000);
   static final IntVector FP16_INFINITE = IntVector.broadcast(INTS, 0x0f80_0000);
   static final IntVector FP32_INFINITE = IntVector.broadcast(INTS, 0x7f80_0000);
+  static final ShortVector FP16_MAGNITUDE = ShortVector.broadcast(SHORTS, 0x7fff);
+  static final short FP16_OVERFLOW = 0x7c00; // infinity; above it are NaNs
   static final FloatVector FP16_REBIAS = FloatVector.broadcast(FLOATS, 0x1p112f);
 
   private Lanes() {}

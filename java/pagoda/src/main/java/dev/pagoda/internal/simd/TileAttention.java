@@ -80,18 +80,23 @@ final class TileAttention {
     int queries = rows.queriesOf(slot);
     int scores = rows.scoresOf(slot);
     int touched = 0;
-    for (int part = 0; part < Lanes.PARTS; part++) {
+    for (int part = 0; part < Lanes.PARTS && !tile.areKeysWidened; part++) {
       touched +=
           switch (tile.keyDType) {
             case FP32 -> scoreFp32(tile, part, memory, queries, scores, scale, isOne);
             case BF16 -> scoreBf16(tile, part, memory, queries, scores, scale, isOne);
-            case FP16 ->
-                isOne
-                    ? Fp16ScoreKernel.one(tile, 0, part, memory, queries, scores, scale)
-                        + Fp16ScoreKernel.one(tile, 2, part, memory, queries, scores, scale)
-                    : Fp16ScoreKernel.four(tile, 0, part, memory, queries, scores, scale)
-                        + Fp16ScoreKernel.four(tile, 2, part, memory, queries, scores, scale);
+            case FP16 -> scoreFp16(tile, part, memory, queries, scores, scale, isOne);
           };
+    }
+    if (tile.hasKeyOverflow) {
+      tile.widenKeys();
+    }
+    // Whether these rows were the first to meet such keys or others before them.
+    for (int part = 0; part < Lanes.PARTS && tile.areKeysWidened; part++) {
+      touched +=
+          isOne
+              ? ScoreKernel.one(tile, part, memory, queries, scores, scale)
+              : ScoreKernel.four(tile, part, memory, queries, scores, scale);
     }
     rows.touched += touched;
   }
@@ -126,6 +131,26 @@ final class TileAttention {
     return tile.isDense
         ? Bf16ScoreKernel.fourDense(tile, part, memory, queries, scores, scale)
         : Bf16ScoreKernel.four(tile, part, memory, queries, scores, scale);
+  }
+
+  private static int scoreFp16(
+      ContextTile tile,
+      int part,
+      float[] memory,
+      int queries,
+      int scores,
+      float scale,
+      boolean isOne) {
+    if (isOne) {
+      return Fp16ScoreKernel.one(tile, part, memory, queries, scores, scale);
+    }
+    if (Lanes.HAS_FEW_REGISTERS) {
+      return Fp16ScoreKernel.fourPair(tile, 0, part, memory, queries, scores, scale)
+          + Fp16ScoreKernel.fourPair(tile, 2, part, memory, queries, scores, scale);
+    }
+    return tile.isDense
+        ? Fp16ScoreKernel.fourDense(tile, part, memory, queries, scores, scale)
+        : Fp16ScoreKernel.four(tile, part, memory, queries, scores, scale);
   }
 
   /** Scores that some of the rows needs, {@code [from, to)} of the tile, and some neighbours. */
@@ -231,18 +256,18 @@ final class TileAttention {
       switch (tile.valueDType) {
         case FP32 -> ValueKernel.four(tile, e, memory, weights, values, stride, from, to);
         case BF16 -> Bf16ValueKernel.four(tile, e, memory, weights, values, stride, from, to);
-        case FP16 -> {
-          Fp16ValueKernel.fourPair(tile, e, memory, weights, values, stride, from, to);
-          int next = e + Fp16ValueKernel.PAIR;
-          Fp16ValueKernel.fourPair(tile, next, memory, weights, values, stride, from, to);
-        }
+        case FP16 -> accumulateFp16(rows, slot, tile, e, from, to);
       }
     }
     for (int e = wideEnd; e < stride; e += Lanes.COUNT) {
       switch (tile.valueDType) {
         case FP32 -> ValueKernel.fourNarrow(tile, e, memory, weights, values, stride, from, to);
         case BF16 -> Bf16ValueKernel.fourNarrow(tile, e, memory, weights, values, stride, from, to);
-        case FP16 -> Fp16ValueKernel.fourNarrow(tile, e, memory, weights, values, stride, from, to);
+        case FP16 -> {
+          if (!Fp16ValueKernel.fourNarrow(tile, e, memory, weights, values, stride, from, to)) {
+            accumulateWidened(rows, slot, ScoreKernel.ROWS, tile, e, e + Lanes.COUNT, from, to);
+          }
+        }
       }
     }
   }
@@ -273,9 +298,9 @@ final class TileAttention {
         case FP32 -> ValueKernel.one(tile, e, memory, weights, values, from, to);
         case BF16 -> Bf16ValueKernel.one(tile, e, memory, weights, values, from, to);
         case FP16 -> {
-          Fp16ValueKernel.onePair(tile, e, memory, weights, values, from, to);
-          int next = e + Fp16ValueKernel.PAIR;
-          Fp16ValueKernel.onePair(tile, next, memory, weights, values, from, to);
+          if (!Fp16ValueKernel.one(tile, e, memory, weights, values, from, to)) {
+            accumulateWidened(rows, slot, 1, tile, e, e + WIDE, from, to);
+          }
         }
       }
     }
@@ -283,7 +308,56 @@ final class TileAttention {
       switch (tile.valueDType) {
         case FP32 -> ValueKernel.oneNarrow(tile, e, memory, weights, values, from, to);
         case BF16 -> Bf16ValueKernel.oneNarrow(tile, e, memory, weights, values, from, to);
-        case FP16 -> Fp16ValueKernel.oneNarrow(tile, e, memory, weights, values, from, to);
+        case FP16 -> {
+          if (!Fp16ValueKernel.oneNarrow(tile, e, memory, weights, values, from, to)) {
+            accumulateWidened(rows, slot, 1, tile, e, e + Lanes.COUNT, from, to);
+          }
+        }
+      }
+    }
+  }
+
+  /** Four rows, a wide column. */
+  private static void accumulateFp16(
+      RowTile rows, int slot, ContextTile tile, int column, int from, int to) {
+    float[] memory = rows.memory;
+    int weights = rows.scoresOf(slot);
+    int values = rows.spanValuesOf(slot);
+    int stride = rows.valueStride();
+    int width = Lanes.HAS_FEW_REGISTERS ? Fp16ValueKernel.PAIR : WIDE;
+    for (int e = column; e < column + WIDE; e += width) {
+      boolean isDone =
+          Lanes.HAS_FEW_REGISTERS
+              ? Fp16ValueKernel.fourPair(tile, e, memory, weights, values, stride, from, to)
+              : Fp16ValueKernel.four(tile, e, memory, weights, values, stride, from, to);
+      if (!isDone) {
+        accumulateWidened(rows, slot, ScoreKernel.ROWS, tile, e, e + width, from, to);
+      }
+    }
+  }
+
+  /**
+   * Elements {@code [firstElement, endElement)} of some rows, for values in FP16 that kernels do
+   * not widen in place: infinite or not a number. They are rare, so a vector at a time will do.
+   */
+  private static void accumulateWidened(
+      RowTile rows,
+      int firstSlot,
+      int numRows,
+      ContextTile tile,
+      int firstElement,
+      int endElement,
+      int from,
+      int to) {
+    tile.widenValues();
+    MemorySegment panels = rows.panels();
+    float[] memory = rows.memory;
+    for (int slot = firstSlot; slot < firstSlot + numRows; slot++) {
+      int weights = rows.scoresOf(slot);
+      for (int e = firstElement; e < endElement; e += Lanes.COUNT) {
+        long column = PanelKernel.valueOffset(rows.valuePanel(), 0, e);
+        int values = rows.spanValuesOf(slot) + e;
+        PanelValueKernel.oneNarrow(panels, column, memory, weights, values, from, to);
       }
     }
   }
