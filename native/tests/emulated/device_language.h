@@ -193,3 +193,10 @@ inline unsigned long long atomicMin(unsigned long long* place, unsigned long lon
 
 /// All threads see one order of writes.
 inline void __threadfence_system() {}
+
+/// Goes on by a thousand whenever somebody looks; others go on first.
+inline long long clock64() {
+  static long long now = 0;
+  emulated::yield();
+  return now += 1000;
+}

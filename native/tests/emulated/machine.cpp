@@ -142,6 +142,7 @@ void start_cta(const std::shared_ptr<Launch>& launch) {
   machine.spare_shared.pop_back();
   std::memset(cta->shared, 0xff, launch->shape.shared_bytes);
   cta->num_live = launch->shape.num_threads;
+  cta->has_waited = !launch->shape.overlaps;
   cta->warps.resize(launch->shape.num_threads / 32);
   for (uint32_t i = 0; i < launch->shape.num_threads; ++i) {
     Thread* thread = new_thread();

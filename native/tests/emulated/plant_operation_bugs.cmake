@@ -1,4 +1,4 @@
-# Writes copies of the kernels that write, copy and merge, in which bugs can be switched on
+# Writes copies of the kernels that run through the C ABI, in which bugs can be switched on
 # (plant.cmake).
 #
 #   cmake -DSOURCE=native/src -DTARGET=folder -P plant_operation_bugs.cmake
@@ -8,7 +8,11 @@ set(copy_blocks cache/copy_blocks.cu)
 set(merge_partials attention/merge_partials.cu)
 set(update_words cache/update_words.cu)
 set(validate_step cache/validate_step.cu)
-set(headers write_kv copy_blocks merge_partials update_words validate_step)
+set(portable_tile attention/portable_tile.cuh)
+set(portable_decode attention/portable_paged_decode.cu)
+set(portable_prefill attention/portable_paged_prefill.cu)
+set(headers write_kv copy_blocks merge_partials update_words validate_step
+  portable_tile portable_decode portable_prefill)
 include(${CMAKE_CURRENT_LIST_DIR}/plant.cmake)
 read_headers()
 
@@ -95,5 +99,79 @@ plant(validate_step 20
     } else {
       atomicMin(&first, fault_key(fault, idx, block_idx));
     }")
+plant(portable_tile 21
+  "__syncthreads();
+#pragma unroll
+    for (int row = 0; row < kRows; ++row) {
+      float maximum = maxima_[row];"
+  "if (emulated::planted != 21) {
+      __syncthreads();
+    }
+#pragma unroll
+    for (int row = 0; row < kRows; ++row) {
+      float maximum = maxima_[row];")
+plant(portable_tile 22
+  "__syncthreads();
+#pragma unroll
+    for (int i = 0; i < kDimsPerThread; ++i) {
+      const int dim"
+  "if (emulated::planted != 22) {
+      __syncthreads();
+    }
+#pragma unroll
+    for (int i = 0; i < kDimsPerThread; ++i) {
+      const int dim")
+plant(portable_tile 23
+  "__syncthreads();
+  }
+
+  /// Calls end"
+  "if (emulated::planted != 23) {
+      __syncthreads();
+    }
+  }
+
+  /// Calls end")
+plant(portable_tile 24
+  "__syncthreads();
+#pragma unroll
+    for (int row = 0; row < kRows; ++row) {
+      if (row >= num_rows) {"
+  "if (emulated::planted != 24) {
+      __syncthreads();
+    }
+#pragma unroll
+    for (int row = 0; row < kRows; ++row) {
+      if (row >= num_rows) {")
+plant(portable_tile 25
+  "fmaf(sums_[row], shrink, probability)"
+  "fmaf(sums_[row], emulated::planted == 25 ? 1.0f : shrink, probability)")
+plant(portable_tile 26
+  "token < num_tokens;"
+  "token < (emulated::planted == 26 ? kTokens : num_tokens);")
+plant(portable_decode 27
+  "__syncthreads();
+
+    for (int first = begin;"
+  "if (emulated::planted != 27) {
+      __syncthreads();
+    }
+
+    for (int first = begin;")
+plant(portable_decode "28 and 29"
+  "__syncthreads();
+      if (threadIdx.x == 0) {
+        is_last = arrives_last(params, split);
+      }
+      __syncthreads();"
+  "if (emulated::planted != 28) {
+        __syncthreads();
+      }
+      if (threadIdx.x == 0) {
+        is_last = arrives_last(params, split);
+      }
+      if (emulated::planted != 29) {
+        __syncthreads();
+      }")
 
 write_headers()

@@ -7,6 +7,7 @@
 
 #include "attention_cases.h"
 #include "attention_rows.h"
+#include "device/launch_order.cuh"
 #include "kernel_fixture.h"
 #include "paged_pool.h"
 
@@ -36,7 +37,7 @@ enum class Before {
 /// Writes words long after it has let the next launch start.
 __global__ void write_late(Words lengths, Words tables, Words pool) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+  pagoda::let_later_launches_start();
 #endif
   const long long start = clock64();
   while (clock64() - start < 100000) {
