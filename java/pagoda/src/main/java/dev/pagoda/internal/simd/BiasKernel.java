@@ -19,7 +19,7 @@ final class BiasKernel {
 
   private BiasKernel() {}
 
-  /** Squashes scores into {@code (-cap, cap)} by {@link CanonicalMath#tanh}. */
+  /** Squashes scores into {@code [-cap, cap]} by {@link CanonicalMath#tanh}. */
   static void softCap(float[] memory, int scores, float cap) {
     float inverse = 1f / cap;
     for (int at = scores; at < scores + TILE; at += COUNT) {

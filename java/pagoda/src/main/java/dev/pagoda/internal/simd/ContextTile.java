@@ -44,7 +44,7 @@ final class ContextTile {
   /** Whether keys and values, FP32 in groups in the pool, are likely to be in a near cache. */
   boolean isCached;
 
-  /** Whether kernels read the panels; else the groups. */
+  /** Whether kernels read the panels; else the groups, unless a head was widened. */
   boolean isPacked;
 
   /** Whether keys of a group follow each other, and values take as many bytes. */
@@ -137,6 +137,10 @@ final class ContextTile {
             && keyDType == DType.FP32
             && valueDType == DType.FP32
             && call.isCached();
+    if (valueDType == DType.FP16 && valueDim < valueStride) {
+      // What other layers left behind the values may look like what kernels do not widen.
+      scratch.gatheredValues.fill((byte) 0);
+    }
     boolean isTouched = hasValueGroups && !isPacked;
     touchStrideBytes = isTouched ? (long) Lanes.GROUP * valueRowBytes / keyDim : 0;
     Arrays.fill(touchGroups, 0);

@@ -154,7 +154,7 @@ final class Fp16ScoreKernel {
   /**
    * {@link #four} where the keys of a group follow each other, as in blocks of 16, and a value
    * takes as many bytes as a key: with constant strides the compiler checks bounds before the loop,
-   * which takes a third of its instructions, and more lines are on their way at once.
+   * which takes a quarter of its instructions, and more lines are on their way at once.
    */
   static int fourDense(
       ContextTile tile, int part, float[] memory, int queries, int scores, float scale) {

@@ -44,8 +44,8 @@ final class Lanes {
   static final int BYTES = FLOATS.vectorByteSize();
 
   /**
-   * Whether the processor is taken for one with 16 vector registers: AVX2. With 512 bits there are
-   * 32, and ARM has as many with 128.
+   * Whether the processor is taken for one with 16 vector registers, from the width alone: most
+   * with 256 bits are AVX2. With 512 bits there are 32, and ARM has as many with 128.
    */
   static final boolean HAS_FEW_REGISTERS = VectorShape.preferredShape() == VectorShape.S_256_BIT;
 
@@ -71,8 +71,8 @@ final class Lanes {
    * stops doing so in long methods, the vector it returns is an object on the heap. Vectors rather
    * than numbers as {@code broadcast} costs the compiler as much as any other call.
    *
-   * <p>Kernels that read the pool in place leave the third line out, half of the instructions, and
-   * say whether a magnitude was {@link #FP16_OVERFLOW} or more: infinite or not a number.
+   * <p>Kernels that read the pool in place leave the third line out, which takes masks, and say
+   * whether a magnitude was {@link #FP16_OVERFLOW} or more: infinite or not a number.
    */
   static final int FP16_SHIFT = 13;
 

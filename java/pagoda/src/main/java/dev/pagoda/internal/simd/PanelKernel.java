@@ -39,7 +39,7 @@ final class PanelKernel {
   /**
    * Copies part of the keys of four groups.
    *
-   * @param sources where each group starts in the pool
+   * @param sources where each group starts in the pool, or where it was gathered
    * @param part which vectors of the groups
    * @param sourceStride bytes from one dim of a group to the next
    * @param target where the panel starts
@@ -75,7 +75,7 @@ final class PanelKernel {
   /**
    * Copies the values of a position of each of four groups.
    *
-   * @param sources where each group starts in the pool
+   * @param sources where each group starts in the pool, or where it was gathered
    * @param index of the position within its group
    * @param target where the panel starts
    * @param valueDim elements of a value, a multiple of 16

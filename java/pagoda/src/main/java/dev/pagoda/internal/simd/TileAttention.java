@@ -153,7 +153,7 @@ final class TileAttention {
         : Fp16ScoreKernel.four(tile, part, memory, queries, scores, scale);
   }
 
-  /** Scores that some of the rows needs, {@code [from, to)} of the tile, and some neighbours. */
+  /** Scores that some of the rows need, {@code [from, to)} of the tile, and some neighbours. */
   private static void scorePanel(RowTile rows, int slot, ContextTile tile, int from, int to) {
     float scale = rows.spec().softmaxScale();
     float[] memory = rows.memory;

@@ -11,7 +11,7 @@ import java.lang.foreign.MemorySegment;
  *
  * <pre>
  *   memory, on the heap
- *     queries       [SLOTS / n, keyDim, n]       n rows interleaved: 4, or 6 for panels
+ *     queries       [SLOTS / n, keyDim, n]       n rows interleaved, 4 or 6; one alone is not
  *     scores        [8, 64]                      of one tile; weights take their place
  *     sums          [SLOTS, 16]                  partial sums of the weights
  *     spanValues    [SLOTS, valueStride]         accumulators of the span at hand
@@ -23,10 +23,10 @@ import java.lang.foreign.MemorySegment;
  *     valueGroups   [64, valueStride]            gathered values, likewise
  * </pre>
  *
- * <p>All FP32; valueStride is the value head dim rounded up to 16. Footprint, for the layout's
- * largest head dims: {@code 4 * (264 * (keyDim + 2 * valueStride + 16) + 128 * (keyDim +
- * valueStride + 4))} bytes, 542 KiB at 128 and 1066 KiB at 256. The memory goes when the scratch
- * does.
+ * <p>All FP32 but what is gathered; valueStride is the value head dim rounded up to 16. Footprint,
+ * for the layout's largest head dims: {@code 4 * (264 * (keyDim + 2 * valueStride + 16) + 64 * (2 *
+ * keyDim + valueStride + w + 8))} bytes, w being valueStride rounded up to WIDE, 542 KiB at 128 and
+ * 1066 KiB at 256. The memory goes when the scratch does.
  */
 final class VectorScratch implements Scratch {
   /**
@@ -54,6 +54,9 @@ final class VectorScratch implements Scratch {
   final long keyGroups;
   final long valueGroups;
 
+  /** The gathered values of the panels. */
+  final MemorySegment gatheredValues;
+
   final ContextTile tile;
   final RowTile rows;
 
@@ -75,8 +78,9 @@ final class VectorScratch implements Scratch {
     long columns = Math.ceilDiv(valueStrideMax, ValueKernel.WIDE);
     keyGroups = valuePanel + columns * PanelKernel.COLUMN_BYTES;
     valueGroups = keyGroups + (long) keyDimMax * Lanes.TILE * Float.BYTES;
-    long endBytes = valueGroups + (long) valueStrideMax * Lanes.TILE * Float.BYTES;
-    panels = Arena.ofAuto().allocate(endBytes, KvLayout.TILE_ALIGNMENT_BYTES);
+    long gatheredBytes = (long) valueStrideMax * Lanes.TILE * Float.BYTES;
+    panels = Arena.ofAuto().allocate(valueGroups + gatheredBytes, KvLayout.TILE_ALIGNMENT_BYTES);
+    gatheredValues = panels.asSlice(valueGroups, gatheredBytes);
     tile = new ContextTile(layout, this);
     rows = new RowTile(this);
   }

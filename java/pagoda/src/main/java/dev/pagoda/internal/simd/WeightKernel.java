@@ -40,7 +40,8 @@ final class WeightKernel {
    * Overwrites a row's scores with {@link CanonicalMath#weight} and adds them to its 16 partial
    * sums.
    *
-   * @param max the row's maximum, no smaller than any score
+   * @param max the row's maximum of some time, which no score exceeds by more than {@code
+   *     MAX_SLACK}
    */
   static void weigh(float[] memory, int scores, int sums, float max) {
     // Where nothing larger than minus infinity is known, scores are that too and weigh 0.

@@ -19,8 +19,9 @@
  *
  * <p>There are two ways through a tile. Few rows (decode) read the pool in place and are bound by
  * the memory: {@link dev.pagoda.internal.simd.ScoreKernel}, {@link
- * dev.pagoda.internal.simd.ValueKernel}, and one pair each for BF16 and FP16; where all that a step
- * reads is small enough for near caches, single rows of several heads go side by side ({@link
+ * dev.pagoda.internal.simd.ValueKernel}, and one pair each for BF16 and FP16, of which that for
+ * FP16 widens finite numbers alone and leaves others to panels; where all that a step reads is
+ * small enough for near caches, single rows of several heads go side by side ({@link
  * dev.pagoda.internal.simd.CachedScoreKernel}). Many rows (prefill) are bound by arithmetic and
  * read FP32 panels that the tile was packed into: {@link
  * dev.pagoda.internal.simd.PanelScoreKernel}, {@link dev.pagoda.internal.simd.PanelValueKernel}.
@@ -32,8 +33,9 @@
  *       the same reason values are touched while keys are read, see {@link
  *       dev.pagoda.internal.simd.ScoreKernel}, and all heads of a tile come before the next tile,
  *       as they are neighbours in a block.
- *   <li>Sixteen sums in registers, four rows by four vectors, wherever there are four rows; 24, six
- *       rows, over panels, where the multiply-adds are what a kernel waits for.
+ *   <li>Sixteen sums in registers, four rows by four vectors, wherever there are four rows (eight
+ *       for FP16 on 16 registers); 24, six rows, over panels, where the multiply-adds are what a
+ *       kernel waits for.
  *   <li>At most about 90 vector calls per method, loops rolled: beyond that HotSpot's first
  *       compiler gives up and the second never gets its turn.
  *   <li>No method of ours takes or returns a vector. HotSpot stops inlining methods that are not
