@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "abi/device_failures.h"
-#include "abi/driver_functions.h"
+#include "device/driver_functions.h"
 
 namespace pagoda {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "abi/checks.h"
 #include "abi/device_failures.h"
-#include "abi/driver_functions.h"
 #include "abi/failure.h"
+#include "device/driver_functions.h"
 #include "pagoda/pagoda.h"
 
 namespace {

@@ -9,6 +9,7 @@
 
 #include "attention/paged_decode.h"
 #include "attention/sm80_prefill_shape.h"
+#include "attention/sm90_prefill_shape.h"
 
 namespace pagoda {
 namespace {
@@ -16,6 +17,7 @@ namespace {
 using Launch = cudaError_t (*)(const PrefillParams&, const LaunchDevice&, cudaStream_t);
 
 struct Instance {
+  int32_t architecture;  // of the image, at least
   DType kv_dtype;
   int32_t head_dim;      // the wider of keys and values is no wider
   int32_t shared_bytes;  // at least, for a CTA
@@ -23,21 +25,29 @@ struct Instance {
 };
 
 template <typename KvType, int kHeadDim>
-constexpr Instance instance(DType kv_dtype) {
-  return {kv_dtype, kHeadDim, Sm80Prefill<kHeadDim, 1>::kSharedBytes,
+constexpr Instance sm80_instance(DType kv_dtype) {
+  return {80, kv_dtype, kHeadDim, Sm80Prefill<kHeadDim, 1>::kSharedBytes,
           launch_sm80_paged_prefill<KvType, kHeadDim>};
 }
 
-// One per file of instances/, narrow ones first.
+template <typename KvType, int kHeadDim>
+constexpr Instance sm90_instance(DType kv_dtype) {
+  return {90, kv_dtype, kHeadDim, Sm90Prefill<kHeadDim>::kSharedBytes,
+          launch_sm90_paged_prefill<KvType, kHeadDim>};
+}
+
+// One per file of instances/; the first that takes a shape is taken.
 constexpr Instance kInstances[] = {
-    instance<__nv_bfloat16, 64>(DType::kBf16),  instance<__half, 64>(DType::kFp16),
-    instance<__nv_bfloat16, 96>(DType::kBf16),  instance<__half, 96>(DType::kFp16),
-    instance<__nv_bfloat16, 128>(DType::kBf16), instance<__half, 128>(DType::kFp16),
-    instance<__nv_bfloat16, 192>(DType::kBf16), instance<__half, 192>(DType::kFp16),
-    instance<__nv_bfloat16, 256>(DType::kBf16), instance<__half, 256>(DType::kFp16),
+    sm90_instance<__nv_bfloat16, 64>(DType::kBf16),  sm90_instance<__half, 64>(DType::kFp16),
+    sm90_instance<__nv_bfloat16, 128>(DType::kBf16), sm90_instance<__half, 128>(DType::kFp16),
+    sm80_instance<__nv_bfloat16, 64>(DType::kBf16),  sm80_instance<__half, 64>(DType::kFp16),
+    sm80_instance<__nv_bfloat16, 96>(DType::kBf16),  sm80_instance<__half, 96>(DType::kFp16),
+    sm80_instance<__nv_bfloat16, 128>(DType::kBf16), sm80_instance<__half, 128>(DType::kFp16),
+    sm80_instance<__nv_bfloat16, 192>(DType::kBf16), sm80_instance<__half, 192>(DType::kFp16),
+    sm80_instance<__nv_bfloat16, 256>(DType::kBf16), sm80_instance<__half, 256>(DType::kFp16),
 };
 
-const Instance* find_instance(const PrefillParams& params) {
+const Instance* find_instance(const PrefillParams& params, const LaunchDevice& device) {
   // One element type, and rows of whole 16 bytes, as copies need them.
   if (params.key_dtype != params.value_dtype || params.key_head_dim % 8 != 0 ||
       params.value_head_dim % 8 != 0) {
@@ -45,7 +55,10 @@ const Instance* find_instance(const PrefillParams& params) {
   }
   const int32_t head_dim = std::max(params.key_head_dim, params.value_head_dim);
   for (const Instance& candidate : kInstances) {
-    if (candidate.kv_dtype == params.key_dtype && candidate.head_dim >= head_dim) {
+    // Cards for workstations have 99 KB for a CTA, too little for the widest heads.
+    if (candidate.architecture <= device.image_architecture &&
+        candidate.kv_dtype == params.key_dtype && candidate.head_dim >= head_dim &&
+        candidate.shared_bytes <= device.most_shared_bytes_per_cta) {
       return &candidate;
     }
   }
@@ -93,12 +106,9 @@ DecodeParams decode_params_of(const PrefillParams& prefill, void* workspace,
 
 cudaError_t launch_rows(const PrefillParams& params, const LaunchDevice& device,
                         cudaStream_t stream) {
-  const Instance* instance = find_instance(params);
-  // Cards for workstations have 99 KB for a CTA, too little for the widest heads.
-  if (instance != nullptr && device.most_shared_bytes_per_cta >= instance->shared_bytes) {
-    return instance->launch(params, device, stream);
-  }
-  return launch_portable_paged_prefill(params, stream);
+  const Instance* instance = find_instance(params, device);
+  return instance != nullptr ? instance->launch(params, device, stream)
+                             : launch_portable_paged_prefill(params, stream);
 }
 
 }  // namespace
@@ -106,6 +116,7 @@ cudaError_t launch_rows(const PrefillParams& params, const LaunchDevice& device,
 cudaError_t launch_paged_prefill(PrefillParams params, void* workspace, const LaunchDevice& device,
                                  cudaStream_t stream) {
   const DecodeParams decode = decode_params_of(params, workspace, device);
+  params.grabs_taken = decode.grabs_taken;
   // A single row fills a sixteenth of a query tile at best, and its context is not split there.
   params.skips_single_rows =
       params.num_seqs > 1 && device.has_bulk_copies() && sm90_paged_decode_takes(decode);

@@ -31,6 +31,7 @@ struct PrefillParams {
   const int32_t* cumulative_query_lengths;  // [num_seqs + 1]
   const float* maybe_alibi_slopes;          // [num_query_heads]
   const float* maybe_sinks;                 // [num_query_heads]
+  uint32_t* grabs_taken;                    // [1], 0 between launches
   int64_t query_row_stride_bytes;           // from one token to the next
   int64_t output_row_stride_bytes;          // from one token to the next
   int64_t block_table_stride;               // elements
@@ -67,11 +68,16 @@ template <typename KvType, int kHeadDim>
 cudaError_t launch_sm80_paged_prefill(const PrefillParams& params, const LaunchDevice& device,
                                       cudaStream_t stream);
 
+/// Queues Hopper's kernel; likewise.
+template <typename KvType, int kHeadDim>
+cudaError_t launch_sm90_paged_prefill(const PrefillParams& params, const LaunchDevice& device,
+                                      cudaStream_t stream);
+
 /// Queues the kernel that takes every shape and runs on every device.
 cudaError_t launch_portable_paged_prefill(const PrefillParams& params, cudaStream_t stream);
 
-/// Picks the kernels and queues them. `params` lacks only what depends on the kernel: tile_rows and
-/// skips_single_rows. The workspace is that of paged_decode.h.
+/// Picks the kernels and queues them. `params` lacks only what depends on the kernel: tile_rows,
+/// skips_single_rows and grabs_taken. The workspace is that of paged_decode.h.
 cudaError_t launch_paged_prefill(PrefillParams params, void* workspace, const LaunchDevice& device,
                                  cudaStream_t stream);
 

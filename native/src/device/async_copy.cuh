@@ -22,6 +22,12 @@ __device__ __forceinline__ void async_copy_or_zeros(uint32_t target, const void*
                : "memory");
 }
 
+/// Arrives at a barrier (bulk_copy.cuh) once the calling thread's copies have landed. The barrier
+/// counts it among its arrivals (sm_90 and up: earlier barriers are of another kind).
+__device__ __forceinline__ void barrier_arrive_behind_copies(uint32_t barrier) {
+  asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(barrier) : "memory");
+}
+
 /// Ends a group of copies; a thread waits for groups.
 __device__ __forceinline__ void async_copy_end_group() {
   asm volatile("cp.async.commit_group;" ::: "memory");

@@ -4,6 +4,8 @@
 #ifndef PAGODA_DEVICE_BULK_COPY_CUH
 #define PAGODA_DEVICE_BULK_COPY_CUH
 
+#include <cuda.h>
+
 #include <cstdint>
 
 namespace pagoda {
@@ -90,6 +92,19 @@ __device__ __forceinline__ void bulk_copy(uint32_t target, const void* source, u
       "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint "
       "[%0], [%1], %2, [%3], %4;" ::"r"(target),
       "l"(__cvta_generic_to_global(source)), "r"(num_bytes), "r"(barrier), "l"(policy)
+      : "memory");
+}
+
+/// Queues a copy of one box of a map (tile_map.h) that completes on `barrier`.
+///
+/// The box starts at that dim, token, KV head and block; `target` is a multiple of 1024.
+__device__ __forceinline__ void tile_copy(uint32_t target, const CUtensorMap* map, int32_t dim,
+                                          int32_t token, int32_t kv_head_idx, int32_t block_id,
+                                          uint32_t barrier) {
+  asm volatile(
+      "cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
+      "[%0], [%1, {%2, %3, %4, %5}], [%6];" ::"r"(target),
+      "l"(map), "r"(dim), "r"(token), "r"(kv_head_idx), "r"(block_id), "r"(barrier)
       : "memory");
 }
 

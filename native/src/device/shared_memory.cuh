@@ -2,10 +2,13 @@
 #ifndef PAGODA_DEVICE_SHARED_MEMORY_CUH
 #define PAGODA_DEVICE_SHARED_MEMORY_CUH
 
-/// Names the shared memory that a launch asks for, on a line of 128 bytes.
+/// Names the shared memory that a launch asks for, on a line of 128 bytes, or on more.
 ///
 /// A macro, as a function that returned it would change the machine code around every use.
-#define PAGODA_CTA_SHARED_MEMORY(name) extern __shared__ __align__(128) char name[]
+#define PAGODA_CTA_SHARED_MEMORY(name) PAGODA_CTA_SHARED_MEMORY_ON(128, name)
+#define PAGODA_CTA_SHARED_MEMORY_ON(alignment, name) \
+  extern __shared__ __align__(alignment)             \
+  char name[]
 
 namespace pagoda {
 

@@ -29,11 +29,19 @@ cudaError_t launch_sm80_paged_prefill(const PrefillParams&, const LaunchDevice&,
   return cudaErrorInvalidConfiguration;
 }
 
+template <typename KvType, int kHeadDim>
+cudaError_t launch_sm90_paged_prefill(const PrefillParams&, const LaunchDevice&, cudaStream_t) {
+  return cudaErrorInvalidConfiguration;
+}
+
 #define ABSENT_DECODE(kv_type, head_dim)                            \
   template cudaError_t launch_sm90_paged_decode<kv_type, head_dim>( \
       const DecodeParams&, const DecodeTuning&, const LaunchDevice&, cudaStream_t)
 #define ABSENT_PREFILL(kv_type, head_dim)                            \
   template cudaError_t launch_sm80_paged_prefill<kv_type, head_dim>( \
+      const PrefillParams&, const LaunchDevice&, cudaStream_t)
+#define ABSENT_HOPPER_PREFILL(kv_type, head_dim)                     \
+  template cudaError_t launch_sm90_paged_prefill<kv_type, head_dim>( \
       const PrefillParams&, const LaunchDevice&, cudaStream_t)
 #define ABSENT(head_dim)                  \
   ABSENT_DECODE(__half, head_dim);        \
@@ -48,5 +56,9 @@ ABSENT(112);
 ABSENT(128);
 ABSENT(192);
 ABSENT(256);
+ABSENT_HOPPER_PREFILL(__half, 64);
+ABSENT_HOPPER_PREFILL(__nv_bfloat16, 64);
+ABSENT_HOPPER_PREFILL(__half, 128);
+ABSENT_HOPPER_PREFILL(__nv_bfloat16, 128);
 
 }  // namespace pagoda

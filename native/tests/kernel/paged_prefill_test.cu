@@ -172,6 +172,9 @@ std::vector<PrefillCase> cases(bool is_short) {
     cases.add(dtype, "rows of no sequence at the end", [](PrefillCase& c) { c.padded_rows = 77; });
     cases.add(dtype, "rows ahead of their context",
               [](PrefillCase& c) { c.sequences = {{0, 3}, {2, 5}, {20, 100}, {0, 1}}; });
+    cases.add(dtype, "contexts that end with a tile of tokens, and beside one", [](PrefillCase& c) {
+      c.sequences = {{128, 128}, {256, 140}, {127, 127}, {129, 129}, {384, 64}, {512, 2}};
+    });
     cases.add(dtype, "one row for one sequence", [](PrefillCase& c) { c.sequences = {{1, 1}}; });
     cases.add(dtype, "decode rows alone",
               [](PrefillCase& c) { c.sequences = {{700, 1}, {3, 1}, {1, 1}, {256, 1}}; });

@@ -1,7 +1,7 @@
 // Functions of the driver itself. They cannot be linked: without a driver the library must still
 // load.
-#ifndef PAGODA_ABI_DRIVER_FUNCTIONS_H
-#define PAGODA_ABI_DRIVER_FUNCTIONS_H
+#ifndef PAGODA_DEVICE_DRIVER_FUNCTIONS_H
+#define PAGODA_DEVICE_DRIVER_FUNCTIONS_H
 
 #include <cuda.h>
 #include <cuda_runtime_api.h>

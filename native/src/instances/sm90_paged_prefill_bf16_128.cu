@@ -1,0 +1,9 @@
+#include "attention/sm90_paged_prefill.cuh"
+
+namespace pagoda {
+
+template cudaError_t launch_sm90_paged_prefill<__nv_bfloat16, 128>(const PrefillParams&,
+                                                                   const LaunchDevice&,
+                                                                   cudaStream_t);
+
+}  // namespace pagoda
