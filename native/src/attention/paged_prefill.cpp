@@ -6,6 +6,7 @@
 #include <cuda_fp16.h>
 
 #include <algorithm>
+#include <cstdint>
 
 #include "attention/paged_decode.h"
 #include "attention/sm80_prefill_shape.h"
@@ -17,7 +18,9 @@ namespace {
 using Launch = cudaError_t (*)(const PrefillParams&, const LaunchDevice&, cudaStream_t);
 
 struct Instance {
-  int32_t architecture;  // of the image, at least
+  // Of the image. Matrix instructions of a warpgroup came and went with Hopper.
+  int32_t oldest_architecture;
+  int32_t newest_architecture;
   DType kv_dtype;
   int32_t head_dim;      // the wider of keys and values is no wider
   int32_t shared_bytes;  // at least, for a CTA
@@ -26,13 +29,21 @@ struct Instance {
 
 template <typename KvType, int kHeadDim>
 constexpr Instance sm80_instance(DType kv_dtype) {
-  return {80, kv_dtype, kHeadDim, Sm80Prefill<kHeadDim, 1>::kSharedBytes,
+  return {80,
+          INT32_MAX,
+          kv_dtype,
+          kHeadDim,
+          Sm80Prefill<kHeadDim, 1>::kSharedBytes,
           launch_sm80_paged_prefill<KvType, kHeadDim>};
 }
 
 template <typename KvType, int kHeadDim>
 constexpr Instance sm90_instance(DType kv_dtype) {
-  return {90, kv_dtype, kHeadDim, Sm90Prefill<kHeadDim>::kSharedBytes,
+  return {90,
+          90,
+          kv_dtype,
+          kHeadDim,
+          Sm90Prefill<kHeadDim>::kSharedBytes,
           launch_sm90_paged_prefill<KvType, kHeadDim>};
 }
 
@@ -56,7 +67,8 @@ const Instance* find_instance(const PrefillParams& params, const LaunchDevice& d
   const int32_t head_dim = std::max(params.key_head_dim, params.value_head_dim);
   for (const Instance& candidate : kInstances) {
     // Cards for workstations have 99 KB for a CTA, too little for the widest heads.
-    if (candidate.architecture <= device.image_architecture &&
+    if (candidate.oldest_architecture <= device.image_architecture &&
+        candidate.newest_architecture >= device.image_architecture &&
         candidate.kv_dtype == params.key_dtype && candidate.head_dim >= head_dim &&
         candidate.shared_bytes <= device.most_shared_bytes_per_cta) {
       return &candidate;

@@ -37,7 +37,7 @@ template <typename KvType, int kHeadDim>
 __global__ void __launch_bounds__(Sm90Prefill<kHeadDim>::kThreads, 1)
     sm90_paged_prefill_kernel(const __grid_constant__ PrefillParams params,
                               const __grid_constant__ PrefillMaps maps) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ == 900
 #ifndef __CUDA_ARCH_FEAT_SM90_ALL
 #error "matrix instructions of a warpgroup are sm_90a's alone"
 #endif
