@@ -145,15 +145,11 @@ class PrefillConsumer {
   // products. Every tile of tokens is a turn of each, and consumer 1 begins by giving the first.
 
   __device__ __forceinline__ void wait_for_turn() const {
-    asm volatile("bar.sync %0, %1;" ::"r"(kFirstTurnBarrier + consumer_),
-                 "n"(Shape::kConsumers * Shape::kWarpgroupThreads)
-                 : "memory");
+    named_barrier_sync<kBothConsumers>(kFirstTurnBarrier + consumer_);
   }
 
   __device__ __forceinline__ void give_turn() const {
-    asm volatile("bar.arrive %0, %1;" ::"r"(kFirstTurnBarrier + 1 - consumer_),
-                 "n"(Shape::kConsumers * Shape::kWarpgroupThreads)
-                 : "memory");
+    named_barrier_arrive<kBothConsumers>(kFirstTurnBarrier + 1 - consumer_);
   }
 
   /// Each warp by itself: its own part of the warpgroup's instructions has read.
@@ -419,6 +415,7 @@ class PrefillConsumer {
   }
 
   static constexpr int kFirstTurnBarrier = 3;
+  static constexpr int kBothConsumers = Shape::kConsumers * Shape::kWarpgroupThreads;
 
   const PrefillParams& params_;
   const PrefillRing<Shape>& ring_;

@@ -27,6 +27,15 @@ void land(Thread* thread, size_t i) {
   }
 }
 
+/// Leaves a copy to the machine, which brings it some time.
+void add_copy(uint32_t target, const char* maybe_source, uint32_t barrier) {
+  alignas(16) static const char kZeros[kBytes] = {};
+  Cta* cta = machine.current->cta;
+  ++cta->num_copies;
+  machine.copies.push_back(
+      {cta, target, maybe_source == nullptr ? kZeros : maybe_source, kBytes, barrier, {}});
+}
+
 }  // namespace
 
 void queue_async_copy(uint32_t target, const void* source, bool is_copied) {
@@ -63,6 +72,29 @@ void wait_for_async_copies(uint32_t most_groups_pending) {
   if (random_below(2) == 0) {
     yield();
   }
+}
+
+void arrive_behind_async_copies(uint32_t barrier) {
+  Thread* thread = machine.current;
+  const std::vector<AsyncCopy> copies = std::move(thread->copies);
+  thread->copies.clear();
+  // A phase waits for announced bytes as it does for arrivals, so the arrival need not be late.
+  for (const AsyncCopy& copy : copies) {
+    transaction_expect(barrier, kBytes);
+    add_copy(copy.target, copy.source, barrier);
+  }
+  transaction_arrive(barrier);
+}
+
+void queue_chunk(uint32_t target, const void* maybe_source, uint32_t barrier) {
+  char* bytes = shared_bytes(target, kBytes, "a chunk");
+  if (maybe_source != nullptr) {
+    check_global(maybe_source, kBytes, "a chunk");
+  }
+  for (uint32_t i = 0; i < kBytes; ++i) {
+    bytes[i] = poison_byte(i);
+  }
+  add_copy(target, static_cast<const char*>(maybe_source), barrier);
 }
 
 void end_async_copies() {

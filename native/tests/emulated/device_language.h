@@ -9,6 +9,7 @@
 #include "machine.h"
 
 #define __CUDA_ARCH__ 900
+#define __CUDA_ARCH_FEAT_SM90_ALL
 
 #define __global__
 #define __device__

@@ -84,6 +84,7 @@ void thread_main() {
   Thread* thread = machine.current;
   thread->cta->launch->body();
   end_async_copies();
+  end_products();
   thread = machine.current;
   set_unable(thread);
   thread->waits_for = "the end";
@@ -337,6 +338,7 @@ void set_seed(uint64_t seed) {
   machine.start_odds = kOdds[random_below(5)];
   machine.favour = 1 + random_below(2) * random_below(4);
   machine.favour_salt = static_cast<uint32_t>(random_bits());
+  machine.product_salt = static_cast<uint32_t>(seed * 0x9e3779b97f4a7c15ull >> 32);
 }
 
 uint32_t random_below(uint32_t bound) {

@@ -7,7 +7,7 @@
 // waits for its launches.
 //
 // Not here: the order in which memory operations of one thread become visible to others (all see
-// one order), clusters, and the time that anything takes.
+// one order, so no fence is missed), clusters, and the time that anything takes.
 #pragma once
 
 #include <cstddef>
@@ -78,6 +78,9 @@ void meet(const char* what, const uint32_t* in, int num_in, uint32_t* out, int n
 /// Barriers by number: 0 is __syncthreads.
 void cta_barrier(int number, uint32_t num_threads);
 
+/// Counts the thread at a barrier for which others wait.
+void cta_barrier_arrive(int number, uint32_t num_threads);
+
 char* cta_shared_memory();
 
 /// Memory of the CTA beside what the launch asked for, by a name; every bit is set at first.
@@ -106,6 +109,19 @@ void queue_bulk_copy(uint32_t target, const void* source, uint32_t num_bytes, ui
 void queue_async_copy(uint32_t target, const void* source, bool is_copied);
 void end_async_copy_group();
 void wait_for_async_copies(uint32_t most_groups_pending);
+
+/// Arrives at a barrier when the thread's copies have landed; it need not wait for them then.
+void arrive_behind_async_copies(uint32_t barrier);
+
+/// Queues a copy of 16 bytes, of zeros without a source, whose bytes count at a barrier.
+void queue_chunk(uint32_t target, const void* maybe_source, uint32_t barrier);
+
+// Products that are computed at the end of their batch or where the thread waits for it, for all
+// lanes of a warp alike.
+
+void queue_product(std::function<void()> product);
+void end_product_batch();
+void wait_for_products(uint32_t most_batches_pending);
 
 void wait_for_earlier_launches();
 void let_later_launches_start();

@@ -34,6 +34,12 @@ struct AsyncCopy {
   uint32_t group;
 };
 
+/// A matrix product, and its batch.
+struct Product {
+  uint32_t batch;
+  std::function<void()> compute;
+};
+
 struct Thread {
   Cta* cta = nullptr;
   uint32_t index = 0;
@@ -46,6 +52,8 @@ struct Thread {
   size_t place = 0;                 // among those that can run
   std::vector<AsyncCopy> copies;    // in flight
   uint32_t num_copy_groups = 0;     // that have been ended
+  std::deque<Product> products;     // not yet computed
+  uint32_t num_product_batches = 0;
 };
 
 struct Warp {
@@ -134,6 +142,7 @@ struct Machine {
   uint32_t start_odds = 0;  // of 1024
   uint32_t favour = 0;      // how many threads are looked at for the most favoured one
   uint32_t favour_salt = 0;
+  uint32_t product_salt = 0;  // which batches of products are computed early
 };
 
 extern Machine machine;
@@ -148,6 +157,9 @@ void land(size_t copy_idx);
 
 /// Fails if the running thread, which ends, has not waited for its copies.
 void end_async_copies();
+
+/// Fails if the running thread, which ends, has not waited for its products.
+void end_products();
 
 /// Turns a touch of what is not allocated into a Fault.
 void watch_bad_access();

@@ -3,19 +3,11 @@
 //
 //   emulated_planted_prefill_bugs_test [the bug to look for]
 
-#include <cstdio>
-#include <cstdlib>
-#include <string>
-
 #include "paged_prefill_runs.h"
 
 namespace {
 
-/// A bug, and the case that shows it.
-struct PlantedBug {
-  const char* what;
-  const char* title;
-};
+using emulated_prefill::PlantedBug;
 
 // The first is number 1.
 constexpr PlantedBug kBugs[] = {
@@ -46,33 +38,9 @@ constexpr PlantedBug kBugs[] = {
 
 int main(int argc, char** argv) {
   using namespace emulated_prefill;
-  constexpr uint64_t kMostSeeds = 100;
   const Instance instances[] = {
       {PAGODA_DTYPE_BF16, 64, pagoda::launch_sm80_paged_prefill<__nv_bfloat16, 64>},
       {PAGODA_DTYPE_FP16, 96, pagoda::launch_sm80_paged_prefill<__half, 96>},
   };
-  const int only = argc > 1 ? std::atoi(argv[1]) : 0;
-  int number = 0;
-  for (const PlantedBug& bug : kBugs) {
-    ++number;
-    if (only != 0 && number != only) {
-      continue;
-    }
-    std::string fault;
-    for (const PrefillCase& what : cases()) {
-      if (what.title != bug.title) {
-        continue;
-      }
-      emulated::planted = 0;
-      PrefillRun run(what, *find_instance(what, instances), 7);
-      CLAIM(run.is_right());
-      emulated::planted = number;
-      for (uint64_t seed = 1; fault.empty() && seed <= kMostSeeds; ++seed) {
-        fault = run.fault_of(seed);
-      }
-    }
-    std::printf("%d, %s\n  %.300s\n", number, bug.what, fault.c_str());
-    CLAIM(!fault.empty());
-  }
-  return num_false_claims == 0 ? 0 : 1;
+  return find_planted_bugs(kBugs, cases(), instances, argc, argv);
 }

@@ -67,9 +67,11 @@ void land(size_t i) {
   complete_phase_if_done(&barrier, copy.barrier);
 }
 
-void cta_barrier(int number, uint32_t num_threads) {
-  Thread* thread = machine.current;
-  Cta* cta = thread->cta;
+namespace {
+
+/// Counts the running thread at a barrier; true if it was the last one.
+bool arrive_at(int number, uint32_t num_threads) {
+  Cta* cta = machine.current->cta;
   NamedBarrier& barrier = cta->named[number];
   if (barrier.num_here == 0) {
     barrier.num_threads = num_threads;
@@ -77,9 +79,7 @@ void cta_barrier(int number, uint32_t num_threads) {
     fail("barrier %d is for %u threads and for %u", number, barrier.num_threads, num_threads);
   }
   if (++barrier.num_here < num_threads) {
-    barrier.waiting.push_back(thread);
-    wait_for(number == 0 ? "__syncthreads" : "a named barrier");
-    return;
+    return false;
   }
   barrier.num_here = 0;
   for (Thread* other : barrier.waiting) {
@@ -89,7 +89,25 @@ void cta_barrier(int number, uint32_t num_threads) {
   if (number == 0) {
     ++cta->num_syncs;
   }
-  yield();
+  return true;
+}
+
+}  // namespace
+
+void cta_barrier(int number, uint32_t num_threads) {
+  if (arrive_at(number, num_threads)) {
+    yield();
+    return;
+  }
+  machine.current->cta->named[number].waiting.push_back(machine.current);
+  wait_for(number == 0 ? "__syncthreads" : "a named barrier");
+}
+
+void cta_barrier_arrive(int number, uint32_t num_threads) {
+  arrive_at(number, num_threads);
+  if (random_below(8) == 0) {
+    yield();
+  }
 }
 
 char* cta_shared_memory() { return machine.current->cta->shared; }

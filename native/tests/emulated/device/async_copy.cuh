@@ -13,6 +13,9 @@ inline void async_copy(uint32_t target, const void* source) {
 inline void async_copy_or_zeros(uint32_t target, const void* source, bool is_copied) {
   emulated::queue_async_copy(target, source, is_copied);
 }
+inline void barrier_arrive_behind_copies(uint32_t barrier) {
+  emulated::arrive_behind_async_copies(barrier);
+}
 inline void async_copy_end_group() { emulated::end_async_copy_group(); }
 template <int kPending>
 void async_copy_wait() {
